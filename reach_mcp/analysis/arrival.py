@@ -1,0 +1,74 @@
+"""Arrival: a row clears when everything it lists has arrived; a key arrives as soon as one of its rows clears."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+
+from reach_mcp.analysis.graph import DependencyGraph
+
+
+class Arrival:
+    """Which rows clear as keys arrive, one sending after another.
+
+    `sent` arrives at the start; with it clear the rows that list nothing, and what follows: they wait for nobody.
+    `round_of` is the round in which a key arrived (0: sent), -1 before that; `left` is how many keys a row waits for.
+    """
+
+    def __init__(self, graph: DependencyGraph, sent: Iterable[int] = ()) -> None:
+        self._graph = graph
+        starts = graph.dep_start
+        self.left = array("i", [starts[row + 1] - starts[row] for row in range(graph.rows)])
+        self.round_of = array("i", [-1]) * graph.keys
+        self._bears = graph.row_key
+        self.listing_nothing = [row for row in range(graph.rows) if not self.left[row]]
+        self.first_rounds = self._advance(list(sent), self.listing_nothing)
+
+    def send(self, keys: Iterable[int]) -> list[list[int]]:
+        """Let keys arrive; returns the rows that clear in turn, round by round."""
+        return self._advance([key for key in keys if self.round_of[key] < 0], [])
+
+    def _advance(self, now: list[int], at_once: list[int]) -> list[list[int]]:
+        graph, left, round_of, bears = self._graph, self.left, self.round_of, self._bears
+        start, listing = graph.listing_start, graph.listing_rows
+        rounds: list[list[int]] = []
+        for key in now:
+            round_of[key] = 0
+        while now or at_once:
+            cleared = list(at_once)
+            for key in now:
+                for row in listing[start[key] : start[key + 1]]:
+                    left[row] -= 1
+                    if not left[row]:
+                        cleared.append(row)
+            rounds.append(cleared)
+            now = []
+            at_once = []
+            for key in [bears[row] for row in cleared]:
+                if round_of[key] < 0:
+                    round_of[key] = len(rounds)
+                    now.append(key)
+        return rounds[:-1] if rounds and not rounds[-1] else rounds
+
+    def gain(self, key: int) -> tuple[int, list[int]]:
+        """How many more rows would clear if this key arrived now, and which rows that touches; nothing changes."""
+        graph, left, round_of, bears = self._graph, self.left, self.round_of, self._bears
+        start, listing = graph.listing_start, graph.listing_rows
+        touched: list[int] = []
+        arrived = {key}
+        queue = [key]
+        cleared = 0
+        while queue:
+            lower = queue.pop()
+            for row in listing[start[lower] : start[lower + 1]]:
+                touched.append(row)
+                left[row] -= 1
+                if not left[row]:
+                    cleared += 1
+                    above = bears[row]
+                    if round_of[above] < 0 and above not in arrived:
+                        arrived.add(above)
+                        queue.append(above)
+        for row in touched:
+            left[row] += 1
+        return cleared, touched

@@ -1,0 +1,166 @@
+"""Why a root blocker is missing: what other batches say about it, and which ids look like it.
+
+Classes, of which several may hold: `failed` (another batch's `errors.details` names it), `deleted` (a DELETE batch's
+own record names it), `similar` (an id of the same schema that was seen is nearly the same), and, where none of these
+holds, `not_seen` in the batches read. Never "was never sent": that can't be known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from reach_mcp.analysis.graph import DependencyGraph
+from reach_mcp.analysis.times import parse_time
+from reach_mcp.api.models import Batch
+
+KEPT = 100_000
+"""Most failed records that are kept while batches are read; beyond it the oldest batches' are left out, and said so."""
+
+DELETE = "PARTNER_RESOURCE_BATCH_DELETE"
+
+Cause = Literal["failed", "deleted", "similar", "not_seen"]
+
+
+@dataclass(frozen=True)
+class FailedRecord:
+    """What one batch says about one external id. `at` is when it finished or was created, in Unix seconds."""
+
+    batch_id: str
+    batch_type: str
+    at: float
+    error: str
+    category: str
+
+
+@dataclass(frozen=True)
+class Similar:
+    """An id that was seen, the rule by which it is nearly the same, and where it was seen."""
+
+    external_id: str
+    rule: Literal["case", "spaces", "leading_zeros", "prefix", "one_character"]
+    seen: Literal["pending", "failed"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The causes found for one root blocker, newest failure first. Empty lists mean `not_seen`."""
+
+    failures: tuple[FailedRecord, ...] = ()
+    similar: tuple[Similar, ...] = ()
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The classes that hold, surest first."""
+        deleted = any(record.batch_type == DELETE for record in self.failures)
+        failed = any(record.batch_type != DELETE for record in self.failures)
+        found: list[Cause] = []
+        if failed:
+            found.append("failed")
+        if deleted:
+            found.append("deleted")
+        if self.similar:
+            found.append("similar")
+        return tuple(found) or ("not_seen",)
+
+
+@dataclass
+class EvidenceBuilder:
+    """Collects what batches say about records, by schema (definition id and name) and external id."""
+
+    batches: set[str] = field(default_factory=set)
+    records: dict[str, dict[str, list[FailedRecord]]] = field(default_factory=dict)
+    kept: int = 0
+    dropped: int = 0
+
+    def add(self, batch: Batch) -> None:
+        """Take in one batch; the same batch read twice counts once."""
+        if batch["batchId"] in self.batches:
+            return
+        self.batches.add(batch["batchId"])
+        details = (batch.get("errors") or {}).get("details")
+        if not details:
+            return
+        at = parse_time(batch.get("completedAt") or batch.get("startedAt") or batch.get("createdAt"))
+        schema = batch.get("schemaDefinitionId") or (batch.get("schemaName") or "").casefold()
+        known = self.records.setdefault(schema, {})
+        for external, record in details.items():
+            if self.kept == KEPT:
+                self.dropped += 1
+                continue
+            self.kept += 1
+            known.setdefault(external, []).append(
+                FailedRecord(
+                    batch_id=batch["batchId"],
+                    batch_type=batch["batchType"],
+                    at=at,
+                    error=next(iter(record["errors"]), ""),
+                    category=next(iter(record["categories"]), ""),
+                )
+            )
+
+    def about(self, graph: DependencyGraph, key: int) -> Finding:
+        """What is known about one root blocker."""
+        definition, external = graph.key(key)
+        schemas = (definition, graph.schema(key).casefold())
+        failures = [record for schema in schemas for record in self.records.get(schema, {}).get(external, ())]
+        failures.sort(key=lambda record: (-record.at if record.at == record.at else 0.0, record.batch_id))
+        return Finding(tuple(failures), tuple(self._similar(graph, key, schemas)))
+
+    def _similar(self, graph: DependencyGraph, key: int, schemas: Iterable[str]) -> Iterator[Similar]:
+        definition, wanted = graph.key(key)
+        failed = [external for schema in dict.fromkeys(schemas) for external in self.records.get(schema, ())]
+        found: dict[str, Similar] = {}
+        for external in graph.externals(definition):
+            if (rule := find_likeness(wanted, external)) and graph.is_pending[graph.number(definition, external)]:
+                found[external] = Similar(external, rule, "pending")
+        for external in failed:
+            if external not in found and (rule := find_likeness(wanted, external)):
+                found[external] = Similar(external, rule, "failed")
+        yield from sorted(found.values(), key=lambda similar: (similar.rule, similar.external_id))
+
+
+_PREFIX = re.compile(r"^[^\W\d_]+[-_:./#]+")
+_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+
+Rule = Literal["case", "spaces", "leading_zeros", "prefix", "one_character"]
+
+
+def find_likeness(wanted: str, seen: str) -> Rule | None:
+    """The first rule by which two different ids are nearly the same; None when none is.
+
+    A digit for another digit is no likeness: neighbours of a numbered series differ by just that.
+    """
+    if wanted == seen or abs(len(wanted) - len(seen)) > 12:
+        return None
+    a, b = wanted.strip(), seen.strip()
+    if a == b or "".join(a.split()) == "".join(b.split()):
+        return "spaces"
+    a, b = a.casefold(), b.casefold()
+    if a == b:
+        return "case"
+    if a[-1:] != b[-1:] and len(a) != len(b):
+        return None  # the rules below, but for one character more at the end, keep the last character
+    if _ZEROS.sub("", a) == _ZEROS.sub("", b):
+        return "leading_zeros"
+    if _PREFIX.sub("", a) == _PREFIX.sub("", b) and (_PREFIX.match(a) is None) != (_PREFIX.match(b) is None):
+        return "prefix"
+    return "one_character" if _one_off(a, b) else None
+
+
+def _one_off(a: str, b: str) -> bool:
+    """One character replaced, or two neighbours swapped, digits for digits apart; in ids of five or more."""
+    if len(a) != len(b) or len(a) < 5:
+        return False
+    places = [place for place in range(len(a)) if a[place] != b[place]]
+    if len(places) == 1:
+        return not (a[places[0]].isdigit() and b[places[0]].isdigit())
+    return (
+        len(places) == 2
+        and places[1] == places[0] + 1
+        and a[places[0]] == b[places[1]]
+        and a[places[1]] == b[places[0]]
+        and not (a[places[0]].isdigit() and a[places[1]].isdigit())
+    )

@@ -1,0 +1,98 @@
+"""What holds pending rows up, all of it: the result that `explain_pending_dependencies` renders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reach_mcp.analysis.blockers import Blocker, rank_blockers
+from reach_mcp.analysis.chains import Chain, Structure, deepest_chains, find_structure
+from reach_mcp.analysis.evidence import EvidenceBuilder, Finding
+from reach_mcp.analysis.expiry import Expiry, sum_expiry
+from reach_mcp.analysis.graph import DependencyGraph
+from reach_mcp.analysis.handles import build_handles
+from reach_mcp.analysis.plan import Plan, build_plan
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A root blocker with its handle, its causes, when what waits for it is deleted, and rows that list it."""
+
+    blocker: Blocker
+    handle: str
+    finding: Finding
+    expiry: Expiry
+    examples: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A batch whose counter of pending records and whose rows differ. Both are reported, neither is repaired."""
+
+    batch_id: str
+    counter: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything said about one tenant's pending rows. `first` is the place of the first blocker shown, from 0."""
+
+    graph: DependencyGraph
+    rows: int
+    batches: int
+    first: int
+    blockers: tuple[Explained, ...]
+    roots: int
+    structure: Structure
+    chains: tuple[Chain, ...]
+    expiry: Expiry
+    plan: Plan
+    disagreements: tuple[Disagreement, ...]
+    evidence_batches: int
+    evidence_dropped: int
+
+
+def explain(
+    graph: DependencyGraph, evidence: EvidenceBuilder, *, now: float, count: int, first: int = 0, steps: int = 20
+) -> Explanation:
+    """Work out what waits and why, with blockers `first` to `first + count` of the ranking.
+
+    With a count of 0 the parts that name blockers are left out: a focus or a what-if takes their place.
+    """
+    structure = find_structure(graph)
+    ranked = rank_blockers(graph, count=count, first=first) if count else []
+    handles = build_handles(graph, [blocker.key for blocker in ranked])
+    return Explanation(
+        graph=graph,
+        rows=graph.rows,
+        batches=len(set(graph.row_batch)),
+        first=first,
+        blockers=tuple(
+            Explained(
+                blocker=blocker,
+                handle=handles[blocker.key],
+                finding=evidence.about(graph, blocker.key),
+                expiry=sum_expiry(graph, now, graph.waiting([blocker.key])),
+                examples=tuple(sorted({graph.row_key[row] for row in graph.listing(blocker.key)}, key=graph.key)[:3]),
+            )
+            for blocker in ranked
+        ),
+        roots=len(graph.roots),
+        structure=structure,
+        chains=tuple(deepest_chains(graph, structure, 3)),
+        expiry=sum_expiry(graph, now),
+        plan=build_plan(graph, steps=steps) if count else Plan((), 0),
+        disagreements=tuple(find_disagreements(graph)),
+        evidence_batches=len(evidence.batches),
+        evidence_dropped=evidence.dropped,
+    )
+
+
+def find_disagreements(graph: DependencyGraph) -> Iterator[Disagreement]:
+    """Batches whose counter says something else than their rows, in order of reading."""
+    counted = Counter(graph.row_batch)
+    for place, facts in enumerate(graph.facts):
+        if facts.counter is not None and facts.counter != counted[place]:
+            yield Disagreement(facts.id, facts.counter, counted[place])

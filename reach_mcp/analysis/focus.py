@@ -1,0 +1,167 @@
+"""One resource or one batch: what it waits for, down to each root blocker, and what waits for it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+
+from reach_mcp.analysis.arrival import Arrival
+from reach_mcp.analysis.chains import Circle, Structure
+from reach_mcp.analysis.evidence import EvidenceBuilder, Finding, find_likeness
+from reach_mcp.analysis.graph import DependencyGraph
+
+
+@dataclass(frozen=True)
+class Path:
+    """The shortest way from what is in focus down to one root blocker, both included."""
+
+    keys: tuple[int, ...]
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class Focus:
+    """`key` is None for a batch. `rows` are its pending rows (none for a root blocker); `above` rows wait for it.
+
+    `paths` lead to the first of `roots` root blockers, those that most of `rows` wait for first. `circle` is the one
+    that it is in or waits for. `earliest` is the first expiry among `rows`, or `above` where it has none.
+    """
+
+    key: int | None
+    batch_id: str
+    rows: tuple[int, ...]
+    above: int
+    paths: tuple[Path, ...]
+    roots: int
+    circle: Circle | None
+    earliest: float
+    finding: Finding | None
+
+
+def focus_on_key(
+    graph: DependencyGraph, structure: Structure, evidence: EvidenceBuilder, key: int, paths: int
+) -> Focus:
+    """Look at one key, pending or root blocker."""
+    rows = tuple(graph.bearers(key))
+    above = graph.waiting([key])
+    found, roots = _find_paths(graph, evidence, [key], set(rows), paths)
+    return Focus(
+        key=key,
+        batch_id="",
+        rows=rows,
+        above=len(above),
+        paths=found if rows else (),
+        roots=roots if rows else 0,
+        circle=_find_circle(graph, structure, [key]),
+        earliest=graph.earliest(rows or above),
+        finding=None if graph.is_pending[key] else evidence.about(graph, key),
+    )
+
+
+def focus_on_batch(
+    graph: DependencyGraph, structure: Structure, evidence: EvidenceBuilder, batch_id: str, paths: int
+) -> Focus:
+    """Look at all pending rows of one batch."""
+    places = {place for place, facts in enumerate(graph.facts) if facts.id == batch_id}
+    rows = tuple(row for row, place in enumerate(graph.row_batch) if place in places)
+    keys = sorted({graph.row_key[row] for row in rows}, key=graph.key)
+    found, roots = _find_paths(graph, evidence, keys, set(rows), paths)
+    return Focus(
+        key=None,
+        batch_id=batch_id,
+        rows=rows,
+        above=len(set(graph.waiting(keys)) - set(rows)),
+        paths=found,
+        roots=roots,
+        circle=_find_circle(graph, structure, keys),
+        earliest=graph.earliest(rows),
+        finding=None,
+    )
+
+
+def _find_paths(
+    graph: DependencyGraph, evidence: EvidenceBuilder, keys: Iterable[int], rows: set[int], count: int
+) -> tuple[tuple[Path, ...], int]:
+    """Shortest paths from keys down to the root blockers below them, and how many of these there are."""
+    below: dict[int, int | None] = dict.fromkeys(keys)
+    queue = deque(below)
+    roots = []
+    while queue:
+        key = queue.popleft()
+        if not graph.is_pending[key]:
+            roots.append(key)
+        for dep in sorted({dep for row in graph.bearers(key) for dep in graph.missing(row)}, key=graph.key):
+            if dep not in below:
+                below[dep] = key
+                queue.append(dep)
+    if len(roots) > count:
+        roots.sort(key=lambda key: (-len(rows.intersection(graph.waiting([key]))), graph.key(key)))
+    return tuple(Path(_walk_up(below, root), evidence.about(graph, root)) for root in roots[:count]), len(roots)
+
+
+def _walk_up(below: dict[int, int | None], key: int | None) -> tuple[int, ...]:
+    path = []
+    while key is not None:
+        path.append(key)
+        key = below[key]
+    return tuple(reversed(path))
+
+
+def _find_circle(graph: DependencyGraph, structure: Structure, keys: Iterable[int]) -> Circle | None:
+    """The first circle that any of some keys is in or waits for."""
+    wanted = set(keys)
+    for circle in structure.circles:
+        members = set(circle.members)
+        if wanted & members or any(graph.row_key[row] in wanted for row in graph.waiting(circle.members)):
+            return circle
+    return None
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What clears, round by round, if some keys arrived; what then still waits, and for which root blockers."""
+
+    assumed: tuple[int, ...]
+    rounds: tuple[int, ...]
+    left: int
+    stuck: int
+    holders: tuple[tuple[int, int], ...]
+
+
+def assume_arrived(graph: DependencyGraph, structure: Structure, keys: Iterable[int], holders: int = 5) -> WhatIf:
+    """Let keys arrive. `holders` are the root blockers that most of the rows left over list, with how many do."""
+    arrival = Arrival(graph)
+    assumed = tuple(dict.fromkeys(keys))
+    rounds = arrival.send(assumed)
+    counts = {
+        key: sum(1 for row in graph.listing(key) if arrival.left[row])
+        for key in graph.roots
+        if arrival.round_of[key] < 0
+    }
+    ranked = sorted(counts, key=lambda key: (-counts[key], graph.key(key)))
+    return WhatIf(
+        assumed=assumed,
+        rounds=tuple(map(len, rounds)),
+        left=sum(1 for left in arrival.left if left),
+        stuck=len(structure.stuck),
+        holders=tuple((key, counts[key]) for key in ranked[:holders]),
+    )
+
+
+SEARCHED = 20_000
+"""Most ids of a schema that are compared with a mistyped one."""
+
+
+def suggest_keys(graph: DependencyGraph, schema: str, external: str, count: int = 3) -> list[int]:
+    """Keys that a mistyped one may mean: the same id in another schema, or nearly the same id."""
+    same = [graph.number(name, external) for name in graph.schemas if external in graph.externals(name)]
+    close = []
+    for definition in graph.definitions(schema) or graph.schemas:
+        ids = list(islice(graph.externals(definition), SEARCHED))
+        likely = [seen for seen in ids if find_likeness(external, seen)]
+        likely += get_close_matches(external, ids, n=count, cutoff=0.8)
+        close += [graph.number(definition, seen) for seen in likely]
+    return list(dict.fromkeys(same + close))[:count]

@@ -1,0 +1,362 @@
+"""The dependency graph over (schemaDefinitionId, externalId), in columns.
+
+200,000 rows as objects would cost half a gigabyte; as columns of numbers over interned keys they cost a tenth of it,
+and a page can be dropped as soon as it is folded in.
+
+    row   0        1        2               key   0  1  2  3  4 ...
+    row_key        3        4        3      schema_of, external_of
+    deps   [0 1]    [0]      [3 2]          listing[key] -> rows that list it
+           dep_start = 0 2 3 5
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from math import isnan
+
+from reach_mcp.analysis.times import parse_time
+from reach_mcp.api.models import Batch, PendingResource
+
+Key = tuple[str, str]
+
+
+@dataclass
+class BatchFacts:
+    """What the graph keeps of a batch: its place among the rows, and what its counter says."""
+
+    id: str
+    schema: str
+    created: float
+    counter: int | None
+    start: int = 0
+    end: int = 0
+
+
+@dataclass
+class GraphBuilder:
+    """Folds batches into columns, in any order of pages.
+
+    A batch that is read again replaces its earlier reading whole; a row id that turns up again takes the later row.
+    Both happen when batches move between pages while a walk runs, and are counted in `repeats`.
+    """
+
+    places: dict[str, int] = field(default_factory=dict)
+    """Batch id to its place in `facts`."""
+
+    repeats: int = 0
+    row_ids: list[str] = field(default_factory=list)
+    row_key: array[int] = field(default_factory=lambda: array("i"))
+    row_batch: array[int] = field(default_factory=lambda: array("i"))
+    expires: array[float] = field(default_factory=lambda: array("d"))
+    created: array[float] = field(default_factory=lambda: array("d"))
+    deps: array[int] = field(default_factory=lambda: array("i"))
+    dep_start: array[int] = field(default_factory=lambda: array("i", [0]))
+    schema_of: array[int] = field(default_factory=lambda: array("i"))
+    external_of: list[str] = field(default_factory=list)
+    schemas: list[str] = field(default_factory=list)
+    schema_names: dict[str, str] = field(default_factory=dict)
+    facts: list[BatchFacts] = field(default_factory=list)
+    _index: dict[str, dict[str, int]] = field(default_factory=dict)
+    _schema_index: dict[str, int] = field(default_factory=dict)
+    _dead: set[int] = field(default_factory=set)
+    unreadable_times: dict[str, str] = field(default_factory=dict)
+    """Row id to the `expiresAt` that could not be read, or bore no zone."""
+
+    def add(self, batch: Batch) -> None:
+        """Fold one batch in, with its pending rows."""
+        place = self.places.get(batch["batchId"])
+        if place is not None:
+            self.repeats += 1
+            self._forget(place)
+        counter = batch["progress"].get("pendingRecords")
+        facts = BatchFacts(
+            id=batch["batchId"],
+            schema=batch.get("schemaName") or batch.get("schemaDefinitionId") or "",
+            created=parse_time(batch.get("createdAt")),
+            counter=None if counter is None else int(counter),
+            start=len(self.row_key),
+        )
+        self.places[facts.id] = len(self.facts)
+        self.facts.append(facts)
+        self._add_rows(batch.get("pendingResources") or (), len(self.facts) - 1)
+        facts.end = len(self.row_key)
+
+    def _add_rows(self, rows: Sequence[PendingResource], batch: int) -> None:
+        # The hot loop of the product: bound names, no calls that could be spared, one lookup a key.
+        index, names = self._index, self.schema_names
+        deps, dep_start, row_key, expires = self.deps, self.dep_start, self.row_key, self.expires
+        add_key, add_dep, add_start = row_key.append, deps.append, dep_start.append
+        for row in rows:
+            schema, name = row["schemaDefinitionId"], row.get("schemaName")
+            if name and schema not in names:
+                names[schema] = name
+            known = index.get(schema)
+            key = None if known is None else known.get(row["resourceExternalId"])
+            add_key(self._intern(schema, row["resourceExternalId"]) if key is None else key)
+            missing = row["missingDependencies"]
+            first = len(deps)
+            for dependency in missing:
+                schema = dependency["schemaDefinitionId"]
+                known = index.get(schema)
+                key = None if known is None else known.get(dependency["externalId"])
+                if key is None:
+                    key = self._intern(schema, dependency["externalId"])
+                if schema not in names and (name := dependency.get("schemaName")):
+                    names[schema] = name
+                add_dep(key)
+            if len(missing) > 1:
+                self._drop_repeats(first)
+            add_start(len(deps))
+            moment = parse_time(row["expiresAt"])
+            expires.append(moment)
+            if moment != moment:
+                self.unreadable_times[row["id"]] = row["expiresAt"]
+        self.row_ids.extend([row["id"] for row in rows])
+        self.row_batch.extend([batch] * len(rows))
+        self.created.extend([parse_time(row["createdAt"]) for row in rows])
+
+    def _intern(self, schema: str, external: str) -> int:
+        known = self._index.get(schema)
+        if known is None:
+            known = self._index[schema] = {}
+            self._schema_index[schema] = len(self.schemas)
+            self.schemas.append(schema)
+        key = known[external] = len(self.external_of)
+        self.schema_of.append(self._schema_index[schema])
+        self.external_of.append(external)
+        return key
+
+    def _drop_repeats(self, first: int) -> None:
+        """A row that lists the same key twice waits for it once."""
+        listed = self.deps[first:]
+        unique = dict.fromkeys(listed)
+        if len(unique) < len(listed):
+            del self.deps[first:]
+            self.deps.extend(unique)
+
+    def _forget(self, place: int) -> None:
+        facts = self.facts[place]
+        self._dead.update(range(facts.start, facts.end))
+        self.facts[place] = replace(facts, counter=None)
+
+    def build(self) -> DependencyGraph:
+        """The graph of what was folded in. The builder is used up."""
+        if self._dead or len(set(self.row_ids)) < len(self.row_ids):
+            self._compact()
+        return DependencyGraph(
+            row_key=self.row_key,
+            row_batch=self.row_batch,
+            expires=self.expires,
+            created=self.created,
+            deps=self.deps,
+            dep_start=self.dep_start,
+            schema_of=self.schema_of,
+            external_of=self.external_of,
+            schemas=self.schemas,
+            schema_names=self.schema_names,
+            facts=self.facts,
+            index=self._index,
+            repeats=self.repeats,
+            unreadable_times=self._unreadable(),
+        )
+
+    def _unreadable(self) -> dict[str, str]:
+        if not self.unreadable_times:
+            return {}
+        alive = set(self.row_ids)
+        return {row_id: text for row_id, text in self.unreadable_times.items() if row_id in alive}
+
+    def _compact(self) -> None:
+        """Drop rows that a later reading replaced."""
+        latest = {row_id: row for row, row_id in enumerate(self.row_ids) if row not in self._dead}
+        alive = sorted(latest.values())
+        deps, starts = array("i"), array("i", [0])
+        for row in alive:
+            deps.extend(self.deps[self.dep_start[row] : self.dep_start[row + 1]])
+            starts.append(len(deps))
+        self.deps, self.dep_start = deps, starts
+        self.row_key = array("i", [self.row_key[row] for row in alive])
+        self.row_batch = array("i", [self.row_batch[row] for row in alive])
+        self.expires = array("d", [self.expires[row] for row in alive])
+        self.created = array("d", [self.created[row] for row in alive])
+        self.row_ids = [self.row_ids[row] for row in alive]
+
+
+class DependencyGraph:
+    """The finished graph: columns, and what follows from them by counting.
+
+    `listing_start`/`listing_rows` turn `deps` round: which rows list a key. `is_pending[key]` tells whether a pending
+    row bears it. `roots` are the root blockers, in no order.
+    """
+
+    def __init__(
+        self,
+        *,
+        row_key: array[int],
+        row_batch: array[int],
+        expires: array[float],
+        created: array[float],
+        deps: array[int],
+        dep_start: array[int],
+        schema_of: array[int],
+        external_of: list[str],
+        schemas: list[str],
+        schema_names: dict[str, str],
+        facts: list[BatchFacts],
+        index: dict[str, dict[str, int]],
+        repeats: int,
+        unreadable_times: dict[str, str],
+    ) -> None:
+        self.row_key = row_key
+        self.row_batch = row_batch
+        self.expires = expires
+        self.created = created
+        self.deps = deps
+        self.dep_start = dep_start
+        self.schema_of = schema_of
+        self.external_of = external_of
+        self.schemas = schemas
+        self.schema_names = schema_names
+        self.facts = facts
+        self.repeats = repeats
+        self.unreadable_times = unreadable_times
+        self._index = index
+        self._bearers: dict[int, list[int]] | None = None
+        self.is_pending = bytearray(len(external_of))
+        for key in row_key:
+            self.is_pending[key] = 1
+        self.listing_start, self.listing_rows = self._turn_round()
+        starts, pending = self.listing_start, self.is_pending
+        self.roots = [key for key in range(len(external_of)) if not pending[key] and starts[key + 1] > starts[key]]
+        self.inner = sorted({key for key in row_key if starts[key + 1] > starts[key]})
+        """Keys that are pending and listed: the links of chains and circles."""
+        self.is_inner = bytearray(self.keys)
+        for key in self.inner:
+            self.is_inner[key] = 1
+        borne = Counter(key for key in row_key if self.is_inner[key])
+        self.borne_twice = frozenset(key for key, rows in borne.items() if rows > 1)
+        """Links that two or more rows bear: the same resource waits in two batches."""
+
+    @property
+    def rows(self) -> int:
+        """How many pending rows there are."""
+        return len(self.row_key)
+
+    @property
+    def keys(self) -> int:
+        """How many keys there are, pending or listed."""
+        return len(self.external_of)
+
+    def _turn_round(self) -> tuple[array[int], array[int]]:
+        """Which rows list each key, by counting sort: rows of a key stand in order of reading."""
+        start = array("i", bytes(4 * (self.keys + 1)))
+        for key in self.deps:
+            start[key + 1] += 1
+        total = 0
+        for key in range(self.keys + 1):
+            total += start[key]
+            start[key] = total
+        place = start[:]
+        rows = array("i", bytes(4 * len(self.deps)))
+        deps, ends = self.deps, self.dep_start
+        position = 0
+        for row in range(self.rows):
+            end = ends[row + 1]
+            while position < end:
+                key = deps[position]
+                rows[place[key]] = row
+                place[key] += 1
+                position += 1
+        return start, rows
+
+    def listing(self, key: int) -> array[int]:
+        """Rows that list a key as missing."""
+        return self.listing_rows[self.listing_start[key] : self.listing_start[key + 1]]
+
+    def direct(self, key: int) -> int:
+        """How many rows list a key."""
+        return self.listing_start[key + 1] - self.listing_start[key]
+
+    def missing(self, row: int) -> array[int]:
+        """Keys that a row lists."""
+        return self.deps[self.dep_start[row] : self.dep_start[row + 1]]
+
+    def key(self, number: int) -> Key:
+        """The identity of a key: (schemaDefinitionId, externalId)."""
+        return self.schemas[self.schema_of[number]], self.external_of[number]
+
+    def schema(self, number: int) -> str:
+        """What people call a key's schema: its name, or its id where no row gave a name."""
+        definition = self.schemas[self.schema_of[number]]
+        return self.schema_names.get(definition, definition)
+
+    def number(self, definition: str, external: str) -> int:
+        """The number of a key that rows mention."""
+        return self._index[definition][external]
+
+    def find(self, schema: str, external: str) -> int | None:
+        """The number of a key, by schema definition id or by name in any case; None when no row mentions it."""
+        for definition in self.definitions(schema):
+            number = self._index[definition].get(external)
+            if number is not None:
+                return number
+        return None
+
+    def definitions(self, schema: str) -> list[str]:
+        """Schema definition ids that bear an id or, in any case, a name."""
+        if schema in self._index:
+            return [schema]
+        wanted = schema.casefold()
+        return [
+            definition
+            for definition in self.schemas
+            if self.schema_names.get(definition, definition).casefold() == wanted
+        ]
+
+    def externals(self, definition: str) -> Iterable[str]:
+        """External ids of one schema definition that rows mention."""
+        return self._index.get(definition, ())
+
+    def bearers(self, key: int) -> list[int]:
+        """Pending rows that bear a key."""
+        if self.is_inner[key]:
+            if self._bearers is None:
+                self._bearers = self._find_bearers()
+            return self._bearers[key]
+        return [row for row, borne in enumerate(self.row_key) if borne == key]
+
+    def _find_bearers(self) -> dict[int, list[int]]:
+        """Rows of every link, in one pass."""
+        bearers: dict[int, list[int]] = {}
+        is_inner = self.is_inner
+        for row, key in enumerate(self.row_key):
+            if is_inner[key]:
+                bearers.setdefault(key, []).append(row)
+        return bearers
+
+    def waiting(self, sources: Iterable[int]) -> list[int]:
+        """Rows that wait for any of some keys, directly or through other pending resources, each once."""
+        seen_rows, seen_keys = set[int](), set(sources)
+        queue = list(seen_keys)
+        row_key, start, listing = self.row_key, self.listing_start, self.listing_rows
+        while queue:
+            key = queue.pop()
+            for row in listing[start[key] : start[key + 1]]:
+                if row not in seen_rows:
+                    seen_rows.add(row)
+                    above = row_key[row]
+                    if above not in seen_keys:
+                        seen_keys.add(above)
+                        queue.append(above)
+        return list(seen_rows)
+
+    def batches_of(self, rows: Iterable[int]) -> list[str]:
+        """Ids of the batches that hold some rows, sorted."""
+        return sorted({self.facts[self.row_batch[row]].id for row in rows})
+
+    def earliest(self, rows: Iterable[int]) -> float:
+        """The earliest readable expiry among rows, in Unix seconds; infinity when there is none."""
+        return min((self.expires[row] for row in rows if not isnan(self.expires[row])), default=float("inf"))

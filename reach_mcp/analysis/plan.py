@@ -1,0 +1,152 @@
+"""What to send, in which order, and what would clear if it arrived.
+
+A greedy order: at each step the key that frees most in addition to what was sent before it. Finding the smallest set is
+hard in general, so this is an order, not a proof.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reach_mcp.analysis.arrival import Arrival
+from reach_mcp.analysis.blockers import bound_waiting
+from reach_mcp.analysis.components import find_components
+from reach_mcp.analysis.graph import DependencyGraph
+
+
+@dataclass(frozen=True)
+class Step:
+    """One key to send, and how many rows clear by it in addition to all steps before."""
+
+    key: int
+    adds: int
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What can be sent at once. `steps` are its first keys in order; `keys` is how many it has in all.
+
+    `adds` rows clear by the whole wave, `total` by it and all waves before, in `batches` batches that wait for nothing
+    afterwards. `earliest` is the first expiry among the rows that wait for it, in Unix seconds.
+    """
+
+    schemas: dict[str, int]
+    steps: tuple[Step, ...]
+    keys: int
+    adds: int
+    total: int
+    batches: int
+    earliest: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Waves to send one after another; together they free every row that is not stuck in a circle."""
+
+    waves: tuple[Wave, ...]
+    unfreed: int
+
+
+def build_plan(graph: DependencyGraph, *, steps: int) -> Plan:
+    """Waves over all root blockers, the first `steps` keys of each in order."""
+    arrival = Arrival(graph)
+    bound, _ = bound_waiting(graph)
+    total = 0
+    waves = []
+    for keys in _order_waves(graph):
+        before = total
+        order, cleared = _order_steps(graph, arrival, bound, keys, steps)
+        total += cleared
+        waves.append(
+            Wave(
+                schemas=dict(Counter(graph.schema(key) for key in keys).most_common()),
+                steps=tuple(order),
+                keys=len(keys),
+                adds=total - before,
+                total=total,
+                batches=_emptied(graph, arrival),
+                earliest=graph.earliest(row for key in keys for row in graph.listing(key)),
+            )
+        )
+    return Plan(waves=tuple(waves), unfreed=sum(1 for left in arrival.left if left))
+
+
+def _order_steps(
+    graph: DependencyGraph, arrival: Arrival, bound: list[int], keys: Sequence[int], steps: int
+) -> tuple[list[Step], int]:
+    """Greedy order of the first keys, then all others at once.
+
+    The heap holds, for each key, what it frees now or, not yet known, the most that it could. A key at the top whose
+    gain is known is the best there is; sending it outdates the gains of only those keys whose cascade met its own.
+    """
+    gains: dict[int, int] = {}
+    watching: dict[int, list[int]] = {}
+    heap = [(-bound[key], -graph.direct(key), graph.key(key), key) for key in keys]
+    heapq.heapify(heap)
+    order: list[Step] = []
+    total = 0
+    while heap and len(order) < steps:
+        claim, direct, name, key = heapq.heappop(heap)
+        if arrival.round_of[key] >= 0 or (key in gains and -claim != gains[key]):
+            continue
+        if key not in gains:
+            gains[key], touched = arrival.gain(key)
+            for row in touched:
+                watching.setdefault(row, []).append(key)
+            heapq.heappush(heap, (-gains[key], direct, name, key))
+            continue
+        del gains[key]
+        cleared = [row for round_ in arrival.send([key]) for row in round_]
+        order.append(Step(key, len(cleared)))
+        total += len(cleared)
+        outdated = _outdated(graph, cleared, key, watching) - {key}
+        for other in outdated:
+            if gains.pop(other, None) is not None:
+                heapq.heappush(heap, (-bound[other], -graph.direct(other), graph.key(other), other))
+    rest = arrival.send(key for key in keys if arrival.round_of[key] < 0)
+    return order, total + sum(map(len, rest))
+
+
+def _outdated(graph: DependencyGraph, cleared: list[int], key: int, watching: dict[int, list[int]]) -> set[int]:
+    """Keys whose cascade meets a row that the arrival of a key touched."""
+    arrived = {key, *(graph.row_key[row] for row in cleared)}
+    return {other for lower in arrived for row in graph.listing(lower) for other in watching.pop(row, ())}
+
+
+def _emptied(graph: DependencyGraph, arrival: Arrival) -> int:
+    """Batches all of whose rows have cleared."""
+    holding = {graph.row_batch[row] for row in range(graph.rows) if arrival.left[row]}
+    return len(set(graph.row_batch) - holding)
+
+
+def _order_waves(graph: DependencyGraph) -> list[list[int]]:
+    """Root blockers by schema, so that each wave refers only to schemas of waves before it, as the rows show it.
+
+    Schemas that refer to one another in a circle share a wave.
+    """
+    refers = _references(graph)
+    level: dict[int, int] = {}
+    for group in find_components(refers):
+        lowers = {lower for schema in group for lower in refers[schema]} - set(group)
+        level.update(dict.fromkeys(group, 1 + max((level[lower] for lower in lowers), default=0)))
+    waves: dict[int, list[int]] = {}
+    for key in graph.roots:
+        waves.setdefault(level[graph.schema_of[key]], []).append(key)
+    return [waves[number] for number in sorted(waves)]
+
+
+def _references(graph: DependencyGraph) -> dict[int, set[int]]:
+    """Which schema refers to which, over all rows."""
+    refers: dict[int, set[int]] = {schema: set() for schema in range(len(graph.schemas))}
+    schema_of, starts = graph.schema_of, graph.dep_start
+    pairs = set()
+    for row, key in enumerate(graph.row_key):
+        for dep in graph.deps[starts[row] : starts[row + 1]]:
+            pairs.add((schema_of[key], schema_of[dep]))
+    for schema, lower in pairs:
+        if schema != lower:
+            refers[schema].add(lower)
+    return refers

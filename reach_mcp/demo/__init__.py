@@ -1,0 +1,1 @@
+"""A Reach API in memory, with tenants that tell a story."""

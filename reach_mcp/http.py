@@ -1,0 +1,127 @@
+"""Serves a server over Streamable HTTP: who may call, what is answered besides, and how it starts and stops.
+
+A caller's bearer token is compared here and goes no further: what Reach is shown is never the caller's.
+"""
+
+from __future__ import annotations
+
+import hmac
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reach_mcp import __version__
+from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings
+
+PATH = "/mcp"
+LARGEST_REQUEST = 1_000_000
+"""Bytes of a request; our tools' arguments take a few hundred."""
+
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
+
+
+def build_http_app(server: MCPServer[Any], settings: Settings) -> ASGIApp:
+    """The ASGI app, with its lifespan. ConfigurationError when it would be open to callers that nobody checked."""
+    token = settings.caller_token()
+    if token == "":
+        raise ConfigurationError("REACH_MCP_AUTH_TOKEN holds nothing but white space. Set a long random value.")
+    if token is None and settings.host not in LOOPBACK:
+        raise ConfigurationError(
+            f"Listening on {settings.host} needs REACH_MCP_AUTH_TOKEN or REACH_MCP_AUTH_TOKEN_FILE, "
+            "a long random value that callers show as a bearer token. Without one, listen on 127.0.0.1."
+        )
+    origins = _split(settings.allowed_origins)
+    inner = server.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=True,
+        max_request_body_size=LARGEST_REQUEST,
+        transport_security=TransportSecuritySettings(
+            allowed_hosts=_hosts(settings), allowed_origins=[*(f"http://{host}:*" for host in _LOCAL), *origins]
+        ),
+    )
+    door = Door(inner, token)
+    if not origins:
+        return door
+    return CORSMiddleware(door, allow_origins=origins, allow_methods=["POST"], allow_headers=["*"])
+
+
+class Door:
+    """Lets POST /mcp in, with the token where one is set; answers /healthz to anybody and turns all else away.
+
+    A GET of /mcp would be a stream that never says anything and never ends, since no server-side events exist here.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
+        self._app = app
+        self._token = None if token is None else token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        answer = self._answer(scope)
+        if answer is not None:
+            return await answer(scope, receive, send)
+        kept = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+        return await self._app({**scope, "headers": kept}, receive, send)
+
+    def _answer(self, scope: Scope) -> Response | None:
+        """What to say instead of letting the request in; None lets it in."""
+        path, method = scope["path"], scope["method"]
+        if path == "/healthz":
+            health = JSONResponse({"status": "ok", "server": "reach-mcp", "version": __version__})
+            return health if method in ("GET", "HEAD") else Response(status_code=405, headers={"Allow": "GET"})
+        if path != PATH:
+            return Response(f"Not found. The MCP endpoint is {PATH}.", status_code=404)
+        if method != "POST":
+            return Response(status_code=405, headers={"Allow": "POST"})
+        if self._token is not None and not self._accepts(Headers(scope=scope).get("authorization", "")):
+            return Response("Bearer token missing or wrong.", status_code=401, headers={"WWW-Authenticate": "Bearer"})
+        return None
+
+    def _accepts(self, header: str) -> bool:
+        assert self._token is not None
+        scheme, _, shown = header.partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode("latin-1"), self._token)
+
+
+def _hosts(settings: Settings) -> list[str]:
+    named = [*_LOCAL, *_split(settings.allowed_hosts)]
+    if settings.host not in ("", "0.0.0.0", "::"):  # noqa: S104 - compared with, not listened on
+        named.append(_as_host(settings.host))
+    return [form for host in named for form in (host, f"{host}:*")]
+
+
+def _as_host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _split(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+async def serve_http(server: MCPServer[Any], settings: Settings) -> None:
+    """Serve until a signal comes; open calls then have `shutdown_seconds` to end."""
+    app = build_http_app(server, settings)
+    await serve_app(app, settings.host, settings.port, grace=settings.shutdown_seconds, path=PATH)
+
+
+async def serve_app(app: ASGIApp, host: str, port: int, *, grace: int, path: str = "") -> None:
+    """Serve an ASGI app by uvicorn and say on stderr where; ConfigurationError when the address can't be had."""
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigurationError(f"Can't listen on {host}, port {port}: {error.strerror or error}.") from None
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=grace
+    )
+    address = f"http://{_as_host(host)}:{listener.getsockname()[1]}{path}"
+    print(f"listening on {address}", file=sys.stderr, flush=True)  # the socket already takes connections
+    await uvicorn.Server(config).serve(sockets=[listener])

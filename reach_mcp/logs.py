@@ -1,0 +1,74 @@
+"""Logging to stderr: one record a line, secrets blotted out, nothing in a message that could forge a second line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import stamina.instrumentation
+
+from reach_mcp.settings import ConfigurationError, Settings, secret
+
+_SHAPES = re.compile(r"(?i:(bearer)\s+)[^\s\"',;]+|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Take over the root logger; to be called before the server is built, which would set up a logger of its own.
+
+    Libraries speak from WARNING upwards: below it they log URLs, headers and bodies.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines(settings.log_format == "json", _secrets(settings)))
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    logging.basicConfig(level=max(logging.WARNING, level), handlers=[handler], force=True)
+    logging.getLogger("reach_mcp").setLevel(level)
+    stamina.instrumentation.set_on_retry_hooks([])
+
+
+class Lines(logging.Formatter):
+    """A record as a line of text or as a JSON object. A record's `facts` stand behind its message."""
+
+    def __init__(self, as_json: bool, secrets: Iterable[str]) -> None:
+        super().__init__(datefmt="%Y-%m-%dT%H:%M:%SZ")
+        self.converter = time.gmtime
+        self._as_json = as_json
+        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts: dict[str, Any] = {name: self._clean(value) for name, value in getattr(record, "facts", {}).items()}
+        message, trace = self._clean(record.getMessage()), ""
+        if record.exc_info:
+            trace = self._clean(self.formatException(record.exc_info))
+        head = {"time": self.formatTime(record, self.datefmt), "level": record.levelname, "logger": record.name}
+        if self._as_json:
+            return json.dumps(head | {"message": message} | facts | ({"trace": trace} if trace else {}))
+        words = [*head.values(), message, *(f"{name}={value}" for name, value in facts.items())]
+        lines = [" ".join(words), *trace.splitlines()]
+        return "\n    ".join(_CONTROL.sub(lambda found: ascii(found[0])[1:-1], line) for line in lines)
+
+    def _clean(self, value: object) -> Any:
+        if isinstance(value, int | float):
+            return value
+        text = str(value)
+        for known in self._secrets:
+            text = text.replace(known, "***")
+        return _SHAPES.sub(lambda found: f"{found[1]} ***" if found[1] else "***", text)
+
+
+def _secrets(settings: Settings) -> Iterable[str]:
+    pairs = [
+        (settings.api_token, settings.api_token_file),
+        (settings.jwt_secret, settings.jwt_secret_file),
+        (settings.auth_token, settings.auth_token_file),
+    ]
+    for value, file in pairs:
+        try:
+            yield secret(value, file, "") or ""
+        except ConfigurationError:
+            continue  # who needs the file says what is wrong with it

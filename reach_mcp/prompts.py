@@ -1,0 +1,139 @@
+"""The MCP prompts: Markdown files with front matter, read strictly and filled in with values as data.
+
+The front matter is the part of YAML that a prompt needs, so that nobody has to install a parser of all of it: `key:
+value` lines, and `arguments:` as a list of `name`, `description`, `required`. In the text, `{name}` stands for an
+argument's value in quotes; a line that names an optional argument is left out when the argument is absent.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+LONGEST = 200
+"""Most characters of an argument's value."""
+
+PLACES = (Path(__file__).parent / "_prompts", Path(__file__).parent.parent / "prompts")
+"""Where the files are: inside an installed package, and at the top of a checkout."""
+
+_KEYS = ("name", "title", "description", "arguments")
+_ARGUMENT_KEYS = ("name", "description", "required")
+_FIELD = re.compile(r"(?P<indent>|  - |    )(?P<key>[a-z]+):(?: (?P<value>\S.*))?")
+_SLOT = re.compile(r"\{([a-z_]+)\}")
+
+
+class PromptRefused(ValueError):
+    """The caller named no prompt of ours or gave arguments that don't fit; the message says what would."""
+
+
+class PromptFileWrong(ValueError):
+    """A prompt's file can't be read: a mistake of ours, found at the start."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    name: str
+    description: str
+    required: bool
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt as its file has it."""
+
+    name: str
+    title: str
+    description: str
+    arguments: tuple[Argument, ...]
+    text: str
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """The text with these values in it, each in quotes; PromptRefused when they don't fit the arguments."""
+        given = {name: value for name, value in values.items() if value}
+        wrong = [*self._misfits(given), *(f"{name} {fault}" for name, fault in _faults(given))]
+        if wrong:
+            raise PromptRefused(f"{self.name}: {'; '.join(wrong)}.")
+        lines = (line for line in self.text.splitlines() if all(slot in given for slot in _SLOT.findall(line)))
+        return "\n".join(_SLOT.sub(lambda slot: _quote(given[slot[1]]), line) for line in lines)
+
+    def _misfits(self, given: Mapping[str, str]) -> Iterable[str]:
+        known = [argument.name for argument in self.arguments]
+        yield from (f"unknown argument {quote_name(name)}{suggest(name, known)}" for name in given if name not in known)
+        for argument in self.arguments:
+            if argument.required and argument.name not in given:
+                yield f"{argument.name} is missing ({argument.description})"
+
+
+def load_prompts(places: Iterable[Path] = PLACES) -> dict[str, Prompt]:
+    """Every prompt by its name, from the first place that exists. Raises PromptFileWrong."""
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None:
+        raise PromptFileWrong("The folder prompts/ is missing from this installation.")
+    files = sorted(folder.glob("*.md"))
+    return {file.stem: parse_prompt(file.read_text(encoding="utf-8"), file.stem) for file in files}
+
+
+def parse_prompt(source: str, name: str) -> Prompt:
+    """Read one file. Raises PromptFileWrong that names the file and the line."""
+    opening, _, rest = source.partition("---\n")
+    head, fence, text = rest.partition("\n---\n")
+    if opening or not fence:
+        raise PromptFileWrong(f"{name}.md: it must open with front matter between two lines of ---.")
+    fields: dict[str, str] = {}
+    arguments: list[dict[str, str]] = []
+    for number, line in enumerate(head.splitlines(), 2):
+        field = _FIELD.fullmatch(line)
+        if field is None or (field["indent"] and list(fields)[-1:] != ["arguments"]):
+            raise PromptFileWrong(f"{name}.md, line {number}: neither `key: value` nor part of an argument.")
+        if field["indent"] == "  - ":
+            arguments.append({})
+        owner = arguments[-1] if field["indent"] and arguments else fields
+        if field["key"] in owner:
+            raise PromptFileWrong(f"{name}.md, line {number}: {field['key']} stands twice.")
+        owner[field["key"]] = field["value"] or ""
+    return _build_prompt(name, fields, arguments, text)
+
+
+def _build_prompt(name: str, fields: dict[str, str], arguments: list[dict[str, str]], text: str) -> Prompt:
+    whole = [("it", fields, _KEYS), *((f"argument {place}", a, _ARGUMENT_KEYS) for place, a in enumerate(arguments, 1))]
+    for owner, found, keys in whole:
+        if tuple(found) != keys or not all(value for key, value in found.items() if key != "arguments"):
+            raise PromptFileWrong(f"{name}.md: {owner} must have {', '.join(keys)}, in this order.")
+    if fields["name"] != name or any(a["required"] not in ("true", "false") for a in arguments):
+        raise PromptFileWrong(f"{name}.md: name must be the file's own, and required must be true or false.")
+    unknown = set(_SLOT.findall(text)) - {argument["name"] for argument in arguments}
+    if unknown:
+        raise PromptFileWrong(f"{name}.md: the text names {', '.join(sorted(unknown))}, which is no argument.")
+    known = tuple(Argument(a["name"], a["description"], a["required"] == "true") for a in arguments)
+    return Prompt(name, fields["title"], fields["description"], known, text.strip())
+
+
+def _faults(given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    for name, value in given.items():
+        if len(value) > LONGEST:
+            yield quote_name(name), f"is longer than {LONGEST} characters"
+        elif any(unicodedata.category(character).startswith("C") for character in value):
+            yield quote_name(name), "holds control or invisible characters"
+
+
+def _quote(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def quote_name(name: str) -> str:
+    """A name that a caller made up, on one line and bounded."""
+    return ascii(name[:60])
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """What was probably meant instead of a name that isn't known, or else what there is."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if near:
+        return f" (did you mean {near[0]}?)"
+    return f" (there is {', '.join(known)})" if known else " (there is none)"

@@ -1,0 +1,125 @@
+"""The answer of `get_batch`: state, progress, errors by likeness, what waits in brief."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from reach_mcp.analysis.expiry import sum_expiry
+from reach_mcp.analysis.graph import GraphBuilder
+from reach_mcp.analysis.overview import count_categories, group_errors, read_batch
+from reach_mcp.analysis.times import rfc3339
+from reach_mcp.api.models import Batch
+from reach_mcp.render.answer import Document, Level
+from reach_mcp.render.batches import build_row, write_next, write_row
+from reach_mcp.render.clean import Fence, clean
+from reach_mcp.render.phrases import counts, join, plural, record, when
+
+
+def build_batch(
+    batch: Batch, malformed: list[str], level: Level, *, now: float, details: bool, arguments: Mapping[str, Any]
+) -> Document:
+    """The whole answer as structured content. `details` says whether pending rows were asked for."""
+    row = read_batch(batch)
+    groups = group_errors(batch, max(level.samples, 1))
+    shown = groups[: max(level.few, 3)]
+    found: Document = {
+        "as_of": rfc3339(now),
+        "batch": build_row(row, detailed=True, length=max(level.length, 160)),
+        "error_groups": [
+            {
+                "category": group.category,
+                "text": clean(group.text, level.length),
+                "records": group.count,
+                "examples": list(group.examples),
+            }
+            for group in shown
+        ],
+        "categories": count_categories(batch.get("errors") or {}),
+    }
+    if len(groups) > len(shown):
+        found["more_groups"] = len(groups) - len(shown)
+    if malformed:
+        found["malformed"] = len(malformed)
+    if details:
+        found["waiting"] = _build_waiting(batch, level, now)
+    found["next_calls"] = _next_calls(found, arguments, row.pending)
+    return found
+
+
+def _build_waiting(batch: Batch, level: Level, now: float) -> Document:
+    builder = GraphBuilder()
+    builder.add(batch)
+    graph = builder.build()
+    expiry = sum_expiry(graph, now)
+    listed = Counter(key for row in range(graph.rows) for key in graph.missing(row))
+    ranked = sorted(listed, key=lambda key: (-listed[key], graph.key(key)))
+    count = max(level.few, 3)
+    found: Document = {
+        "rows": graph.rows,
+        "missing": len(ranked),
+        "top_missing": [
+            {"schema": graph.schema(key), "id": graph.external_of[key], "rows": listed[key]} for key in ranked[:count]
+        ],
+        "expired": expiry.expired,
+        "within_hour": expiry.within_hour,
+        "next_expiry": rfc3339(expiry.earliest) if expiry.earliest != float("inf") else "",
+    }
+    if expiry.unreadable:
+        found["unreadable_times"] = expiry.unreadable
+    return found
+
+
+def _next_calls(found: Document, arguments: Mapping[str, Any], pending: int | None) -> list[Document]:
+    tenant = {"tenant_id": arguments["tenant_id"]} if "tenant_id" in arguments else {}
+    calls = []
+    if pending or found.get("waiting", {}).get("rows"):
+        focus = {"focus": arguments["batch_id"], **tenant}
+        calls.append({"tool": "explain_pending_dependencies", "arguments": focus})
+    if found.get("more_groups") and arguments.get("response_format") != "detailed":
+        calls.append({"tool": "get_batch", "arguments": {**arguments, "response_format": "detailed"}})
+    return calls
+
+
+def write_batch(document: Document, fence: Fence) -> str:
+    """The answer as text, from its structured content."""
+    as_of = document["as_of"]
+    lines = [f"Reach batch, {as_of}: {write_row(document['batch'], as_of, fence)}"]
+    if document["categories"]:
+        lines.append(f"Record errors by category: {counts(document['categories'], lambda name: fence(name, 60))}.")
+    lines += [_write_group(group, fence) for group in document["error_groups"]]
+    if "more_groups" in document:
+        lines.append(f"- and {plural(document['more_groups'], 'more kind')} of error.")
+    if "malformed" in document:
+        lines.append(f"{plural(document['malformed'], 'row')} could not be read and are not counted.")
+    if "waiting" in document:
+        lines += _write_waiting(document["waiting"], as_of, fence)
+    return "\n".join([*lines, *write_next(document, fence)])
+
+
+def _write_group(group: Document, fence: Fence) -> str:
+    category = f" {fence(group['category'], 60)}" if group["category"] else ""
+    text = f": {fence(group['text'], 400)}" if group["text"] else ""
+    examples = ", ".join(fence(example, 80) for example in group["examples"])
+    return f"- {plural(group['records'], 'record')}{category}{text}; e.g. {examples}"
+
+
+def _write_waiting(waiting: Document, as_of: str, fence: Fence) -> list[str]:
+    if not waiting["rows"]:
+        return ["Pending resources: none listed."]
+    expiry = join(
+        [
+            f"{waiting['expired']} already expired" if waiting["expired"] else "",
+            f"{waiting['within_hour']} deleted within the hour" if waiting["within_hour"] else "",
+            f"next deletion {when(waiting['next_expiry'], as_of)}" if waiting["next_expiry"] else "",
+            f"{waiting['unreadable_times']} without a readable expiry" if "unreadable_times" in waiting else "",
+        ]
+    )
+    missing = ", ".join(f"{record(top['schema'], top['id'], fence)} ({top['rows']})" for top in waiting["top_missing"])
+    rest = waiting["missing"] - len(waiting["top_missing"])
+    more = f", and {rest} more" if rest else ""
+    return [
+        f"Pending resources: {waiting['rows']}. {expiry}.",
+        f"Missing, with how many list each: {missing}{more}.",
+    ]

@@ -1,0 +1,58 @@
+"""The one place that makes foreign text safe to read: cleaned, bounded, fenced.
+
+Foreign is whatever comes from the API: error messages, ids, schema names. In the text of an answer each piece stands
+in quotes behind a mark that is drawn anew for each answer, as in `k72"loc_1"`; quotes inside are replaced, so that the
+data can neither close its fence nor open one.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+
+LONGEST = 160
+"""Characters of one piece of foreign text that are shown; the number of those cut stands behind them."""
+
+# Control (Cc), format (Cf: bidi, zero-width, tags), surrogates, private use, unassigned, line and paragraph separators.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
+_PLAIN = re.compile(r"[\x20-\x7e]*\Z")
+_SPACES = re.compile(r"\s+")
+
+
+def clean(text: str, longest: int = LONGEST) -> str:
+    """Foreign text on one line, without what can't be seen, and bounded. Total and idempotent.
+
+    Line breaks and tabs become spaces; other control, format, surrogate and unassigned characters become U+FFFD, one
+    for each run, so that it shows that something was there.
+    """
+    if not _PLAIN.match(text):
+        text = _replace_hidden(text)
+    text = _SPACES.sub(" ", text)
+    if len(text) <= longest:
+        return text
+    cut = f"…(+{len(text) - longest} characters)"
+    return text if text[longest:].startswith("…(+") else text[:longest] + cut
+
+
+def _replace_hidden(text: str) -> str:
+    text = _SELECTORS.sub("", _SPACES.sub(" ", text))
+    shown = "".join("\ufffd" if unicodedata.category(char) in _HIDDEN else char for char in text)
+    return re.sub("\ufffd+", "\ufffd", shown)
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Marks foreign text in one answer."""
+
+    mark: str
+
+    def __call__(self, text: str, longest: int = LONGEST) -> str:
+        return f'{self.mark}"{clean(text, longest).replace(chr(34), chr(8243))}"'
+
+
+def draw_mark() -> str:
+    """A mark that could not be known beforehand: a letter and two digits, two tokens long."""
+    return secrets.choice("bcdfghjkmnpqrstvwxz") + f"{secrets.randbelow(90) + 10}"

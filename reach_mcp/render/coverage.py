@@ -1,0 +1,40 @@
+"""What was read of what there is, as every answer says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reach_mcp.api.walk import Coverage
+from reach_mcp.render.clean import clean
+
+_WHY = {
+    "deadline": "the deadline of this call passed",
+    "error": "reading ended early",
+    "cursor_repeats": "Reach repeated a cursor",
+    "empty_page": "Reach announced more but gave none",
+    "page": "this is one page of more",
+    "bound": "only the first pages were read",
+}
+
+
+def build_coverage(coverage: Coverage) -> dict[str, Any]:
+    """Pages and batches read, of how many, whether that is all, and if not, why."""
+    notes = []
+    if coverage.stop in _WHY:
+        notes.append(_WHY[coverage.stop])
+    if coverage.error is not None and coverage.stop == "error":
+        notes.append(str(coverage.error))
+    if coverage.disagrees:
+        notes.append("Reach says that there are more batches than its pages held")
+    if coverage.malformed:
+        names = ", ".join(clean(name, 60) for name in coverage.malformed[:3])
+        notes.append(f"{len(coverage.malformed)} malformed left out: {names}")
+    if coverage.repeats:
+        notes.append(f"{coverage.repeats} batches moved between pages while reading, each counted once")
+    found: dict[str, Any] = {"pages": coverage.pages, "batches": coverage.batches}
+    if coverage.total is not None:
+        found["of"] = coverage.total
+    found["complete"] = coverage.complete
+    if notes:
+        found["note"] = "; ".join(notes)
+    return found

@@ -1,0 +1,202 @@
+"""`explain_pending_dependencies`: what waits, what few missing things hold it up, why, and what to send."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Annotated
+
+import anyio
+from mcp_types import CallToolResult
+from pydantic import Field
+
+from reach_mcp.analysis.evidence import EvidenceBuilder
+from reach_mcp.analysis.explanation import Explanation, explain
+from reach_mcp.analysis.focus import Focus, WhatIf, focus_on_batch, focus_on_key, suggest_keys
+from reach_mcp.analysis.focus import assume_arrived as assume
+from reach_mcp.analysis.graph import DependencyGraph, GraphBuilder
+from reach_mcp.analysis.handles import find_handle
+from reach_mcp.analysis.overview import Filter
+from reach_mcp.api.client import BatchQuery
+from reach_mcp.api.errors import BodyTooLarge, InvalidArgument, ReachError
+from reach_mcp.api.models import Batch
+from reach_mcp.api.walk import Coverage, walk
+from reach_mcp.render.answer import Answer
+from reach_mcp.render.explanation import Explanations, build_explanation, write_explanation
+from reach_mcp.tools import arguments as a
+from reach_mcp.tools.app import App, Call, run
+
+LIMITS = (100, 20, 5, 1)
+"""Batches a page: with pending details a page of 100 may exceed the limit on bodies; then the walk starts smaller."""
+
+EVIDENCE_PAGES = 30
+"""Pages of 100 batches, newest first, that are searched for the records that are missing."""
+
+MOST = 200
+"""Most blockers ranked, and keys of a wave ordered, for one answer."""
+
+PATHS = 24
+
+Focused = Annotated[
+    str | None, Field(max_length=500, description="Only this: schema:external_id, a blocker's handle, or a batch id")
+]
+Assumed = Annotated[
+    list[str], Field(max_length=200, description="What if these arrived: schema:external_id or handles")
+]
+
+
+async def explain_pending_dependencies(
+    app: App,
+    cursor: a.Cursor = None,
+    limit: a.Limit = None,
+    batch_type: a.BatchType = None,
+    sort_by: a.SortBy = "createdAt",
+    sort_direction: a.SortDirection = "desc",
+    tenant_id: a.TenantId = None,
+    status: a.Status = None,
+    schema: a.Schema = None,
+    created_after: a.CreatedAfter = None,
+    created_before: a.CreatedBefore = None,
+    focus: Focused = None,
+    assume_arrived: Assumed = [],  # noqa: B006 - never changed; the SDK reads the default off the signature
+    offset: a.Offset = 0,
+    response_format: a.Format = "concise",
+) -> CallToolResult:
+    """Why Reach records wait: reads every page with pending details and ranks root blockers (missing, not themselves \
+pending) by how many wait, with causes and evidence, chains, circles, what is deleted when, and what to send first."""
+    arguments = a.given(locals())
+
+    async def work(call: Call) -> Answer:
+        wanted = a.build_filter(
+            status=status, schema=schema, created_after=created_after, created_before=created_before, now=call.now
+        )
+        query = BatchQuery(
+            cursor=cursor,
+            limit=limit,
+            batch_type=batch_type,
+            sort_by=None if sort_by == "createdAt" else sort_by,
+            sort_direction=None if sort_direction == "desc" else sort_direction,
+            include_pending_details=True,
+            only_batches_with_pending_resources=True,
+        )
+        read = _Reading(call, query, app.tenant(tenant_id), wanted)
+        await read.run()
+        call.size += read.coverage.size + (read.evidence_coverage.size if read.evidence_coverage else 0)
+        found = await anyio.to_thread.run_sync(partial(_work_out, read, call.now, focus, assume_arrived, offset))
+        found = replace(found, arguments=arguments)
+        detailed = response_format == "detailed"
+        return call.fit(
+            lambda level: build_explanation(found, level, detailed=detailed), write_explanation, detailed=detailed
+        )
+
+    return await run(app, work)
+
+
+class _Reading:
+    """Two walks side by side: every batch with pending rows, and the newest batches of all for evidence."""
+
+    def __init__(self, call: Call, query: BatchQuery, tenant: str | None, wanted: Filter) -> None:
+        self._call = call
+        self._query = query
+        self._tenant = tenant
+        self._wanted = wanted
+        self.graph = GraphBuilder()
+        self.evidence = EvidenceBuilder()
+        self.coverage = Coverage()
+        self.evidence_coverage: Coverage | None = None
+        self._error: ReachError | None = None
+
+    async def run(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._read_evidence)
+            await self._read_pending()
+            if self._error is not None:
+                tasks.cancel_scope.cancel()
+        if self._error is not None:
+            raise self._error
+
+    async def _read_pending(self) -> None:
+        """The walk that must succeed. A page that is too large is asked for in smaller ones, from the start."""
+        for limit in (self._query.limit,) if self._query.limit else LIMITS:
+            self.graph, self._error = GraphBuilder(), None
+            try:
+                self.coverage = await self._walk(limit)
+            except ReachError as error:
+                self._error = error
+            if not isinstance(self._error or self.coverage.error, BodyTooLarge):
+                return
+
+    async def _walk(self, limit: int) -> Coverage:
+        return await walk(
+            self._call.app.client,
+            replace(self._query, limit=limit),
+            tenant=self._tenant,
+            deadline=self._call.deadline,
+            fold=self._fold,
+        )
+
+    def _fold(self, batch: Batch) -> None:
+        if self._wanted.matches(batch):
+            self.graph.add(batch)
+
+    async def _read_evidence(self) -> None:
+        """The walk that may fail: causes are then not looked up, and the answer says so."""
+        try:
+            self.evidence_coverage = await walk(
+                self._call.app.client,
+                BatchQuery(limit=100),
+                tenant=self._tenant,
+                deadline=self._call.deadline,
+                fold=self.evidence.add,
+                pages=EVIDENCE_PAGES,
+            )
+        except ReachError as error:
+            self.evidence_coverage = Coverage(stop="error", error=error)
+
+
+def _work_out(read: _Reading, now: float, focus: str | None, assumed: list[str], offset: int) -> Explanations:
+    graph = read.graph.build()
+    general = focus is None and not assumed
+    result = explain(
+        graph, read.evidence, now=now, count=MOST if general else 0, first=offset, steps=MOST if general else 0
+    )
+    return Explanations(
+        now=now,
+        result=result,
+        coverage=read.coverage,
+        evidence=read.evidence_coverage,
+        arguments={},
+        focus=None if focus is None else _focus(graph, result, read.evidence, focus),
+        what_if=_what_if(graph, result, assumed) if assumed else None,
+    )
+
+
+def _focus(graph: DependencyGraph, result: Explanation, evidence: EvidenceBuilder, text: str) -> Focus:
+    if any(facts.id == text for facts in graph.facts):
+        return focus_on_batch(graph, result.structure, evidence, text, PATHS)
+    return focus_on_key(graph, result.structure, evidence, find_key(graph, "focus", text), PATHS)
+
+
+def _what_if(graph: DependencyGraph, result: Explanation, assumed: list[str]) -> WhatIf:
+    return assume(graph, result.structure, [find_key(graph, "assume_arrived", text) for text in assumed])
+
+
+def find_key(graph: DependencyGraph, argument: str, text: str) -> int:
+    """The key that a handle, `schema:external_id` or a bare external id means.
+
+    Raises InvalidArgument when it is none or not just one, with what may have been meant.
+    """
+    schema, _, external = text.partition(":")
+    key = graph.find(schema, external) if external else None
+    if key is not None:
+        return key
+    found = find_handle(graph, text) if text.startswith("b-") and len(text) >= len("b-") + 4 else []
+    found = found or [graph.number(name, text) for name in graph.schemas if text in graph.externals(name)]
+    if len(found) == 1:
+        return found[0]
+    likely = found or suggest_keys(graph, schema if external else "", external or text)
+    raise InvalidArgument(
+        f"{argument} names {'more than one thing' if found else 'nothing'} among the pending resources that were read.",
+        advice="Use schema:external_id, a handle from an answer, or (focus only) a batch id.",
+        quotes=[f"{graph.schema(key)}:{graph.external_of[key]}" for key in likely[:3]],
+    )
