@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -96,15 +96,19 @@ class ToolCommand(click.Command):
         _check_credential(session.settings)
         arguments = {name: value for name, value in ctx.params.items() if value not in (None, ())}
         as_json = arguments.pop("as_json")
-        result = anyio.run(_call, session.server, self.tool, arguments)
-        text, content = "\n".join(part.text for part in result.content), result.structured_content
-        if result.is_error:
-            raise (BadConfiguration if (result.meta or {}).get("reach/error") in BAD_USAGE else NoAnswer)(text)
-        click.echo(json.dumps(content, indent=2, ensure_ascii=False) if as_json else text)
-        if needs_attention(content):
-            ctx.exit(1)
-        if (self.name == "explain" or arguments.get("scope") == "all") and not content["coverage"]["complete"]:
-            raise NoAnswer("Not everything could be read, so that nothing waits or failed is not certain.")
+        walks = self.name == "explain" or arguments.get("scope") == "all"
+        ctx.exit(_report(anyio.run(_call, session.server, self.tool, arguments), as_json=as_json, walks=walks))
+
+
+def _report(result: Any, *, as_json: bool, walks: bool) -> int:
+    """Print an answer and give its exit code. Nothing found in a part of what there is, is no all-clear."""
+    text, content = "\n".join(part.text for part in result.content), result.structured_content
+    if result.is_error:
+        raise (BadConfiguration if (result.meta or {}).get("reach/error") in BAD_USAGE else NoAnswer)(text)
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False) if as_json else text)
+    if not needs_attention(content) and walks and not content["coverage"]["complete"]:
+        raise NoAnswer("Not everything could be read, so that nothing waits or failed is not certain.")
+    return 1 if needs_attention(content) else 0
 
 
 def build_params(schema: Mapping[str, Any]) -> list[click.Parameter]:
@@ -219,47 +223,10 @@ for _name, _tool in COMMANDS.items():
 @cli.command()
 def demo() -> None:
     """Show the tools at work: the real server over the demo API, called by a real MCP client."""
+    from reach_mcp.tour import show
+
     session = Session(demo=True).for_people()
-    for line in anyio.run(_tour, session.server):
-        click.echo(line)
-
-
-TOUR: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("explain_pending_dependencies", {}),
-    ("list_batches", {"scope": "all", "limit": 5}),
-    ("get_batch", {"batch_id": "bat_cus_0912"}),
-)
-
-
-async def _tour(server: Any) -> Iterable[str]:
-    from mcp import Client
-
-    lines = [f"reach-mcp {__version__}: the real server over a demo API, called by an MCP client in memory.", ""]
-    async with Client(server) as client:
-        lines += ["Tools:", *(f"  {tool.name}: {tool.title}" for tool in (await client.list_tools()).tools)]
-        for tool, arguments in TOUR:
-            result = await client.call_tool(tool, arguments)
-            text = "\n".join(getattr(part, "text", "") for part in result.content)
-            lines += ["", f"--- a model calls {tool} {json.dumps(arguments)} and reads:", "", text]
-    return [*lines, "", how_to_connect()]
-
-
-def how_to_connect() -> str:
-    """What to write where, for the hosts that people have; with the interpreter that runs this."""
-    entry = {"command": sys.executable, "args": ["-m", "reach_mcp"], "env": {"REACH_API_TOKEN": "<your Reach JWT>"}}
-    config = json.dumps({"mcpServers": {"reach": entry}}, indent=2)
-    start = f"{sys.executable} -m reach_mcp"
-    return f"""\
---- To connect a host (put --demo behind reach_mcp to try it without a credential):
-
-Claude Desktop, in claude_desktop_config.json:
-{config}
-
-Claude Code:
-claude mcp add reach --env REACH_API_TOKEN=<your Reach JWT> -- {start}
-
-An agent over HTTP, at http://127.0.0.1:8765/mcp:
-{start} serve --http"""
+    click.echo(anyio.run(show, session.server))
 
 
 @cli.command("demo-api")

@@ -7,13 +7,14 @@ argument's value in quotes; a line that names an optional argument is left out w
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from reach_mcp.misfits import quote_name, suggest
 
 LONGEST = 200
 """Most characters of an argument's value."""
@@ -123,17 +124,3 @@ def _faults(given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
 
 def _quote(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def quote_name(name: str) -> str:
-    """A name that a caller made up, on one line and bounded."""
-    return ascii(name[:60])
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """What was probably meant instead of a name that isn't known, or else what there is."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if near:
-        return f" (did you mean {near[0]}?)"
-    return f" (there is {', '.join(known)})" if known else " (there is none)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -40,7 +40,8 @@ from reach_mcp.api import ReachClient, ReachError
 from reach_mcp.api.client import asgi_transport
 from reach_mcp.api.credentials import StaticToken, build_credential
 from reach_mcp.api.errors import InvalidArgument, NotFound
-from reach_mcp.prompts import Prompt, PromptRefused, load_prompts, quote_name, suggest
+from reach_mcp.misfits import describe_misfits, quote_name, suggest
+from reach_mcp.prompts import Prompt, PromptRefused, load_prompts
 from reach_mcp.render import describe_error, draw_mark
 from reach_mcp.render.glossary import GLOSSARY
 from reach_mcp.settings import ConfigurationError, Settings
@@ -199,7 +200,7 @@ class StrictServer(MCPServer[None]):
             # An unexpected one may have a ValidationError for its cause as well: an answer that misses its own schema.
             if isinstance(error, UnexpectedToolError) or not isinstance(cause, ValidationError):
                 raise
-            text = f"{tool.name}: {'; '.join(_describe_misfits(tool.parameters, cause))}."
+            text = f"{tool.name}: {'; '.join(describe_misfits(tool.parameters, cause))}."
             return CallToolResult(
                 content=[TextContent(type="text", text=text)], is_error=True, _meta={"reach/error": "InvalidArgument"}
             )
@@ -229,44 +230,3 @@ def _list_prompt(prompt: Prompt) -> PromptListing:
         for argument in prompt.arguments
     ]
     return PromptListing(name=prompt.name, title=prompt.title, description=prompt.description, arguments=arguments)
-
-
-def _describe_misfits(schema: Mapping[str, Any], error: ValidationError) -> Iterable[str]:
-    """Each wrong argument once, with what would be right; the values themselves are not repeated."""
-    known: Mapping[str, Mapping[str, Any]] = schema["properties"]
-    faults: dict[str, Any] = {}
-    for fault in error.errors(include_url=False, include_input=False):
-        faults.setdefault(str(fault["loc"][0]), fault)
-    for name, fault in faults.items():
-        if fault["type"] == "extra_forbidden":
-            yield f"unknown argument {quote_name(name)}{suggest(name, known)}"
-        elif fault["type"] == "missing":
-            yield f"{name} is missing: {describe_schema(known[name])}"
-        elif fault["type"] == "value_error":
-            yield f"{name}: {fault['msg'].removeprefix('Value error, ')}"
-        else:
-            yield f"{name} must be {describe_schema(known[name])}"
-
-
-_TYPES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "string": "a text",
-    "array": "a list",
-}
-
-
-def describe_schema(schema: Mapping[str, Any]) -> str:
-    """What a flat JSON schema accepts, in words."""
-    if "enum" in schema:
-        return f"one of {', '.join(map(str, schema['enum']))}"
-    low, high = schema.get("minimum"), schema.get("maximum")
-    text = _TYPES.get(schema.get("type", ""), "of another type")
-    if low is not None and high is not None:
-        text += f" from {low} to {high}"
-    elif low is not None:
-        text += f" of {low} or more"
-    if "maxLength" in schema:
-        text += f" of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
-    return text

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_url(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
             raise ValueError("must be an http or https URL such as https://api.embedreach.com")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must bear no user name, password, query or fragment; the token has a setting of its own")
@@ -114,6 +114,14 @@ class Settings(BaseSettings):
     def caller_token(self) -> str | None:
         """The bearer token that HTTP callers must show, from its setting or its file."""
         return secret(self.auth_token, self.auth_token_file, "REACH_MCP_AUTH_TOKEN")
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port, if there is one, can be one: urllib reads it late."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def load_settings(**flags: Any) -> Settings:

@@ -22,7 +22,7 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import Context, MCPServer
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive, Send
 
 from reach_mcp import __version__
 from reach_mcp.http import build_http_app, serve_app, serve_http
@@ -45,13 +45,17 @@ INITIALIZE = {
 }
 
 
+async def _drive(app: ASGIApp, receive: Receive, send: Send) -> None:
+    await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+
+
 @asynccontextmanager
 async def running(app: ASGIApp) -> AsyncIterator[None]:
     """The app's lifespan, as uvicorn drives it."""
     to_app, from_app = anyio.create_memory_object_stream[Message](1), anyio.create_memory_object_stream[Message](1)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(app, {"type": "lifespan", "asgi": {"version": "3.0"}}, to_app[1].receive, from_app[0].send)
+        tasks.start_soon(_drive, app, to_app[1].receive, from_app[0].send)
         with to_app[0], to_app[1], from_app[0], from_app[1]:
             await to_app[0].send({"type": "lifespan.startup"})
             assert (await from_app[1].receive())["type"] == "lifespan.startup.complete"
@@ -193,7 +197,7 @@ async def test_pages_of_other_sites_can_not_call(headers: dict[str, str], status
     ],
 )
 async def test_named_hosts_and_origins_can_call(headers: dict[str, str], status: int) -> None:
-    names = {"allowed_hosts": " mcp.example.com, ", "allowed_origins": "https://chat.example.com"}
+    names: dict[str, Any] = {"allowed_hosts": " mcp.example.com, ", "allowed_origins": "https://chat.example.com"}
     async with calling(auth_token=TOKEN, host="10.0.0.7", **names) as client:
         response = await client.post("/mcp", headers=HEADERS | BEARER | headers, json=INITIALIZE)
 

@@ -12,7 +12,6 @@ import stamina.instrumentation
 from reach_mcp.logs import Lines, configure_logging
 from reach_mcp.settings import load_settings
 
-
 pytestmark = pytest.mark.usefixtures("restored_logging")
 
 

@@ -21,7 +21,7 @@ from reach_mcp import __version__
 from reach_mcp.api.client import asgi_transport
 from reach_mcp.demo.api import build_demo_api
 from reach_mcp.render.glossary import GLOSSARY
-from reach_mcp.server import BATCH_URI, StrictServer, build_server, describe_schema
+from reach_mcp.server import BATCH_URI, StrictServer, build_server
 from reach_mcp.settings import Settings, load_settings
 from tests.builders import NOW, batch, pending
 
@@ -94,7 +94,7 @@ async def test_handshake_names_version_instructions_and_no_streams(demo: StrictS
 async def test_lists_may_be_kept_by_hosts_and_answers_may_not(demo: StrictServer) -> None:
     """The lists are the same for everybody; what is read from Reach is a tenant's own and changes."""
     async with connected(demo, "2026-07-28") as client:
-        lists = [
+        lists: list[Any] = [
             await client.list_tools(),
             await client.list_prompts(),
             await client.list_resources(),
@@ -232,23 +232,6 @@ async def test_check_of_our_own_speaks_for_itself(mode: str) -> None:
         assert refusal(await client.call_tool("pick", {"even": 3})) == "pick: even: odd numbers are not taken."
         assert refusal(await client.call_tool("pick", {"share": -1})) == "pick: share must be a number of 0 or more."
         assert text_of(await client.call_tool("pick", {"even": 0})) == "0 0.5"
-
-
-@pytest.mark.parametrize(
-    ("schema", "words"),
-    [
-        ({"enum": ["a", "b"]}, "one of a, b"),
-        ({"type": "boolean"}, "true or false"),
-        ({"type": "integer", "minimum": 1, "maximum": 9}, "a whole number from 1 to 9"),
-        ({"type": "number"}, "a number"),
-        ({"type": "string"}, "a text"),
-        ({"type": "string", "maxLength": 40}, "a text of 0 to 40 characters"),
-        ({"type": "array", "items": {"type": "string"}}, "a list"),
-        ({}, "of another type"),
-    ],
-)
-def test_schema_is_told_in_words(schema: dict[str, Any], words: str) -> None:
-    assert describe_schema(schema) == words
 
 
 async def test_prompt_is_rendered_with_its_argument(demo: StrictServer, mode: str) -> None:

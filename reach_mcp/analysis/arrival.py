@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import sub
 
 from reach_mcp.analysis.graph import DependencyGraph
 
@@ -18,10 +19,10 @@ class Arrival:
     def __init__(self, graph: DependencyGraph, sent: Iterable[int] = ()) -> None:
         self._graph = graph
         starts = graph.dep_start
-        self.left = array("i", [starts[row + 1] - starts[row] for row in range(graph.rows)])
+        self.left = array("i", map(sub, starts[1:], starts))
         self.round_of = array("i", [-1]) * graph.keys
         self._bears = graph.row_key
-        self.listing_nothing = [row for row in range(graph.rows) if not self.left[row]]
+        self.listing_nothing = [row for row, left in enumerate(self.left) if not left] if 0 in self.left else []
         self.first_rounds = self._advance(list(sent), self.listing_nothing)
 
     def send(self, keys: Iterable[int]) -> list[list[int]]:
@@ -50,9 +51,14 @@ class Arrival:
                     now.append(key)
         return rounds[:-1] if rounds and not rounds[-1] else rounds
 
-    def gain(self, key: int) -> tuple[int, list[int]]:
+    def gain(self, key: int) -> tuple[int, Sequence[int]]:
         """How many more rows would clear if this key arrived now, and which rows that touches; nothing changes."""
         graph, left, round_of, bears = self._graph, self.left, self.round_of, self._bears
+        rows = graph.listing(key)
+        clearing = [row for row in rows if left[row] == 1]
+        bears_link = graph.bears_link
+        if not any(bears_link[row] for row in clearing):
+            return len(clearing), rows  # nobody waits for what clears: most keys by far
         start, listing = graph.listing_start, graph.listing_rows
         touched: list[int] = []
         arrived = {key}

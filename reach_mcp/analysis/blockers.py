@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.graph import DependencyGraph
 
+Bounds = tuple[list[int], bytearray]
+"""What `bound_waiting` returns, so that it is worked out once an answer."""
+
 
 @dataclass(frozen=True)
 class Blocker:
@@ -22,14 +25,14 @@ class Blocker:
     earliest: float
 
 
-def rank_blockers(graph: DependencyGraph, *, count: int, first: int = 0) -> list[Blocker]:
+def rank_blockers(graph: DependencyGraph, *, count: int, first: int = 0, bounds: Bounds | None = None) -> list[Blocker]:
     """Root blockers `first` to `first + count` of the ranking.
 
     Ranked by `waiting`, then `direct`, then earliest expiry, then key. A row counts once a blocker, however many paths
     lead to it; the same rows in any order of reading give the same ranking. Only as much of the graph is walked as
     these places need.
     """
-    waiting = _top_waiting(graph, first + count)
+    waiting = _top_waiting(graph, first + count, bounds or bound_waiting(graph))
     rows = {key: graph.waiting([key]) for key in _near_top(graph, waiting, first + count)}
     earliest = {key: graph.earliest(found) for key, found in rows.items()}
     ranked = sorted(rows, key=lambda key: (-waiting[key], -graph.direct(key), earliest[key], graph.key(key)))
@@ -47,9 +50,9 @@ def rank_blockers(graph: DependencyGraph, *, count: int, first: int = 0) -> list
     ]
 
 
-def _top_waiting(graph: DependencyGraph, count: int) -> dict[int, int]:
+def _top_waiting(graph: DependencyGraph, count: int, bounds: Bounds) -> dict[int, int]:
     """Exact `waiting` of enough root blockers to rank the first `count`, ties at the end included."""
-    bound, exact = bound_waiting(graph)
+    bound, exact = bounds
     candidates = sorted(graph.roots, key=lambda key: -bound[key])
     waiting: dict[int, int] = {}
     best: list[int] = []
@@ -74,7 +77,7 @@ def _near_top(graph: DependencyGraph, waiting: dict[int, int], count: int) -> li
     return [key for place, key in enumerate(order) if place < count or (waiting[key], graph.direct(key)) == mark]
 
 
-def bound_waiting(graph: DependencyGraph) -> tuple[list[int], bytearray]:
+def bound_waiting(graph: DependencyGraph) -> Bounds:
     """For each root blocker and link, a number that `waiting` never exceeds, and whether it is `waiting` exactly.
 
     Counts ways instead of rows: rows that can be reached in two ways count twice. Where no row above a key can be
@@ -85,8 +88,13 @@ def bound_waiting(graph: DependencyGraph) -> tuple[list[int], bytearray]:
     exact = bytearray(graph.keys)
     for key in _uppermost_first(graph):
         bound[key], exact[key] = _sum_above(graph, key, bound, exact)
+    start = graph.listing_start
+    below_links = {key for row in graph.linked for key in graph.missing(row)}
     for key in graph.roots:
-        bound[key], exact[key] = _sum_above(graph, key, bound, exact)
+        if key in below_links:
+            bound[key], exact[key] = _sum_above(graph, key, bound, exact)
+        else:
+            bound[key], exact[key] = start[key + 1] - start[key], True
     return bound, exact
 
 

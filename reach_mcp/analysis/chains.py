@@ -58,17 +58,20 @@ def trace_chain(graph: DependencyGraph, structure: Structure, row: int) -> Chain
     Of several that arrive together the least by identity is taken, so that any order of pages gives the same chain. A
     chain that ends at a row which lists nothing has no root.
     """
-    rounds = structure.arrival.round_of
     keys = [graph.row_key[row]]
     while True:
-        missing = graph.missing(row)
-        if not missing:
+        key = _last_to_arrive(graph, structure, row)
+        if key is None:
             return Chain(tuple(keys), len(keys))
-        key = min(missing, key=lambda key: (-rounds[key], graph.key(key)))
         keys.append(key)
         if not graph.is_pending[key]:
             return Chain(tuple(keys), len(keys) - 1)
         row = _first_to_clear(graph, structure, key)
+
+
+def _last_to_arrive(graph: DependencyGraph, structure: Structure, row: int) -> int | None:
+    rounds = structure.arrival.round_of
+    return min(graph.missing(row), key=lambda key: (-rounds[key], graph.key(key)), default=None)
 
 
 def _first_to_clear(graph: DependencyGraph, structure: Structure, key: int) -> int:
@@ -87,13 +90,43 @@ def _lists(graph: DependencyGraph, row: int) -> list[tuple[str, str]]:
 def deepest_chains(graph: DependencyGraph, structure: Structure, count: int) -> list[Chain]:
     """The longest chains of two or more, one for each root that ends one, deepest first."""
     found: dict[int, Chain] = {}
+    ends: dict[int, int] = {}
     for rows in reversed(structure.arrival.first_rounds[1:]):
-        for row in heapq.nsmallest(20 * count, rows, key=lambda row: graph.key(graph.row_key[row])):
-            chain = trace_chain(graph, structure, row)
-            found.setdefault(chain.keys[-1], chain)
+        for row in _least_rows(graph, rows, 20 * count):
+            end = _find_end(graph, structure, row, ends)
+            if end not in found:
+                found[end] = trace_chain(graph, structure, row)
             if len(found) == count:
                 return list(found.values())
     return list(found.values())
+
+
+def _least_rows(graph: DependencyGraph, rows: list[int], count: int) -> list[int]:
+    """Rows of the least keys by identity; rows of one key by what they list, so that no order of reading shows."""
+    by_key: dict[int, list[int]] = {}
+    for row in rows:
+        by_key.setdefault(graph.row_key[row], []).append(row)
+    least = heapq.nsmallest(count, by_key, key=graph.key)
+    return [row for key in least for row in sorted(by_key[key], key=lambda row: _lists(graph, row))]
+
+
+def _find_end(graph: DependencyGraph, structure: Structure, row: int, ends: dict[int, int]) -> int:
+    """The key at which the chain of a row ends. `ends` keeps those of keys passed: long chains share their ways."""
+    passed: list[int] = []
+    while True:
+        key = _last_to_arrive(graph, structure, row)
+        if key is None:
+            end = graph.row_key[row]
+        elif not graph.is_pending[key]:
+            end = key
+        elif key in ends:
+            end = ends[key]
+        else:
+            passed.append(key)
+            row = _first_to_clear(graph, structure, key)
+            continue
+        ends.update(dict.fromkeys(passed, end))
+        return end
 
 
 def _find_circles(graph: DependencyGraph, arrival: Arrival, stuck: frozenset[int]) -> list[Circle]:

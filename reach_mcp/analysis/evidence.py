@@ -8,8 +8,10 @@ holds, `not_seen` in the batches read. Never "was never sent": that can't be kno
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from math import isnan
 from typing import Literal
 
 from reach_mcp.analysis.graph import DependencyGraph
@@ -101,25 +103,63 @@ class EvidenceBuilder:
                 )
             )
 
-    def about(self, graph: DependencyGraph, key: int) -> Finding:
-        """What is known about one root blocker."""
-        definition, external = graph.key(key)
-        schemas = (definition, graph.schema(key).casefold())
-        failures = [record for schema in schemas for record in self.records.get(schema, {}).get(external, ())]
-        failures.sort(key=lambda record: (-record.at if record.at == record.at else 0.0, record.batch_id))
-        return Finding(tuple(failures), tuple(self._similar(graph, key, schemas)))
+    def about(self, graph: DependencyGraph, keys: Sequence[int]) -> dict[int, Finding]:
+        """What is known about each of some root blockers."""
+        similar = self._find_similar(graph, keys)
+        return {key: Finding(tuple(self._failures(graph, key)), tuple(similar[key])) for key in keys}
 
-    def _similar(self, graph: DependencyGraph, key: int, schemas: Iterable[str]) -> Iterator[Similar]:
-        definition, wanted = graph.key(key)
-        failed = [external for schema in dict.fromkeys(schemas) for external in self.records.get(schema, ())]
-        found: dict[str, Similar] = {}
+    def _failures(self, graph: DependencyGraph, key: int) -> list[FailedRecord]:
+        external = graph.external_of[key]
+        found = [self.records.get(schema, {}).get(external, []) for schema in _aliases(graph, key)]
+        return sorted(
+            chain.from_iterable(found), key=lambda record: (0.0 if isnan(record.at) else -record.at, record.batch_id)
+        )
+
+    def _find_similar(self, graph: DependencyGraph, keys: Sequence[int]) -> dict[int, list[Similar]]:
+        """Ids nearly the same as those of some keys, among pending and failed records of the same schemas.
+
+        One pass over the ids seen: only those that end like one of the keys are compared with it.
+        """
+        found: dict[int, dict[str, Similar]] = {key: {} for key in keys}
+        by_schema: dict[str, dict[str, list[int]]] = {}
+        for key in keys:
+            definition, external = graph.key(key)
+            by_schema.setdefault(definition, {}).setdefault(_end(external), []).append(key)
+        for definition, by_end in by_schema.items():
+            some = next(iter(by_end.values()))[0]
+            for seen, where in self._ids_seen(graph, definition, _aliases(graph, some)):
+                for key in by_end.get(_end(seen), ()):
+                    rule = find_likeness(graph.external_of[key], seen)
+                    if rule:
+                        found[key].setdefault(seen, Similar(seen, rule, where))
+        return {
+            key: sorted(likely.values(), key=lambda similar: (similar.rule, similar.external_id))
+            for key, likely in found.items()
+        }
+
+    def _ids_seen(
+        self, graph: DependencyGraph, definition: str, aliases: Iterable[str]
+    ) -> Iterator[tuple[str, Literal["pending", "failed"]]]:
         for external in graph.externals(definition):
-            if (rule := find_likeness(wanted, external)) and graph.is_pending[graph.number(definition, external)]:
-                found[external] = Similar(external, rule, "pending")
-        for external in failed:
-            if external not in found and (rule := find_likeness(wanted, external)):
-                found[external] = Similar(external, rule, "failed")
-        yield from sorted(found.values(), key=lambda similar: (similar.rule, similar.external_id))
+            if graph.is_pending[graph.number(definition, external)]:
+                yield external, "pending"
+        for schema in aliases:
+            for external in self.records.get(schema, ()):
+                yield external, "failed"
+
+
+def _aliases(graph: DependencyGraph, key: int) -> tuple[str, ...]:
+    """What batches may call a key's schema: its definition id, or its name."""
+    return tuple(dict.fromkeys((graph.key(key)[0], graph.schema(key).casefold())))
+
+
+_END = re.compile(r"0*([0-9]+)\Z|([^\W\d_]+)\Z")
+
+
+def _end(external: str) -> str:
+    """The last number or word of an id, which every rule of likeness keeps, but for one character in it."""
+    match = _END.search("".join(external.split()).casefold())
+    return match[1] or match[2] if match else ""
 
 
 _PREFIX = re.compile(r"^[^\W\d_]+[-_:./#]+")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isnan
 
 from reach_mcp.analysis.graph import DependencyGraph
 
@@ -37,24 +38,19 @@ class Expiry:
 
 def sum_expiry(graph: DependencyGraph, now: float, rows: Iterable[int] | None = None) -> Expiry:
     """Sort rows (all, unless given) by the hour of their expiry. `within_day` includes `within_hour`."""
-    counts: Counter[tuple[int, int]] = Counter()
-    expires, schema_of, row_key = graph.expires, graph.schema_of, graph.row_key
-    earliest = float("inf")
-    for row in range(graph.rows) if rows is None else rows:
-        moment = expires[row]
-        left = moment - now
-        if left >= 0:
-            place = min(int(left // HOUR), HOURS)
-            earliest = min(earliest, moment)
-        else:
-            place = -1 if left < 0 else HOURS + 1
-        counts[place, schema_of[row_key[row]]] += 1
-    by_place: dict[int, dict[str, int]] = {}
-    for (place, schema), count in sorted(counts.items(), key=lambda item: -item[1]):
+    chosen = range(graph.rows) if rows is None else list(rows)
+    moments = graph.expires if rows is None else [graph.expires[row] for row in chosen]
+    if graph.unreadable_times:
+        places = [_place(moment - now) for moment in moments]
+    else:
+        places = [min(int((moment - now) // HOUR), HOURS) if moment >= now else -1 for moment in moments]
+    schemas = map(graph.schema_of.__getitem__, map(graph.row_key.__getitem__, chosen))
+    counts = Counter(zip(places, schemas, strict=True))
+    earliest = min((moment for moment in moments if moment >= now), default=float("inf"))
+    by_place: dict[int, Counter[str]] = {}
+    for (place, schema), count in counts.items():
         definition = graph.schemas[schema]
-        names = by_place.setdefault(place, {})
-        name = graph.schema_names.get(definition, definition)
-        names[name] = names.get(name, 0) + count
+        by_place.setdefault(place, Counter())[graph.schema_names.get(definition, definition)] += count
     sums = {place: sum(names.values()) for place, names in by_place.items()}
     return Expiry(
         expired=sums.get(-1, 0),
@@ -63,7 +59,20 @@ def sum_expiry(graph: DependencyGraph, now: float, rows: Iterable[int] | None = 
         later=sums.get(HOURS, 0),
         unreadable=sums.get(HOURS + 1, 0),
         hours=tuple(
-            Hour(now + place * HOUR, sums[place], by_place[place]) for place in sorted(sums) if 0 <= place < HOURS
+            Hour(now + place * HOUR, sums[place], _most_first(by_place[place]))
+            for place in sorted(sums)
+            if 0 <= place < HOURS
         ),
         earliest=earliest,
     )
+
+
+def _most_first(names: Counter[str]) -> dict[str, int]:
+    return dict(sorted(names.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _place(left: float) -> int:
+    """Which hour from now it is: -1 is past, HOURS later than these, one more unknown."""
+    if isnan(left):
+        return HOURS + 1
+    return min(int(left // HOUR), HOURS) if left >= 0 else -1

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reach_mcp.analysis.blockers import Blocker, rank_blockers
+from reach_mcp.analysis.blockers import Blocker, bound_waiting, rank_blockers
 from reach_mcp.analysis.chains import Chain, Structure, deepest_chains, find_structure
+from reach_mcp.analysis.changes import NAMED, Changes, Snapshot, compare, take_snapshot
 from reach_mcp.analysis.evidence import EvidenceBuilder, Finding
 from reach_mcp.analysis.expiry import Expiry, sum_expiry
 from reach_mcp.analysis.graph import DependencyGraph
@@ -43,6 +44,7 @@ class Explanation:
     rows: int
     batches: int
     first: int
+    count: int
     blockers: tuple[Explained, ...]
     roots: int
     structure: Structure
@@ -52,28 +54,53 @@ class Explanation:
     disagreements: tuple[Disagreement, ...]
     evidence_batches: int
     evidence_dropped: int
+    snapshot: Snapshot
+    changes: Changes | None
 
 
 def explain(
-    graph: DependencyGraph, evidence: EvidenceBuilder, *, now: float, count: int, first: int = 0, steps: int = 20
+    graph: DependencyGraph,
+    evidence: EvidenceBuilder,
+    *,
+    now: float,
+    count: int,
+    first: int = 0,
+    steps: int = 20,
+    question: str = "",
+    since: Snapshot | None = None,
 ) -> Explanation:
     """Work out what waits and why, with blockers `first` to `first + count` of the ranking.
 
-    With a count of 0 the parts that name blockers are left out: a focus or a what-if takes their place.
+    With a count of 0 the parts that name blockers are left out: a focus, a what-if or the changes take their place.
+    `question` is what a token is good for: tenant and filters.
     """
     structure = find_structure(graph)
-    ranked = rank_blockers(graph, count=count, first=first) if count else []
-    handles = build_handles(graph, [blocker.key for blocker in ranked])
+    bounds = bound_waiting(graph)
+    ranked = rank_blockers(graph, count=max(count, NAMED), first=first if count else 0, bounds=bounds)
+    top = ranked if not first else rank_blockers(graph, count=NAMED, bounds=bounds)
+    expiry = sum_expiry(graph, now)
+    snapshot = take_snapshot(
+        graph,
+        question=question,
+        now=now,
+        waiting=[(blocker.key, blocker.waiting) for blocker in top],
+        expired=expiry.expired,
+    )
+    ranked = ranked[:count]
+    keys = [blocker.key for blocker in ranked]
+    handles = build_handles(graph, keys)
+    findings = evidence.about(graph, keys)
     return Explanation(
         graph=graph,
         rows=graph.rows,
         batches=len(set(graph.row_batch)),
         first=first,
+        count=count,
         blockers=tuple(
             Explained(
                 blocker=blocker,
                 handle=handles[blocker.key],
-                finding=evidence.about(graph, blocker.key),
+                finding=findings[blocker.key],
                 expiry=sum_expiry(graph, now, graph.waiting([blocker.key])),
                 examples=tuple(sorted({graph.row_key[row] for row in graph.listing(blocker.key)}, key=graph.key)[:3]),
             )
@@ -82,17 +109,19 @@ def explain(
         roots=len(graph.roots),
         structure=structure,
         chains=tuple(deepest_chains(graph, structure, 3)),
-        expiry=sum_expiry(graph, now),
-        plan=build_plan(graph, steps=steps) if count else Plan((), 0),
+        expiry=expiry,
+        plan=build_plan(graph, steps=steps, bounds=bounds) if count else Plan((), 0),
         disagreements=tuple(find_disagreements(graph)),
         evidence_batches=len(evidence.batches),
         evidence_dropped=evidence.dropped,
+        snapshot=snapshot,
+        changes=None if since is None else compare(graph, since, new=graph.new, now=now),
     )
 
 
 def find_disagreements(graph: DependencyGraph) -> Iterator[Disagreement]:
-    """Batches whose counter says something else than their rows, in order of reading."""
+    """Batches whose counter says something else than their rows, by batch id."""
     counted = Counter(graph.row_batch)
-    for place, facts in enumerate(graph.facts):
+    for place, facts in sorted(enumerate(graph.facts), key=lambda item: item[1].id):
         if facts.counter is not None and facts.counter != counted[place]:
             yield Disagreement(facts.id, facts.counter, counted[place])

@@ -57,7 +57,7 @@ def focus_on_key(
         roots=roots if rows else 0,
         circle=_find_circle(graph, structure, [key]),
         earliest=graph.earliest(rows or above),
-        finding=None if graph.is_pending[key] else evidence.about(graph, key),
+        finding=None if graph.is_pending[key] else evidence.about(graph, [key])[key],
     )
 
 
@@ -87,19 +87,31 @@ def _find_paths(
 ) -> tuple[tuple[Path, ...], int]:
     """Shortest paths from keys down to the root blockers below them, and how many of these there are."""
     below: dict[int, int | None] = dict.fromkeys(keys)
+    origins = _find_bearers(graph, below)
     queue = deque(below)
     roots = []
     while queue:
         key = queue.popleft()
         if not graph.is_pending[key]:
             roots.append(key)
-        for dep in sorted({dep for row in graph.bearers(key) for dep in graph.missing(row)}, key=graph.key):
+        bearers = origins[key] if key in origins else graph.bearers(key)
+        for dep in sorted({dep for row in bearers for dep in graph.missing(row)}, key=graph.key):
             if dep not in below:
                 below[dep] = key
                 queue.append(dep)
     if len(roots) > count:
         roots.sort(key=lambda key: (-len(rows.intersection(graph.waiting([key]))), graph.key(key)))
-    return tuple(Path(_walk_up(below, root), evidence.about(graph, root)) for root in roots[:count]), len(roots)
+    findings = evidence.about(graph, roots[:count])
+    return tuple(Path(_walk_up(below, root), findings[root]) for root in roots[:count]), len(roots)
+
+
+def _find_bearers(graph: DependencyGraph, keys: Iterable[int]) -> dict[int, list[int]]:
+    """Pending rows of each of some keys, in one pass: a batch may bring a thousand that nothing waits for."""
+    bearers: dict[int, list[int]] = {key: [] for key in keys}
+    for row, key in enumerate(graph.row_key):
+        if key in bearers:
+            bearers[key].append(row)
+    return bearers
 
 
 def _walk_up(below: dict[int, int | None], key: int | None) -> tuple[int, ...]:
@@ -132,21 +144,23 @@ class WhatIf:
 
 
 def assume_arrived(graph: DependencyGraph, structure: Structure, keys: Iterable[int], holders: int = 5) -> WhatIf:
-    """Let keys arrive. `holders` are the root blockers that most of the rows left over list, with how many do."""
+    """Let keys arrive. `holders` are the root blockers that most of the rows left over list, with how many do.
+
+    `stuck` of the rows left over would not clear even if every root blocker arrived as well: a key that is assumed
+    may break a circle.
+    """
     arrival = Arrival(graph)
     assumed = tuple(dict.fromkeys(keys))
     rounds = arrival.send(assumed)
-    counts = {
-        key: sum(1 for row in graph.listing(key) if arrival.left[row])
-        for key in graph.roots
-        if arrival.round_of[key] < 0
-    }
+    counts = {key: graph.direct(key) for key in graph.roots if arrival.round_of[key] < 0}
     ranked = sorted(counts, key=lambda key: (-counts[key], graph.key(key)))
+    left = sum(1 for left in arrival.left if left)
+    arrival.send(graph.roots)
     return WhatIf(
         assumed=assumed,
         rounds=tuple(map(len, rounds)),
-        left=sum(1 for left in arrival.left if left),
-        stuck=len(structure.stuck),
+        left=left,
+        stuck=sum(1 for row in structure.stuck if arrival.left[row]),
         holders=tuple((key, counts[key]) for key in ranked[:holders]),
     )
 

@@ -7,12 +7,14 @@ hard in general, so this is an order, not a proof.
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from reach_mcp.analysis.arrival import Arrival
-from reach_mcp.analysis.blockers import bound_waiting
+from reach_mcp.analysis.blockers import Bounds, bound_waiting
 from reach_mcp.analysis.components import find_components
 from reach_mcp.analysis.graph import DependencyGraph
 
@@ -50,10 +52,10 @@ class Plan:
     unfreed: int
 
 
-def build_plan(graph: DependencyGraph, *, steps: int) -> Plan:
+def build_plan(graph: DependencyGraph, *, steps: int, bounds: Bounds | None = None) -> Plan:
     """Waves over all root blockers, the first `steps` keys of each in order."""
     arrival = Arrival(graph)
-    bound, _ = bound_waiting(graph)
+    bound, _ = bounds or bound_waiting(graph)
     total = 0
     waves = []
     for keys in _order_waves(graph):
@@ -62,16 +64,16 @@ def build_plan(graph: DependencyGraph, *, steps: int) -> Plan:
         total += cleared
         waves.append(
             Wave(
-                schemas=dict(Counter(graph.schema(key) for key in keys).most_common()),
+                schemas=_count_schemas(graph, keys),
                 steps=tuple(order),
                 keys=len(keys),
                 adds=total - before,
                 total=total,
                 batches=_emptied(graph, arrival),
-                earliest=graph.earliest(row for key in keys for row in graph.listing(key)),
+                earliest=graph.earliest(graph.waiting(keys)),
             )
         )
-    return Plan(waves=tuple(waves), unfreed=sum(1 for left in arrival.left if left))
+    return Plan(waves=tuple(waves), unfreed=graph.rows - arrival.left.count(0))
 
 
 def _order_steps(
@@ -116,10 +118,15 @@ def _outdated(graph: DependencyGraph, cleared: list[int], key: int, watching: di
     return {other for lower in arrived for row in graph.listing(lower) for other in watching.pop(row, ())}
 
 
+def _count_schemas(graph: DependencyGraph, keys: Sequence[int]) -> dict[str, int]:
+    """How many keys each schema has, most first."""
+    counts = Counter(graph.schema(key) for key in keys)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
 def _emptied(graph: DependencyGraph, arrival: Arrival) -> int:
     """Batches all of whose rows have cleared."""
-    holding = {graph.row_batch[row] for row in range(graph.rows) if arrival.left[row]}
-    return len(set(graph.row_batch) - holding)
+    return len(set(graph.row_batch).difference(compress(graph.row_batch, arrival.left)))
 
 
 def _order_waves(graph: DependencyGraph) -> list[list[int]]:
@@ -141,11 +148,12 @@ def _order_waves(graph: DependencyGraph) -> list[list[int]]:
 def _references(graph: DependencyGraph) -> dict[int, set[int]]:
     """Which schema refers to which, over all rows."""
     refers: dict[int, set[int]] = {schema: set() for schema in range(len(graph.schemas))}
-    schema_of, starts = graph.schema_of, graph.dep_start
+    schema_of = graph.schema_of
+    row_schema = array("i", map(schema_of.__getitem__, graph.row_key))
     pairs = set()
-    for row, key in enumerate(graph.row_key):
-        for dep in graph.deps[starts[row] : starts[row + 1]]:
-            pairs.add((schema_of[key], schema_of[dep]))
+    for key in (*graph.roots, *graph.inner):
+        lower = schema_of[key]
+        pairs.update([(upper, lower) for upper in set(map(row_schema.__getitem__, graph.listing(key)))])
     for schema, lower in pairs:
         if schema != lower:
             refers[schema].add(lower)

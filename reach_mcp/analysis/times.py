@@ -18,7 +18,9 @@ def parse_time(text: str | None) -> float:
 
 
 def rfc3339(seconds: float) -> str:
-    """UTC to the second, as `2026-11-23T12:30:00Z`; empty for NaN."""
-    if seconds != seconds:
+    """UTC to the second, as `2026-11-23T12:30:00Z`; empty for NaN, and for what UTC's years 1 to 9999 don't hold."""
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError):
         return ""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -132,8 +132,9 @@ class ReachClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._http_client is not None:
-            await self._http_client.aclose()
+        client, self._http_client = self._http_client, None
+        if client is not None:
+            await client.aclose()
 
     async def list_batches(self, query: BatchQuery, *, tenant: str | None, deadline: Deadline) -> Page:
         """`GET /api/batches`: one page."""

@@ -8,42 +8,81 @@ fewer rows and samples; counts, causes, deadlines, coverage and the way to go on
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
+from reach_mcp.render.clean import clean
 from reach_mcp.render.tokens import bound_tokens
 
-CONCISE = 2350
-"""Most tokens of a concise answer, text and structured content together, by the bound, which is a fifth too high."""
+CONCISE = 2000
+"""Most tokens of a concise answer, text and structured content together, by the bound, which is a tenth too high."""
 
-CONCISE_TEXT = 1060
+CONCISE_TEXT = 900
 LARGEST = 150_000
 """Most characters of any answer: what Claude's apps take."""
+
+DOCUMENTED = frozenset(
+    {"success", "partial_success", "failure", "processing", "JSON_INGEST", "BATCH_DELETE", "BATCH_PATCH"}
+)
+"""Statuses and types that the API documents: words of our answers as well, and never cut or fenced."""
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Level:
-    """How much is shown: `rows` of the main list, `few` of each side list, `samples` a row, `length` of a text."""
+    """How much is shown: `rows` of the main list, `few` of each side list, `samples` a row, `length` of a text.
+
+    `names` is the most characters of an id or a name: longer ones are cut, so that no data can exceed the budget; no
+    argument takes a longer one than the first levels show. `call` is the most characters of a next call.
+    """
 
     rows: int
     few: int
     samples: int
     length: int = 120
+    names: int = 500
+    call: int = 4000
+
+    @property
+    def some(self) -> int:
+        """Places of a list that is shown whole as a rule: at least three, but where every token counts."""
+        return max(self.few, 3) if self.names > 60 else self.few
+
+    @property
+    def kinds(self) -> int:
+        """Names of a census."""
+        return self.some + 3 if self.names > 60 else self.few
+
+    def name(self, text: str) -> str:
+        """An id or a name, exact unless it is longer than shown."""
+        return text if len(text) <= self.names or text in DOCUMENTED else clean(text, self.names)
+
+    def first(self, numbers: Mapping[str, int], count: int) -> dict[str, int]:
+        """The first of some counts by name. Names that read alike once they are cut stay apart."""
+        shown: dict[str, int] = {}
+        for name, number in islice(numbers.items(), count):
+            short, twin = self.name(name), 2
+            while short in shown:
+                short, twin = f"{self.name(name)} ({twin})", twin + 1
+            shown[short] = number
+        return shown
 
 
-def _step_down(rows: range, few: int, samples: int, length: int) -> list[Level]:
-    return [Level(count, few, samples, length) for count in rows]
+def _step_down(rows: range, few: int, samples: int, length: int, names: int = 500) -> list[Level]:
+    return [Level(count, few, samples, length, names) for count in rows]
 
 
 CONCISE_LEVELS = (
     *_step_down(range(20, 11, -2), 3, 1, 100),
     *_step_down(range(12, 5, -1), 2, 1, 80),
-    *_step_down(range(6, 2, -1), 1, 0, 60),
-    *_step_down(range(2, -1, -1), 1, 0, 24),
-    Level(0, 0, 0, 12),
+    *_step_down(range(6, 2, -1), 1, 0, 60, 160),
+    *_step_down(range(3, 0, -1), 1, 0, 24, 60),
+    *_step_down(range(2, -1, -1), 0, 0, 12, 24),
+    Level(0, 0, 0, 12, 12, 400),
+    Level(0, 0, 0, 0, 4, 0),
 )
 DETAILED_LEVELS = (
     *_step_down(range(200, 90, -20), 24, 5, 400),
@@ -62,6 +101,15 @@ class Answer:
     document: Document
     tokens: int
     meta: dict[str, Any] = field(default_factory=dict)
+
+
+def keep_calls(calls: Sequence[Document], level: Level) -> Document:
+    """The next calls of a document: at most three; one that is too long to repeat is counted instead."""
+    shown = [call for call in calls[:3] if len(json.dumps(call, ensure_ascii=False)) <= level.call]
+    found: Document = {"next_calls": shown}
+    if len(shown) < len(calls[:3]):
+        found["too_long_calls"] = len(calls[:3]) - len(shown)
+    return found
 
 
 def fit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from reach_mcp.analysis.expiry import sum_expiry
@@ -11,8 +12,8 @@ from reach_mcp.analysis.graph import GraphBuilder
 from reach_mcp.analysis.overview import count_categories, group_errors, read_batch
 from reach_mcp.analysis.times import rfc3339
 from reach_mcp.api.models import Batch
-from reach_mcp.render.answer import Document, Level
-from reach_mcp.render.batches import build_row, write_next, write_row
+from reach_mcp.render.answer import Document, Level, keep_calls
+from reach_mcp.render.batches import build_row, rest, write_next, write_row
 from reach_mcp.render.clean import Fence, clean
 from reach_mcp.render.phrases import counts, join, plural, record, when
 
@@ -23,29 +24,31 @@ def build_batch(
     """The whole answer as structured content. `details` says whether pending rows were asked for."""
     row = read_batch(batch)
     groups = group_errors(batch, max(level.samples, 1))
-    shown = groups[: max(level.few, 3)]
+    shown = groups[: level.some]
+    categories = count_categories(batch.get("errors") or {})
     found: Document = {
         "as_of": rfc3339(now),
-        "batch": build_row(row, detailed=True, length=max(level.length, 160)),
+        "batch": build_row(row, replace(level, length=max(level.length, 160 if level.few else 0)), detailed=True),
         "error_groups": [
             {
-                "category": group.category,
+                "category": level.name(group.category),
                 "text": clean(group.text, level.length),
                 "records": group.count,
-                "examples": list(group.examples),
+                "examples": [level.name(example) for example in group.examples],
             }
             for group in shown
         ],
-        "categories": count_categories(batch.get("errors") or {}),
+        "categories": level.first(categories, level.kinds),
     }
+    if len(categories) > level.kinds:
+        found["more_categories"] = len(categories) - level.kinds
     if len(groups) > len(shown):
         found["more_groups"] = len(groups) - len(shown)
     if malformed:
         found["malformed"] = len(malformed)
     if details:
         found["waiting"] = _build_waiting(batch, level, now)
-    found["next_calls"] = _next_calls(found, arguments, row.pending)
-    return found
+    return found | keep_calls(_next_calls(found, arguments, row.pending), level)
 
 
 def _build_waiting(batch: Batch, level: Level, now: float) -> Document:
@@ -55,17 +58,19 @@ def _build_waiting(batch: Batch, level: Level, now: float) -> Document:
     expiry = sum_expiry(graph, now)
     listed = Counter(key for row in range(graph.rows) for key in graph.missing(row))
     ranked = sorted(listed, key=lambda key: (-listed[key], graph.key(key)))
-    count = max(level.few, 3)
     found: Document = {
         "rows": graph.rows,
         "missing": len(ranked),
         "top_missing": [
-            {"schema": graph.schema(key), "id": graph.external_of[key], "rows": listed[key]} for key in ranked[:count]
+            {"schema": level.name(graph.schema(key)), "id": level.name(graph.external_of[key]), "rows": listed[key]}
+            for key in ranked[: level.some]
         ],
         "expired": expiry.expired,
         "within_hour": expiry.within_hour,
         "next_expiry": rfc3339(expiry.earliest) if expiry.earliest != float("inf") else "",
     }
+    if len(ranked) > level.some:
+        found["more_missing"] = len(ranked) - level.some
     if expiry.unreadable:
         found["unreadable_times"] = expiry.unreadable
     return found
@@ -86,8 +91,9 @@ def write_batch(document: Document, fence: Fence) -> str:
     """The answer as text, from its structured content."""
     as_of = document["as_of"]
     lines = [f"Reach batch, {as_of}: {write_row(document['batch'], as_of, fence)}"]
-    if document["categories"]:
-        lines.append(f"Record errors by category: {counts(document['categories'], lambda name: fence(name, 60))}.")
+    if document["categories"] or "more_categories" in document:
+        some = counts(document["categories"], lambda name: fence(name, 60))
+        lines.append(f"Record errors by category: {some}{rest(document, 'more_categories')}.")
     lines += [_write_group(group, fence) for group in document["error_groups"]]
     if "more_groups" in document:
         lines.append(f"- and {plural(document['more_groups'], 'more kind')} of error.")
@@ -117,9 +123,7 @@ def _write_waiting(waiting: Document, as_of: str, fence: Fence) -> list[str]:
         ]
     )
     missing = ", ".join(f"{record(top['schema'], top['id'], fence)} ({top['rows']})" for top in waiting["top_missing"])
-    rest = waiting["missing"] - len(waiting["top_missing"])
-    more = f", and {rest} more" if rest else ""
     return [
         f"Pending resources: {waiting['rows']}. {expiry}.",
-        f"Missing, with how many list each: {missing}{more}.",
+        f"Missing, with how many list each: {missing}{rest(waiting, 'more_missing')}.",
     ]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from reach_mcp.analysis.overview import BatchRow, Census
 from reach_mcp.analysis.times import rfc3339
 from reach_mcp.api.walk import Coverage
-from reach_mcp.render.answer import Document, Level
+from reach_mcp.render.answer import DOCUMENTED, Document, Level, keep_calls
 from reach_mcp.render.clean import Fence, clean
 from reach_mcp.render.coverage import build_coverage
 from reach_mcp.render.phrases import counts, coverage_line, join, plural, when
@@ -36,13 +35,13 @@ class Listing:
         return list(self.census.rows.values())
 
 
-def build_row(row: BatchRow, *, detailed: bool, length: int = 120) -> Document:
+def build_row(row: BatchRow, level: Level, *, detailed: bool) -> Document:
     """One batch as structured content; what the API left out is left out."""
     found: Document = {
-        "id": row.id,
-        "status": row.status,
-        "type": row.type.removeprefix(PREFIX),
-        "schema": row.schema,
+        "id": level.name(row.id),
+        "status": level.name(row.status),
+        "type": level.name(row.type.removeprefix(PREFIX)),
+        "schema": level.name(row.schema),
         "created": rfc3339(row.created),
     }
     if detailed or row.status == "processing":
@@ -52,10 +51,15 @@ def build_row(row: BatchRow, *, detailed: bool, length: int = 120) -> Document:
         found["completed"] = rfc3339(row.completed) if detailed or row.created != row.created else ""
     found |= {"records": row.total, "failed": row.failed, "pending": row.pending, "listed": row.listed}
     if detailed:
-        found |= {"successful": row.successful, "success_rate": row.rate}
-    found["errors"] = dict(islice(row.categories.items(), 3 if not detailed else 10))
-    found["message"] = clean(row.message, length)
-    return {name: value for name, value in found.items() if value not in (None, "", {})}
+        found |= {"successful": row.successful, "success_rate": None if row.rate is None else round(row.rate, 2)}
+    count = min(level.kinds, 10 if detailed else 3)
+    found["errors"] = level.first(row.categories, count)
+    if len(row.categories) > count:
+        found["more_errors"] = len(row.categories) - count
+    found["message"] = clean(row.message, level.length)
+    return {
+        name: value for name, value in found.items() if name in ("id", "status", "type") or value not in (None, "", {})
+    }
 
 
 def build_listing(listing: Listing, level: Level, *, detailed: bool) -> Document:
@@ -64,48 +68,50 @@ def build_listing(listing: Listing, level: Level, *, detailed: bool) -> Document
     shown = rows[listing.offset : listing.offset + level.rows]
     found: Document = {
         "as_of": rfc3339(listing.now),
-        "coverage": build_coverage(listing.coverage),
+        "coverage": build_coverage(listing.coverage, level),
         "matched": len(rows),
         "census": _build_census(census, level),
-        "batches": [build_row(row, detailed=detailed, length=level.length) for row in shown],
+        "batches": [build_row(row, level, detailed=detailed) for row in shown],
     }
     if len(shown) < len(rows):
         found["shown"] = f"{len(shown)} of {len(rows)} from {listing.offset}"
-    found["next_calls"] = _next_calls(listing, len(shown))
-    return found
+    return found | keep_calls(_next_calls(listing, len(shown)), level)
 
 
 def _build_census(census: Census, level: Level) -> Document:
-    few = max(level.few, 3)
     categories = census.categories()
     schemas = census.count(lambda row: row.schema or "")
+    statuses = census.count(lambda row: row.status)
+    types = census.count(lambda row: row.type.removeprefix(PREFIX))
+    kinds = max(level.kinds, 3)
     found: Document = {
-        "status": census.count(lambda row: row.status),
-        "type": census.count(lambda row: row.type.removeprefix(PREFIX)),
-        "schema": dict(islice(schemas.items(), few + 3)),
+        "status": level.first(statuses, kinds),
+        "type": level.first(types, kinds),
+        "schema": level.first(schemas, level.kinds),
         "records": {
             "total": census.total(lambda row: row.total),
             "failed": census.total(lambda row: row.failed),
             "pending": census.total(lambda row: row.pending),
         },
-        "errors": dict(islice(categories.items(), few + 3)),
-        "most_pending": {row.id: row.pending for row in census.most_pending()[:few]},
+        "errors": level.first(categories, level.kinds),
+        "most_pending": level.first({row.id: row.pending or 0 for row in census.most_pending()}, level.some),
     }
-    if len(schemas) > few + 3:
-        found["more_schemas"] = len(schemas) - few - 3
-    if len(categories) > few + 3:
-        found["more_errors"] = len(categories) - few - 3
     waiting = sum(1 for row in census.rows.values() if row.pending)
-    if waiting > few:
-        found["more_pending"] = waiting - few
-    return found
+    more = {
+        "more_statuses": len(statuses) - kinds,
+        "more_types": len(types) - kinds,
+        "more_schemas": len(schemas) - level.kinds,
+        "more_errors": len(categories) - level.kinds,
+        "more_pending": waiting - len(found["most_pending"]),
+    }
+    return found | {name: count for name, count in more.items() if count > 0}
 
 
 def _next_calls(listing: Listing, shown: int) -> list[Document]:
     arguments, calls = dict(listing.arguments), []
     coverage = listing.coverage
     end = listing.offset + shown
-    if end < len(listing.rows):
+    if shown and end < len(listing.rows):
         calls.append({**arguments, "offset": end})
     elif coverage.stop in ("page", "deadline", "error", "bound") and coverage.cursor:
         rest = {name: value for name, value in arguments.items() if name != "offset"}
@@ -117,27 +123,27 @@ def _next_calls(listing: Listing, shown: int) -> list[Document]:
     if listing.census.total(lambda row: row.pending):
         tenant = {"tenant_id": arguments["tenant_id"]} if "tenant_id" in arguments else {}
         found.append({"tool": "explain_pending_dependencies", "arguments": tenant})
-    return found[:3]
+    return found
 
 
 def write_listing(document: Document, fence: Fence) -> str:
     """The answer as text, from its structured content."""
     census, as_of = document["census"], document["as_of"]
     what = f"{plural(document['matched'], 'batch', 'batches')} matched"
-    lines = [f"Reach batches, {as_of}. {what}. {coverage_line(document['coverage'])}"]
+    lines = [f"Reach batches, {as_of}. {what}. {coverage_line(document['coverage'], fence)}"]
     if not document["matched"]:
         lines.append("Nothing matched." if document["coverage"]["complete"] else "Nothing matched in what was read.")
         return "\n".join([*lines, *write_next(document, fence)])
     records = census["records"]
     lines += [
-        f"Status: {counts(census['status'], lambda name: _known(name, fence))}.",
-        f"Type: {counts(census['type'], lambda name: _known(name, fence))}.",
+        f"Status: {counts(census['status'], lambda name: _known(name, fence))}{rest(census, 'more_statuses')}.",
+        f"Type: {counts(census['type'], lambda name: _known(name, fence))}{rest(census, 'more_types')}.",
         f"Schema: {_capped(census, 'schema', 'more_schemas', fence)}.",
         f"Records: {records['total']} total, {records['failed']} failed, {records['pending']} pending.",
     ]
-    if census["errors"]:
+    if census["errors"] or "more_errors" in census:
         lines.append(f"Errors: {_capped(census, 'errors', 'more_errors', fence)}.")
-    if census["most_pending"]:
+    if census["most_pending"] or "more_pending" in census:
         lines.append(f"Most pending: {_capped(census, 'most_pending', 'more_pending', fence)}.")
     if document["batches"]:
         shown = document.get("shown", f"all {document['matched']}")
@@ -147,8 +153,12 @@ def write_listing(document: Document, fence: Fence) -> str:
 
 
 def _capped(census: Document, name: str, more: str, fence: Fence) -> str:
-    rest = f", and {census[more]} more" if more in census else ""
-    return counts(census[name], lambda key: fence(key, 60) if key else f"without {name}") + rest
+    return counts(census[name], lambda key: fence(key, 60) if key else f"without {name}") + rest(census, more)
+
+
+def rest(document: Document, more: str) -> str:
+    """How many are not shown, behind those that are."""
+    return f", and {document[more]} more" if more in document else ""
 
 
 def write_row(row: Document, as_of: str, fence: Fence) -> str:
@@ -161,20 +171,16 @@ def write_row(row: Document, as_of: str, fence: Fence) -> str:
     schema = fence(row["schema"], 60) if "schema" in row else "(no schema)"
     names = " ".join([fence(row["id"], 80), _known(row["status"], fence), _known(row["type"], fence), schema])
     if "success_rate" in row:
-        numbers.append(f"success rate {row['success_rate']:g} %")
-    errors = f"errors: {counts(row['errors'], lambda name: fence(name, 60))}" if "errors" in row else ""
+        numbers.append(f"success rate {row['success_rate']} %")
+    some = counts(row.get("errors", {}), lambda name: fence(name, 60)) + rest(row, "more_errors")
+    errors = f"errors: {some}" if some else ""
     message = f"whole batch: {fence(row['message'], 400)}" if "message" in row else ""
     return join([names, join(numbers, ", "), join(times, ", "), errors, message])
 
 
-_DOCUMENTED = frozenset(
-    {"success", "partial_success", "failure", "processing", "JSON_INGEST", "BATCH_DELETE", "BATCH_PATCH"}
-)
-
-
 def _known(value: str, fence: Fence) -> str:
     """A status or type: as it stands where the API documents it, fenced where it does not."""
-    return value if value in _DOCUMENTED else fence(value, 40)
+    return value if value in DOCUMENTED else fence(value, 40)
 
 
 HANDLE = re.compile(r"b-[a-z2-7]{5,26}\Z")
@@ -183,10 +189,11 @@ _FOREIGN = frozenset({"batch_id", "focus", "assume_arrived", "schema", "tenant_i
 
 def write_next(document: Document, fence: Fence) -> list[str]:
     """The next calls as text; a cursor or token, long and opaque, stands in the structured content alone."""
-    calls = document["next_calls"]
-    if not calls:
-        return []
-    return [f"Next: {'; '.join(_write_call(call, fence) for call in calls)}"]
+    calls = "; ".join(_write_call(call, fence) for call in document["next_calls"])
+    lines = [f"Next: {calls}"] if calls else []
+    if "too_long_calls" in document:
+        lines.append(f"{plural(document['too_long_calls'], 'next call')} left out: too long to repeat.")
+    return lines
 
 
 def _write_call(call: Document, fence: Fence) -> str:

@@ -20,21 +20,25 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
 _PLAIN = re.compile(r"[\x20-\x7e]*\Z")
 _SPACES = re.compile(r"\s+")
+_CUT = re.compile(r"(.*)…\(\+([0-9]{1,9}) characters\)\Z", re.DOTALL)
 
 
 def clean(text: str, longest: int = LONGEST) -> str:
     """Foreign text on one line, without what can't be seen, and bounded. Total and idempotent.
 
     Line breaks and tabs become spaces; other control, format, surrogate and unassigned characters become U+FFFD, one
-    for each run, so that it shows that something was there.
+    for each run, so that it shows that something was there. What was cut before may be cut again: the counts add up.
     """
     if not _PLAIN.match(text):
         text = _replace_hidden(text)
     text = _SPACES.sub(" ", text)
     if len(text) <= longest:
         return text
-    cut = f"…(+{len(text) - longest} characters)"
-    return text if text[longest:].startswith("…(+") else text[:longest] + cut
+    before = _CUT.match(text)
+    kept, cut = (before[1], int(before[2])) if before else (text, 0)
+    if len(kept) <= longest:
+        return text
+    return f"{kept[:longest]}…(+{min(cut + len(kept) - longest, 999_999_999)} characters)"
 
 
 def _replace_hidden(text: str) -> str:

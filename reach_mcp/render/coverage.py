@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reach_mcp.api.walk import Coverage
+from reach_mcp.render.answer import Level
 from reach_mcp.render.clean import clean
+from reach_mcp.render.phrases import plural
 
 _WHY = {
     "deadline": "the deadline of this call passed",
@@ -17,7 +19,7 @@ _WHY = {
 }
 
 
-def build_coverage(coverage: Coverage) -> dict[str, Any]:
+def build_coverage(coverage: Coverage, level: Level) -> dict[str, Any]:
     """Pages and batches read, of how many, whether that is all, and if not, why."""
     notes = []
     if coverage.stop in _WHY:
@@ -27,8 +29,7 @@ def build_coverage(coverage: Coverage) -> dict[str, Any]:
     if coverage.disagrees:
         notes.append("Reach says that there are more batches than its pages held")
     if coverage.malformed:
-        names = ", ".join(clean(name, 60) for name in coverage.malformed[:3])
-        notes.append(f"{len(coverage.malformed)} malformed left out: {names}")
+        notes.append(f"{plural(len(coverage.malformed), 'batch or row', 'batches or rows')} malformed, left out")
     if coverage.repeats:
         notes.append(f"{coverage.repeats} batches moved between pages while reading, each counted once")
     found: dict[str, Any] = {"pages": coverage.pages, "batches": coverage.batches}
@@ -37,4 +38,6 @@ def build_coverage(coverage: Coverage) -> dict[str, Any]:
     found["complete"] = coverage.complete
     if notes:
         found["note"] = "; ".join(notes)
+    if coverage.malformed and level.some:
+        found["malformed"] = [level.name(clean(name, 60)) for name in coverage.malformed[:3]]
     return found

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import isinf
 from typing import Any
 
 from reach_mcp.analysis.chains import Circle
+from reach_mcp.analysis.changes import Changes, Moved, write_token
 from reach_mcp.analysis.evidence import DELETE, Finding
-from reach_mcp.analysis.expiry import Expiry
+from reach_mcp.analysis.expiry import Expiry, Hour
 from reach_mcp.analysis.explanation import Explained, Explanation
 from reach_mcp.analysis.focus import Focus, WhatIf
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import Wave
 from reach_mcp.analysis.times import rfc3339
 from reach_mcp.api.walk import Coverage
-from reach_mcp.render.answer import Document, Level
-from reach_mcp.render.batches import write_next
+from reach_mcp.render.answer import Document, Level, keep_calls
+from reach_mcp.render.batches import rest, write_next
 from reach_mcp.render.clean import Fence, clean
 from reach_mcp.render.coverage import build_coverage
-from reach_mcp.render.phrases import coverage_line, join, plural, record, when
+from reach_mcp.render.phrases import counts, coverage_line, join, plural, record, when
+
+DEPTHS = 12
+"""Most depths, and rounds of arrivals, that are counted one by one."""
 
 CONCISE_ROWS = 10
 """Most blockers, and keys of a wave, in a concise answer."""
@@ -34,7 +38,7 @@ class Explanations:
     now: float
     result: Explanation
     coverage: Coverage
-    evidence: Coverage | None
+    evidence: Coverage
     arguments: Mapping[str, Any]
     focus: Focus | None = None
     what_if: WhatIf | None = None
@@ -43,31 +47,37 @@ class Explanations:
 def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> Document:
     """The whole answer as structured content. A focus or a what-if takes the place of the general parts."""
     result = found.result
-    graph = result.graph
+    graph, depths = result.graph, result.structure.depths
     document: Document = {
         "as_of": rfc3339(found.now),
-        "coverage": build_coverage(found.coverage) | {"rows": graph.rows},
+        "coverage": build_coverage(found.coverage, level) | {"rows": graph.rows},
         "pending": {
             "rows": result.rows,
             "batches": result.batches,
             "root_blockers": result.roots,
             "stuck": len(result.structure.stuck),
-            "depths": {str(depth): rows for depth, rows in islice(result.structure.depths.items(), 12)},
+            "depths": {str(depth): rows for depth, rows in islice(depths.items(), DEPTHS)},
         },
-        "expiry": _build_expiry(result.expiry, level, detailed, hourly=found.focus is None and found.what_if is None),
+        "expiry": _build_expiry(result.expiry, level, detailed, hourly=result.count > 0),
     }
-    if found.evidence is not None:
-        document["coverage"]["evidence"] = build_coverage(found.evidence)
+    if result.changes is None:
+        document["coverage"]["evidence"] = build_coverage(found.evidence, level)
+    if result.evidence_dropped:
+        document["coverage"]["evidence"]["failed_records_left_out"] = result.evidence_dropped
+    if len(depths) > DEPTHS:
+        document["pending"]["deeper"] = sum(islice(depths.values(), DEPTHS, None))
     if graph.unreadable_times:
         document["expiry"]["unreadable"] = len(graph.unreadable_times)
-    if found.focus is not None:
+    document["since"] = write_token(result.snapshot)
+    if result.changes is not None:
+        document["changes"] = _build_changes(graph, result.changes, level)
+    elif found.focus is not None:
         document["focus"] = _build_focus(graph, found.focus, level)
     elif found.what_if is not None:
-        document["what_if"] = _build_what_if(graph, found.what_if)
+        document["what_if"] = _build_what_if(graph, found.what_if, level)
     else:
         document |= _build_parts(result, level, detailed)
-    document["next_calls"] = _next_calls(found, document)
-    return document
+    return document | keep_calls(_next_calls(found, document), level)
 
 
 def _build_parts(result: Explanation, level: Level, detailed: bool) -> Document:
@@ -77,16 +87,19 @@ def _build_parts(result: Explanation, level: Level, detailed: bool) -> Document:
     if len(shown) < result.roots:
         parts["shown"] = f"{len(shown)} of {result.roots} from {result.first}"
     if result.chains:
-        parts["chains"] = [_names(graph, chain.keys) for chain in result.chains[: min(few, 3)]]
+        parts["chains"] = [_path(graph, chain.keys, level) for chain in result.chains[: min(few, 3)]]
     if result.structure.circles:
         parts["circles"] = [_build_circle(graph, circle, level) for circle in result.structure.circles[:few]]
         if len(result.structure.circles) > few:
             parts["more_circles"] = len(result.structure.circles) - few
     if result.plan.waves:
-        parts["send_first"] = [_build_wave(graph, wave, level, detailed) for wave in result.plan.waves]
+        parts["send_first"] = [_build_wave(graph, wave, level, detailed) for wave in result.plan.waves[: level.kinds]]
+        if len(result.plan.waves) > level.kinds:
+            parts["more_waves"] = len(result.plan.waves) - level.kinds
     if result.disagreements:
         parts["disagreements"] = [
-            {"batch": one.batch_id, "counter": one.counter, "rows": one.rows} for one in result.disagreements[:few]
+            {"batch": level.name(one.batch_id), "counter": one.counter, "rows": one.rows}
+            for one in result.disagreements[:few]
         ]
         if len(result.disagreements) > few:
             parts["more_disagreements"] = len(result.disagreements) - few
@@ -97,8 +110,8 @@ def _build_blocker(graph: DependencyGraph, explained: Explained, level: Level) -
     blocker = explained.blocker
     document: Document = {
         "handle": explained.handle,
-        "schema": graph.schema(blocker.key),
-        "id": graph.external_of[blocker.key],
+        "schema": level.name(graph.schema(blocker.key)),
+        "id": level.name(graph.external_of[blocker.key]),
         "waiting": blocker.waiting,
         "direct": blocker.direct,
         "frees": blocker.frees,
@@ -108,10 +121,11 @@ def _build_blocker(graph: DependencyGraph, explained: Explained, level: Level) -
         **_build_finding(explained.finding, level),
     }
     if level.samples > 1:
-        document["examples"] = [graph.external_of[key] for key in explained.examples[: level.samples]]
+        document["examples"] = [level.name(graph.external_of[key]) for key in explained.examples[: level.samples]]
     if explained.expiry.expired == blocker.waiting:
         document["causes"].append("expired")
-    return {name: value for name, value in document.items() if value not in ("", []) and (name != "expired" or value)}
+    empty = [name for name in ("expires", "expired", "examples") if not document.get(name, True)]
+    return {name: value for name, value in document.items() if name not in empty}
 
 
 def _build_finding(finding: Finding, level: Level) -> Document:
@@ -119,9 +133,9 @@ def _build_finding(finding: Finding, level: Level) -> Document:
     if finding.failures:
         last = finding.failures[0]
         document["failed_in"] = {
-            "batch": last.batch_id,
+            "batch": level.name(last.batch_id),
             "at": _moment(last.at),
-            "category": clean(last.category, 60),
+            "category": level.name(clean(last.category, 60)),
             "error": clean(last.error, level.length),
         }
         if last.batch_type == DELETE:
@@ -130,7 +144,9 @@ def _build_finding(finding: Finding, level: Level) -> Document:
             document["failed_in"]["more_batches"] = len(finding.failures) - 1
     if finding.similar:
         shown = finding.similar[: max(level.samples, 1)]
-        document["similar"] = [{"id": one.external_id, "rule": one.rule, "seen": one.seen} for one in shown]
+        document["similar"] = [{"id": level.name(one.external_id), "rule": one.rule, "seen": one.seen} for one in shown]
+        if len(finding.similar) > len(shown):
+            document["more_similar"] = len(finding.similar) - len(shown)
     return document
 
 
@@ -138,7 +154,7 @@ def _build_circle(graph: DependencyGraph, circle: Circle, level: Level) -> Docum
     longest = level.few + 2
     document: Document = {
         "members": len(circle.members),
-        "path": _names(graph, circle.path[:longest]),
+        "path": _names(graph, circle.path[:longest], level),
         "rows": circle.rows,
         "behind": circle.behind,
         "expires": _moment(circle.earliest),
@@ -152,9 +168,9 @@ def _build_wave(graph: DependencyGraph, wave: Wave, level: Level, detailed: bool
     shown = wave.steps[: level.rows if detailed else min(level.rows, CONCISE_ROWS)]
     ids: dict[str, list[str]] = {}
     for step in shown:
-        ids.setdefault(graph.schema(step.key), []).append(graph.external_of[step.key])
+        ids.setdefault(level.name(graph.schema(step.key)), []).append(level.name(graph.external_of[step.key]))
     document: Document = {
-        "schemas": dict(islice(wave.schemas.items(), 8)),
+        "schemas": level.first(wave.schemas, level.kinds),
         "keys": wave.keys,
         "frees": wave.adds,
         "total": wave.total,
@@ -178,50 +194,101 @@ def _build_expiry(expiry: Expiry, level: Level, detailed: bool, *, hourly: bool)
     }
     if not hourly:
         return document
-    hours = expiry.hours if detailed else expiry.hours[: level.few]
-    document["hours"] = [
-        {"from": rfc3339(hour.start), "rows": hour.rows, "schemas": dict(islice(hour.schemas.items(), 5))}
-        for hour in hours
-    ]
+    hours = expiry.hours[: 2 * level.few if detailed else level.few]
+    document["hours"] = [_build_hour(hour, level) for hour in hours]
     if len(hours) < len(expiry.hours):
         document["more_hours"] = len(expiry.hours) - len(hours)
     return document
 
 
+def _build_hour(hour: Hour, level: Level) -> Document:
+    schemas = level.first(hour.schemas, min(level.kinds, 5))
+    document: Document = {"from": rfc3339(hour.start), "rows": hour.rows, "schemas": schemas}
+    if len(hour.schemas) > len(schemas):
+        document["others"] = hour.rows - sum(schemas.values())
+    return document
+
+
+def _build_changes(graph: DependencyGraph, changes: Changes, level: Level) -> Document:
+    document: Document = {"since": rfc3339(changes.since), "same_rows": changes.same, "now": changes.now}
+    if changes.same:
+        return document
+    document |= {
+        "before": changes.before,
+        "new": changes.new,
+        "gone": changes.gone,
+        "expired_at_most": changes.expired_at_most,
+        "blockers_before": changes.roots_before,
+        "blockers_now": changes.roots_now,
+        "named_unchanged": changes.unchanged,
+        "moved": [_build_moved(graph, moved, level) for moved in changes.moved[: max(level.some, 1)]],
+    }
+    if len(changes.moved) > len(document["moved"]):
+        document["more_moved"] = len(changes.moved) - len(document["moved"])
+    return document
+
+
+def _build_moved(graph: DependencyGraph, moved: Moved, level: Level) -> Document:
+    name = {} if moved.key is None else {"schema": graph.schema(moved.key), "id": graph.external_of[moved.key]}
+    names = {part: level.name(text) for part, text in name.items()}
+    return {"handle": moved.handle, **names, "before": moved.before, "now": moved.now}
+
+
 def _build_focus(graph: DependencyGraph, focus: Focus, level: Level) -> Document:
     document: Document = {"rows": len(focus.rows), "waiting_for_it": focus.above, "expires": _moment(focus.earliest)}
     if focus.key is None:
-        document["batch"] = focus.batch_id
+        document["batch"] = level.name(focus.batch_id)
     else:
-        document |= {"schema": graph.schema(focus.key), "id": graph.external_of[focus.key]}
-        document["batches"] = graph.batches_of(focus.rows)[:5]
+        document |= {"schema": level.name(graph.schema(focus.key)), "id": level.name(graph.external_of[focus.key])}
+        batches = graph.batches_of(focus.rows)
+        document["batches"] = [level.name(batch) for batch in batches[: level.some]]
+        if len(batches) > level.some:
+            document["more_batches"] = len(batches) - level.some
     if focus.finding is not None:
         document |= _build_finding(focus.finding, level)
     document["root_blockers"] = focus.roots
     document["paths"] = [
-        {"path": _names(graph, path.keys), **_build_finding(path.finding, level)}
-        for path in focus.paths[: max(level.few, 1)]
+        {"path": _path(graph, path.keys, level), **_build_finding(path.finding, level)}
+        for path in focus.paths[: max(level.few, 1) if level.names > 12 else 0]
     ]
     if focus.circle is not None:
         document["circle"] = _build_circle(graph, focus.circle, level)
     return document
 
 
-def _build_what_if(graph: DependencyGraph, what_if: WhatIf) -> Document:
-    return {
-        "assumed": _names(graph, what_if.assumed[:10]),
+def _build_what_if(graph: DependencyGraph, what_if: WhatIf, level: Level) -> Document:
+    document: Document = {
+        "assumed": _names(graph, what_if.assumed[: 3 * level.few], level),
         "clears": sum(what_if.rounds),
-        "rounds": list(what_if.rounds[:12]),
+        "rounds": list(what_if.rounds[:DEPTHS]),
         "still_waiting": what_if.left,
         "stuck": what_if.stuck,
         "still_missing": [
-            {"schema": graph.schema(key), "id": graph.external_of[key], "rows": rows} for key, rows in what_if.holders
+            {"schema": level.name(graph.schema(key)), "id": level.name(graph.external_of[key]), "rows": rows}
+            for key, rows in what_if.holders[: level.some]
         ],
     }
+    if len(what_if.assumed) > 3 * level.few:
+        document["more_assumed"] = len(what_if.assumed) - 3 * level.few
+    if len(what_if.rounds) > DEPTHS:
+        document["later_rounds"] = sum(what_if.rounds[DEPTHS:])
+    return document
 
 
-def _names(graph: DependencyGraph, keys: Iterable[int]) -> list[str]:
-    return [f"{graph.schema(key)}:{graph.external_of[key]}" for key in keys]
+def _names(graph: DependencyGraph, keys: Iterable[int], level: Level) -> list[str]:
+    return [level.name(f"{graph.schema(key)}:{graph.external_of[key]}") for key in keys]
+
+
+def _path(graph: DependencyGraph, keys: Sequence[int], level: Level) -> list[str]:
+    """A way down by its names; of a long one the middle is left out, and counted where it stood."""
+    end = level.few + 1
+    if len(keys) <= 2 * end + 1:
+        return _names(graph, keys, level)
+    return [
+        *_names(graph, keys[:end], level),
+        f"…(+{len(keys) - 2 * end} more)",
+        *_names(graph, keys[-end:], level),
+    ]
 
 
 def _moment(seconds: float) -> str:
@@ -234,25 +301,31 @@ def _next_calls(found: Explanations, document: Document) -> list[Document]:
     if "blockers" in document and found.result.first + shown < found.result.roots and shown:
         calls.append({**arguments, "offset": found.result.first + shown})
     if found.coverage.stop in ("deadline", "error", "bound") and found.coverage.cursor:
-        calls.append({**arguments, "cursor": found.coverage.cursor})
+        rest = {name: value for name, value in arguments.items() if name != "offset"}
+        calls.append({**rest, "cursor": found.coverage.cursor})
     if document.get("blockers"):
         tenant = {"tenant_id": arguments["tenant_id"]} if "tenant_id" in arguments else {}
         calls.append({"focus": document["blockers"][0]["handle"], **tenant})
-    return [{"tool": "explain_pending_dependencies", "arguments": call} for call in calls[:3]]
+    return [{"tool": "explain_pending_dependencies", "arguments": call} for call in calls]
 
 
 def write_explanation(document: Document, fence: Fence) -> str:
     """The answer as text, from its structured content."""
     as_of, pending = document["as_of"], document["pending"]
-    lines = [f"Reach pending resources, {as_of}. {coverage_line(document['coverage'])}"]
-    if not pending["rows"]:
+    lines = [f"Reach pending resources, {as_of}. {coverage_line(document['coverage'], fence)}"]
+    token = f"Since token: {document['since']}"
+    if not pending["rows"] and "changes" not in document:
         nothing = "Nothing waits." if document["coverage"]["complete"] else "Nothing waits in what was read."
-        return "\n".join([*lines, nothing, *write_next(document, fence)])
+        return "\n".join([*lines, nothing, token, *write_next(document, fence)])
     lines.append(
         f"{plural(pending['rows'], 'pending resource')} wait in {plural(pending['batches'], 'batch', 'batches')} for "
         f"{plural(pending['root_blockers'], 'root blocker')}; {pending['stuck']} stuck in or behind circles."
     )
+    if "evidence" in document["coverage"]:
+        lines += _write_evidence(document["coverage"]["evidence"], fence)
     lines += _write_expiry(document["expiry"], as_of, fence)
+    if "changes" in document:
+        lines += _write_changes(document["changes"], as_of, fence)
     if "focus" in document:
         lines += _write_focus(document["focus"], document["coverage"], as_of, fence)
     if "what_if" in document:
@@ -265,9 +338,20 @@ def write_explanation(document: Document, fence: Fence) -> str:
         lines.append(f"And {plural(document['more_circles'], 'more circle')}.")
     if "send_first" in document:
         lines += _write_waves(document["send_first"], as_of, fence)
+    if "more_waves" in document:
+        lines.append(f"And {plural(document['more_waves'], 'more wave')}.")
     if "disagreements" in document:
         lines.append(_write_disagreements(document, fence))
-    return "\n".join([*lines, *write_next(document, fence)])
+    return "\n".join([*lines, token, *write_next(document, fence)])
+
+
+def _write_evidence(evidence: Document, fence: Fence) -> list[str]:
+    """What is to be known about the search for causes, unless it simply read all there is."""
+    dropped = evidence.get("failed_records_left_out")
+    left_out = f" Failed records of the oldest batches left out: {dropped}." if dropped else ""
+    if evidence["complete"] and not left_out:
+        return []
+    return [f"Search for causes: {coverage_line(evidence, fence)}{left_out}"]
 
 
 def _write_expiry(expiry: Document, as_of: str, fence: Fence) -> list[str]:
@@ -283,13 +367,17 @@ def _write_expiry(expiry: Document, as_of: str, fence: Fence) -> list[str]:
     if "unreadable" in expiry:
         lines.append(f"{expiry['unreadable']} have no readable expiry (no zone, or no time).")
     hours = [
-        f"{hour['from'][11:16]} {hour['rows']} ({', '.join(f'{n} {fence(s, 40)}' for s, n in hour['schemas'].items())})"
-        for hour in expiry.get("hours", ())
+        f"{hour['from'][11:16]} {hour['rows']} ({_write_schemas(hour, fence)})" for hour in expiry.get("hours", ())
     ]
     if hours:
         more = f"; and {plural(expiry['more_hours'], 'more hour')}" if "more_hours" in expiry else ""
         lines.append(f"By hour from: {'; '.join(hours)}{more}.")
     return lines
+
+
+def _write_schemas(hour: Document, fence: Fence) -> str:
+    others = plural(hour["others"], "other") if "others" in hour else ""
+    return join([counts(hour["schemas"], lambda name: fence(name, 40)), others], ", ")
 
 
 def _write_blockers(document: Document, as_of: str, fence: Fence) -> list[str]:
@@ -322,6 +410,8 @@ def _write_finding(finding: Document, as_of: str, fence: Fence) -> str:
         parts.append(f"{what} {fence(failure['batch'], 80)}{at}: {said}{more}")
     for one in finding.get("similar", ()):
         parts.append(f"looks like {fence(one['id'], 80)}, seen {one['seen']} ({one['rule']})")
+    if "more_similar" in finding:
+        parts.append(f"{finding['more_similar']} more alike")
     if "not_seen" in finding.get("causes", ()):
         parts.append("not seen")
     return join(parts)
@@ -361,7 +451,7 @@ def _list(ids: Iterable[str], fence: Fence) -> str:
 
 def _searched(coverage: Document) -> int:
     """How many batches were searched for what is missing."""
-    return int(coverage.get("evidence", coverage)["batches"])
+    return int(coverage["evidence"]["batches"])
 
 
 def _write_disagreements(document: Document, fence: Fence) -> str:
@@ -372,6 +462,24 @@ def _write_disagreements(document: Document, fence: Fence) -> str:
     return f"Counter and rows differ: {some}{more}."
 
 
+def _write_changes(changes: Document, as_of: str, fence: Fence) -> list[str]:
+    since = when(changes["since"], as_of)
+    if changes["same_rows"]:
+        return [f"Nothing moved since {since}: the same {plural(changes['now'], 'row')} wait."]
+    lines = [
+        f"Since {since}: {changes['before']} rows then, {changes['now']} now; {changes['new']} new, "
+        f"{changes['gone']} gone (at most {changes['expired_at_most']} of them expired, the others cleared); "
+        f"root blockers {changes['blockers_before']} then, {changes['blockers_now']} now."
+    ]
+    for moved in changes["moved"]:
+        name = record(moved["schema"], moved["id"], fence) if "id" in moved else "one"
+        state = f"{moved['now']} wait now" if "id" in moved else "blocks no more"
+        lines.append(f"- {name} [{moved['handle']}]: {moved['before']} waited, {state}")
+    more = f", and {changes['more_moved']} more moved" if "more_moved" in changes else ""
+    lines.append(f"Of the blockers that the token names, {changes['named_unchanged']} are unchanged{more}.")
+    return lines
+
+
 def _write_focus(focus: Document, coverage: Document, as_of: str, fence: Fence) -> list[str]:
     what = f"batch {fence(focus['batch'], 80)}" if "batch" in focus else record(focus["schema"], focus["id"], fence)
     if "batch" not in focus and not focus["rows"]:
@@ -379,7 +487,7 @@ def _write_focus(focus: Document, coverage: Document, as_of: str, fence: Fence) 
     else:
         state = f"{plural(focus['rows'], 'pending resource')}"
         if focus.get("batches"):
-            state += f" in {', '.join(fence(one, 80) for one in focus['batches'])}"
+            state += f" in {', '.join(fence(one, 80) for one in focus['batches'])}{rest(focus, 'more_batches')}"
     deadline = f"; first deleted {when(focus['expires'], as_of)}" if focus["expires"] else ""
     lines = [f"Focus {what}: {state}; {focus['waiting_for_it']} wait for it{deadline}."]
     cause = _write_finding(focus, as_of, fence) if "causes" in focus else ""
@@ -399,8 +507,9 @@ def _write_focus(focus: Document, coverage: Document, as_of: str, fence: Fence) 
 
 
 def _write_what_if(what_if: Document, fence: Fence) -> list[str]:
-    assumed = ", ".join(fence(name, 100) for name in what_if["assumed"])
-    rounds = " then ".join(map(str, what_if["rounds"])) or "nothing"
+    assumed = ", ".join(fence(name, 100) for name in what_if["assumed"]) + rest(what_if, "more_assumed")
+    later = [f"{what_if['later_rounds']} later"] if "later_rounds" in what_if else []
+    rounds = " then ".join([*map(str, what_if["rounds"]), *later]) or "nothing"
     holders = what_if["still_missing"]
     missing = ", ".join(f"{record(one['schema'], one['id'], fence)} ({one['rows']})" for one in holders)
     lines = [

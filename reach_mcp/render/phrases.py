@@ -49,11 +49,14 @@ def record(schema: str, external: str, fence: Fence) -> str:
     return f"{fence(schema, 60)} {fence(external, 80)}"
 
 
-def coverage_line(coverage: Mapping[str, Any]) -> str:
+def coverage_line(coverage: Mapping[str, Any], fence: Fence) -> str:
     """What was read of what there is, and what that means for the counts."""
     of = coverage.get("of")
     read = f"{coverage['batches']} of {of}" if of is not None else f"{coverage['batches']}"
     line = f"Read {read} batches in {plural(coverage['pages'], 'page')}"
     if coverage["complete"]:
-        return f"{line}: complete."
-    return f"{line}: NOT complete, all counts are of what was read. Reason: {coverage['note']}."
+        note = f" ({coverage['note']})" if "note" in coverage else ""
+        return f"{line}: complete{note}."
+    named = ", ".join(fence(name, 60) for name in coverage.get("malformed", ()))
+    which = f", such as {named}" if named else ""
+    return f"{line}: NOT complete, all counts are of what was read. Reason: {coverage['note']}{which}."

@@ -65,7 +65,8 @@ async def run(app: App, work: Callable[[Call], Awaitable[Answer]]) -> CallToolRe
         answer = await work(call)
     except (ReachError, ConfigurationError) as error:
         text = describe_error(error, app.mark())
-        return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+        about = {"reach/error": type(error).__name__}
+        return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta=about)
     meta: dict[str, Any] = answer.meta | {
         "reach/cost": {
             "estimated_tokens": answer.tokens,

@@ -69,8 +69,11 @@ def _moment(name: str, text: str, now: float) -> float:
 _DEFAULTS = {"sort_by": "createdAt", "sort_direction": "desc", "response_format": "concise"}
 
 
-def given(arguments: dict[str, Any]) -> dict[str, Any]:
+def given(arguments: dict[str, Any], **defaults: Any) -> dict[str, Any]:
     """The arguments of a call that differ from their defaults: what a next call has to repeat."""
+    usual = _DEFAULTS | defaults
     return {
-        name: value for name, value in arguments.items() if name != "app" and value and _DEFAULTS.get(name) != value
+        name: value
+        for name, value in arguments.items()
+        if name != "app" and (value != usual[name] if name in usual else value)
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -10,6 +11,7 @@ import anyio
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from reach_mcp.analysis.changes import Snapshot, TokenRefused, read_token
 from reach_mcp.analysis.evidence import EvidenceBuilder
 from reach_mcp.analysis.explanation import Explanation, explain
 from reach_mcp.analysis.focus import Focus, WhatIf, focus_on_batch, focus_on_key, suggest_keys
@@ -32,8 +34,8 @@ LIMITS = (100, 20, 5, 1)
 EVIDENCE_PAGES = 30
 """Pages of 100 batches, newest first, that are searched for the records that are missing."""
 
-MOST = 200
-"""Most blockers ranked, and keys of a wave ordered, for one answer."""
+RANKED = {"concise": 10, "detailed": 60}
+"""Most blockers ranked, and keys of a wave ordered, for one answer: more than fits it."""
 
 PATHS = 24
 
@@ -42,6 +44,10 @@ Focused = Annotated[
 ]
 Assumed = Annotated[
     list[str], Field(max_length=200, description="What if these arrived: schema:external_id or handles")
+]
+
+Since = Annotated[
+    str | None, Field(max_length=600, description="Token of an earlier answer with the same filters: only what changed")
 ]
 
 
@@ -59,6 +65,7 @@ async def explain_pending_dependencies(
     created_before: a.CreatedBefore = None,
     focus: Focused = None,
     assume_arrived: Assumed = [],  # noqa: B006 - never changed; the SDK reads the default off the signature
+    since: Since = None,
     offset: a.Offset = 0,
     response_format: a.Format = "concise",
 ) -> CallToolResult:
@@ -79,10 +86,17 @@ pending) by how many wait, with causes and evidence, chains, circles, what is de
             include_pending_details=True,
             only_batches_with_pending_resources=True,
         )
-        read = _Reading(call, query, app.tenant(tenant_id), wanted)
+        if sum(map(bool, (focus, assume_arrived, since))) > 1:
+            raise InvalidArgument("focus, assume_arrived and since exclude one another. Give one of them a call.")
+        tenant = app.tenant(tenant_id)
+        question = json.dumps([tenant, cursor, batch_type, status, schema, created_after, created_before])
+        before = None if since is None else _read_since(since, question)
+        read = _Reading(call, query, tenant, wanted, before)
         await read.run()
-        call.size += read.coverage.size + (read.evidence_coverage.size if read.evidence_coverage else 0)
-        found = await anyio.to_thread.run_sync(partial(_work_out, read, call.now, focus, assume_arrived, offset))
+        call.size += read.coverage.size + read.evidence_coverage.size
+        found = await anyio.to_thread.run_sync(
+            partial(_work_out, read, call.now, focus, assume_arrived, offset, response_format, question)
+        )
         found = replace(found, arguments=arguments)
         detailed = response_format == "detailed"
         return call.fit(
@@ -92,23 +106,37 @@ pending) by how many wait, with causes and evidence, chains, circles, what is de
     return await run(app, work)
 
 
-class _Reading:
-    """Two walks side by side: every batch with pending rows, and the newest batches of all for evidence."""
+def _read_since(token: str, question: str) -> Snapshot:
+    try:
+        return read_token(token, question=question)
+    except TokenRefused as error:
+        raise InvalidArgument(str(error), advice="Take it from an answer to the same arguments.") from None
 
-    def __init__(self, call: Call, query: BatchQuery, tenant: str | None, wanted: Filter) -> None:
+
+class _Reading:
+    """Two walks side by side: every batch with pending rows, and the newest batches of all for evidence.
+
+    What changed since a token needs no evidence, so that polling stays cheap.
+    """
+
+    def __init__(
+        self, call: Call, query: BatchQuery, tenant: str | None, wanted: Filter, before: Snapshot | None
+    ) -> None:
         self._call = call
         self._query = query
         self._tenant = tenant
         self._wanted = wanted
-        self.graph = GraphBuilder()
+        self.before = before
+        self.graph = self._new_graph()
         self.evidence = EvidenceBuilder()
         self.coverage = Coverage()
-        self.evidence_coverage: Coverage | None = None
+        self.evidence_coverage = Coverage()
         self._error: ReachError | None = None
 
     async def run(self) -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._read_evidence)
+            if self.before is None:
+                tasks.start_soon(self._read_evidence)
             await self._read_pending()
             if self._error is not None:
                 tasks.cancel_scope.cancel()
@@ -118,7 +146,7 @@ class _Reading:
     async def _read_pending(self) -> None:
         """The walk that must succeed. A page that is too large is asked for in smaller ones, from the start."""
         for limit in (self._query.limit,) if self._query.limit else LIMITS:
-            self.graph, self._error = GraphBuilder(), None
+            self.graph, self._error = self._new_graph(), None
             try:
                 self.coverage = await self._walk(limit)
             except ReachError as error:
@@ -134,6 +162,9 @@ class _Reading:
             deadline=self._call.deadline,
             fold=self._fold,
         )
+
+    def _new_graph(self) -> GraphBuilder:
+        return GraphBuilder() if self.before is None else GraphBuilder(since=self.before.newest)
 
     def _fold(self, batch: Batch) -> None:
         if self._wanted.matches(batch):
@@ -154,11 +185,20 @@ class _Reading:
             self.evidence_coverage = Coverage(stop="error", error=error)
 
 
-def _work_out(read: _Reading, now: float, focus: str | None, assumed: list[str], offset: int) -> Explanations:
+def _work_out(
+    read: _Reading,
+    now: float,
+    focus: str | None,
+    assumed: list[str],
+    offset: int,
+    response_format: str,
+    question: str,
+) -> Explanations:
     graph = read.graph.build()
-    general = focus is None and not assumed
+    general = focus is None and not assumed and read.before is None
+    count = RANKED[response_format] if general else 0
     result = explain(
-        graph, read.evidence, now=now, count=MOST if general else 0, first=offset, steps=MOST if general else 0
+        graph, read.evidence, now=now, count=count, first=offset, steps=count, question=question, since=read.before
     )
     return Explanations(
         now=now,

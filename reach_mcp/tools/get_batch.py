@@ -22,7 +22,7 @@ async def get_batch(
 ) -> CallToolResult:
     """One Reach batch job by id: state, progress, errors grouped by category and likeness with example records, and \
 its pending resources in brief."""
-    arguments = a.given(locals())
+    arguments = a.given(locals(), include_pending_details=True)
 
     async def work(call: Call) -> Answer:
         batch, malformed = await app.client.get_batch(

@@ -34,12 +34,6 @@ class Node:
         return run(self.command(name, *arguments), env=self.environment(), seconds=seconds)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The server runs on asyncio alone."""
-    return "asyncio"
-
-
 @pytest.fixture(scope="session")
 def node() -> Node:
     """The Node instruments; a test that needs them is skipped where they are not installed."""
@@ -63,12 +57,4 @@ def demo_server() -> Iterator[str]:
     """The URL of an MCP server over HTTP, with the demo API inside."""
     command = [*REACH_MCP, "--demo", "serve", "--http", "--port", "0"]
     with serving(command, ready=r"listening on (http://127\.0\.0\.1:\d+/mcp)", env=environment()) as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def demo_api() -> Iterator[str]:
-    """The base URL of the demo API in a process of its own."""
-    command = [*REACH_MCP, "demo-api", "--port", "0"]
-    with serving(command, ready=r"(http://127\.0\.0\.1:\d+)", env=environment()) as url:
         yield url

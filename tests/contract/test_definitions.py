@@ -31,7 +31,7 @@ MOST_FOR_LISTING = 2500
 """o200k tokens of the whole answer to `tools/list`."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def listing() -> Any:
     """The answer to `tools/list` as it goes over the wire, and nothing of the demo in it."""
     return anyio.run(_list_tools)

@@ -32,7 +32,7 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture
 def site(_server: Site) -> Site:
     """A fresh site, once no connection of an earlier test is left."""
-    assert _server.open_connections() == 0
+    assert _server.open_connections() == []
     return Site(_server.ports, _server.authority)
 
 

@@ -90,7 +90,9 @@ class Exchange:
 
     def reset(self) -> None:
         """End the connection with a RST: what was sent and not yet read is lost."""
-        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError):  # the client was faster
+            linger = struct.pack("ii", 1, 0)
+            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.writer.transport.abort()
         raise HungUp
 
@@ -396,7 +398,7 @@ class Server:
     def __init__(self) -> None:
         self.ports: dict[str, int] = {}
         self._tallies: dict[str, Tally] = {}
-        self._open = 0
+        self._open: dict[asyncio.StreamWriter, str] = {}
         self._tunnels: list[str] = []
 
     async def listen(self, certificate: str) -> list[asyncio.Server]:
@@ -417,15 +419,18 @@ class Server:
         return server
 
     async def _serve(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        with contextlib.suppress(HungUp, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        self._open[writer] = "nothing asked yet"
+        try:
             while first := await reader.read(1):
                 if not first.isalpha():  # a client that speaks TLS to a plain port
                     writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
                     break
                 await self._take(name, first + await reader.readuntil(b"\r\n\r\n"), reader, writer)
-        self._open -= 1
-        writer.close()
+        except (HungUp, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+            pass
+        finally:
+            del self._open[writer]
+            writer.close()
 
     async def _take(
         self, name: str, request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -433,6 +438,7 @@ class Server:
         first, *lines = request.decode("latin-1").strip().split("\r\n")
         method, target, _ = first.split(" ")
         headers = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        self._open[writer] = target
         if method == "CONNECT":
             await self._tunnel(target, request, reader, writer)
         parts = urlsplit(target)
@@ -456,7 +462,8 @@ class Server:
         await (FAULTS[fault_name] if tally.requests <= int(times) else good)(exchange)
 
     def _told(self, key: str) -> Json:
-        return vars(self._tallies.get(key, Tally())) | {"open": self._open - 1, "tunnels": self._tunnels}
+        open_connections = [target for target in self._open.values() if not target.startswith("/tally/")]
+        return vars(self._tallies.get(key, Tally())) | {"open": open_connections, "tunnels": self._tunnels}
 
     async def _tunnel(
         self, target: str, request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

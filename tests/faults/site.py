@@ -36,9 +36,9 @@ class Site:
         connection.close()
         return told
 
-    def open_connections(self, *, down_to: int = 0) -> int:
-        """How many connections are open, once they are as few as that or a second has passed."""
-        end = time.monotonic() + 1
-        while (count := int(self.tally()["open"])) > down_to and time.monotonic() < end:
+    def open_connections(self, *, down_to: int = 0) -> list[str]:
+        """What the open connections were last asked for, once they are as few as that or two seconds have passed."""
+        end = time.monotonic() + 2
+        while len(targets := list(self.tally()["open"])) > down_to and time.monotonic() < end:
             time.sleep(0.01)  # the other process needs a moment to see that a connection has ended
-        return count
+        return targets

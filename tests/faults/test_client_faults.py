@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
+import anyio.lowlevel
 import pytest
 from pydantic import SecretStr
 
@@ -55,7 +56,7 @@ class Case:
     requests: int = 1
     times: int = 1
     deadline: float = 20
-    seconds: float = 2
+    seconds: float = 5
     """What the call may take at most."""
     ids: tuple[str, ...] = tuple(IDS)
     malformed: tuple[str, ...] = ()
@@ -90,8 +91,8 @@ CASES = [
     # time
     Case("slow-head=0.3"),
     Case("slow-body=0.3"),
-    Case("slow-head=30", TIMED_OUT, deadline=0.3, seconds=1),
-    Case("slow-body=30", TIMED_OUT, deadline=0.3, seconds=1),
+    Case("slow-head=30", TIMED_OUT, deadline=0.3, seconds=2),
+    Case("slow-body=30", TIMED_OUT, deadline=0.3, seconds=2),
     # connections that end
     Case("reset-before", requests=2),
     Case("reset-middle", requests=2),
@@ -143,14 +144,13 @@ CASES = [
             "Check REACH_API_URL; if it is right, the API has changed and reach-mcp needs an update.",
         ),
     ),
-    Case("big=20", seconds=5),
+    Case("big=20"),
     Case(
         "big=64",
         (
             BodyTooLarge,
             "The answer is larger than the limit of 32 MB. Ask with a smaller limit, or raise REACH_MCP_MAX_BODY_MB.",
         ),
-        seconds=5,
     ),
     Case(
         "bomb=64",
@@ -251,8 +251,8 @@ async def test_fault_is_told_bounded_and_left_behind(case: Case, site: Site) -> 
     assert requests == case.requests
     assert took < case.seconds
     assert next_ids == IDS
-    assert kept <= 1
-    assert site.open_connections() == 0
+    assert len(kept) <= 1
+    assert site.open_connections() == []
     assert (tally["elsewhere"], set(tally["methods"]), set(tally["tokens"])) == (0, {"GET"}, {f"Bearer {TOKEN}"})
 
 
@@ -262,6 +262,12 @@ async def test_one_batch_goes_the_same_road(site: Site) -> None:
         found, malformed = await client.get_batch("b0", tenant=None, deadline=Deadline(10))
 
     assert (found["batchId"], malformed, site.tally()["requests"]) == ("b0", [], 2)
+
+
+async def arrived(site: Site) -> None:
+    """Return once the server is at work on a request."""
+    while not site.tally()["requests"]:
+        await anyio.lowlevel.checkpoint()
 
 
 # Waits
@@ -320,13 +326,14 @@ async def test_words_and_request_id_of_an_error_stand_apart(site: Site) -> None:
 async def test_cancelled_call_hangs_up_at_once(fault: str, site: Site) -> None:
     """Who no longer listens costs Reach nothing more."""
     async with client_of(site.url(fault)) as client:
-        with anyio.move_on_after(0.2) as scope:
-            await page_of(client)
+        async with anyio.create_task_group() as group:
+            group.start_soon(page_of, client)
+            await arrived(site)
+            group.cancel_scope.cancel()
         left = site.open_connections()
         next_ids = await ids_of(client)
 
-    assert scope.cancelled_caught
-    assert (left, next_ids) == (0, IDS)
+    assert (left, next_ids) == ([], IDS)
 
 
 @pytest.mark.usefixtures("without_waits")
@@ -355,8 +362,8 @@ async def test_many_calls_at_once_through_faults_of_all_kinds_leave_nothing_open
     for client in clients:
         await client.__aexit__(None, None, None)
 
-    assert kept <= len(clients) * 4
-    assert site.open_connections() == 0
+    assert len(kept) <= len(clients) * 4
+    assert site.open_connections() == []
 
 
 # Connections that do not come about
@@ -387,7 +394,7 @@ async def test_certificate_of_an_unknown_authority_is_told_once(site: Site) -> N
         "The Reach API's TLS certificate was not accepted. "
         "Behind a corporate proxy, name its CA bundle in SSL_CERT_FILE; otherwise check REACH_API_URL."
     )
-    assert (client.requests, site.tally()["requests"], site.open_connections()) == (1, 0, 0)
+    assert (client.requests, site.tally()["requests"], site.open_connections()) == (1, 0, [])
 
 
 async def test_authority_named_in_ssl_cert_file_is_trusted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,7 +405,7 @@ async def test_authority_named_in_ssl_cert_file_is_trusted(site: Site, monkeypat
             assert await ids_of(client) == IDS
             assert site.tally()["requests"] == requests
 
-    assert site.open_connections() == 0
+    assert site.open_connections() == []
 
 
 async def test_name_that_the_certificate_does_not_bear_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,7 +449,7 @@ async def test_http_proxy_of_the_environment_is_used(site: Site, monkeypatch: py
         assert await ids_of(client) == IDS
 
     tally = site.tally()
-    assert (tally["requests"], tally["proxied"], site.open_connections()) == (1, 1, 0)
+    assert (tally["requests"], tally["proxied"], site.open_connections()) == (1, 1, [])
 
 
 async def test_tls_goes_through_a_proxy_without_showing_the_credential(
@@ -458,7 +465,7 @@ async def test_tls_goes_through_a_proxy_without_showing_the_credential(
     tunnels = site.tally()["tunnels"]
     assert [tunnel.split("\r\n")[0] for tunnel in tunnels] == [f"CONNECT localhost:{site.ports['tls']} HTTP/1.1"]
     assert TOKEN not in "".join(tunnels)
-    assert site.open_connections() == 0
+    assert site.open_connections() == []
 
 
 @pytest.mark.usefixtures("without_waits")
@@ -470,7 +477,7 @@ async def test_proxy_that_refuses_is_told_as_no_connection(site: Site, monkeypat
         with pytest.raises(NoConnection, match="HTTPS_PROXY"):
             await page_of(client)
 
-    assert site.open_connections() == 0
+    assert site.open_connections() == []
 
 
 async def test_no_proxy_of_the_environment_is_heeded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

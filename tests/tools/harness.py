@@ -1,0 +1,130 @@
+"""The real server over tenants of the tests' own, as a host calls it; the network is the one thing replaced."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from jsonschema import Draft202012Validator
+from mcp_types import CallToolResult, TextContent
+
+from reach_mcp.api.client import asgi_transport
+from reach_mcp.demo.api import build_demo_api
+from reach_mcp.server import StrictServer, build_server
+from reach_mcp.settings import load_settings
+from reach_mcp.tools.schemas import OUTPUT
+from tests.builders import NOW, Json
+from tests.contract.tokens import count_tokens
+
+LIST, GET, EXPLAIN = "list_batches", "get_batch", "explain_pending_dependencies"
+MARK = "k72"
+FENCED = re.compile(rf'{MARK}"[^"]*"')
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a host gets: text, structured content, and what the answer says about itself."""
+
+    tool: str
+    text: str
+    content: Json
+    meta: Json
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Real tokens of the text, and of the text with the structured content."""
+        words = count_tokens(self.text)
+        return words, words + count_tokens(compact(self.content))
+
+    @property
+    def plain(self) -> str:
+        """The text without what is fenced."""
+        return FENCED.sub("", self.text)
+
+    def check(self) -> None:
+        """The content keeps to its published schema, and the text tells no number that is not in it."""
+        Draft202012Validator(OUTPUT[self.tool]).validate(self.content)
+        assert sorted(set(numbers_told(self.text)) - set(numbers_held(self.content))) == []
+
+
+def serve(batches: Sequence[Json] = (), *, handler: Callable[..., Any] | None = None, **flags: Any) -> StrictServer:
+    """A server whose Reach holds these batches, or answers each request as `handler` does."""
+    api = build_demo_api({"tests": batches}, default_tenant="tests")
+    transport = asgi_transport(api) if handler is None else httpx.MockTransport(handler)
+    settings = load_settings(api_url="http://reach.test", **({"api_token": "demo"} | flags))
+    return build_server(settings, transport=transport, clock=lambda: NOW, mark=lambda: MARK)
+
+
+def serve_demo(tenant: str = "northwind", **flags: Any) -> StrictServer:
+    """The server as `--demo` starts it, at a fixed time."""
+    return build_server(load_settings(demo=True, demo_tenant=tenant, **flags), clock=lambda: NOW, mark=lambda: MARK)
+
+
+async def ask(server: StrictServer, tool: str, /, **arguments: Any) -> Reply:
+    """One call that is answered."""
+    result = await _call(server, tool, arguments)
+    assert not result.is_error, _text(result)
+    assert result.structured_content is not None
+    return Reply(tool, _text(result), result.structured_content, dict(result.meta or {}))
+
+
+async def refused(server: StrictServer, tool: str, /, **arguments: Any) -> str:
+    """The text of one call that ends in an error, which bears nothing but text."""
+    result = await _call(server, tool, arguments)
+    assert result.is_error
+    assert result.structured_content is None
+    return _text(result)
+
+
+async def follow(server: StrictServer, reply: Reply, name: str) -> list[Reply]:
+    """This answer and all that follow when its next call with the argument `name` is called as it stands."""
+    found = [reply]
+    while call := next((call for call in found[-1].content["next_calls"] if name in call["arguments"]), None):
+        assert len(found) < 200, "the calls lead nowhere"
+        found.append(await ask(server, call["tool"], **call["arguments"]))
+    return found
+
+
+async def _call(server: StrictServer, tool: str, arguments: Mapping[str, Any]) -> CallToolResult:
+    result = await server.call_tool(tool, dict(arguments))
+    assert isinstance(result, CallToolResult)
+    return result
+
+
+def _text(result: CallToolResult) -> str:
+    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+def compact(content: Any) -> str:
+    """JSON as it goes over the wire."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+_RELATIVE = re.compile(r"\((?:in )?\d+ (?:s|min|h|days)(?: ago)?\)")
+_CLOCK = re.compile(r"\d{2}-\d{2} \d{2}:\d{2}Z|\b\d{2}:\d{2}(?= )|\[b-[a-z2-7]+\]|^- wave \d+", re.MULTILINE)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
+
+
+def numbers_told(text: str) -> Iterator[str]:
+    """Numbers in a text outside of its fences, without clocks, distances in time, handles and places in a list."""
+    text = re.sub(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", "", FENCED.sub("", text))
+    yield from _NUMBER.findall(_CLOCK.sub("", _RELATIVE.sub("", text)))
+
+
+def numbers_held(content: Any, name: str = "") -> Iterator[str]:
+    """Numbers in structured content: values, how long its lists are, and those in sentences of our own."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from numbers_held(value, "arguments" if name == "arguments" else key)
+    elif isinstance(content, list):
+        yield str(len(content))
+        for value in content:
+            yield from numbers_held(value, name)
+    elif isinstance(content, int | float):
+        yield str(content)
+    elif name in ("shown", "note", "arguments"):
+        yield from _NUMBER.findall(str(content))
