@@ -5,6 +5,7 @@ Exit codes: 0 nothing waits or failed, 1 something does, 2 bad usage or configur
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -51,7 +52,12 @@ class Session:
         from reach_mcp.server import build_server
 
         configure_logging(self.settings)
-        return build_server(self.settings)
+        server = build_server(self.settings)
+        # A page of 1,000 rows is some 10,000 objects without a circle among them: collecting them at the usual pace
+        # costs as much time as reading them does. What is loaded by now stays.
+        gc.freeze()
+        gc.set_threshold(200_000, 20, 50)
+        return server
 
     def for_people(self) -> Session:
         """Both parts of an answer are needed here, and a log of calls is not, unless it is asked for."""

@@ -51,30 +51,44 @@ class Arrival:
                     now.append(key)
         return rounds[:-1] if rounds and not rounds[-1] else rounds
 
-    def gain(self, key: int) -> tuple[int, Sequence[int]]:
-        """How many more rows would clear if this key arrived now, and which rows that touches; nothing changes."""
+    def gain(self, key: int) -> int:
+        """How many more rows would clear if this key arrived now; nothing changes."""
         graph, left, round_of, bears = self._graph, self.left, self.round_of, self._bears
-        rows = graph.listing(key)
-        clearing = [row for row in rows if left[row] == 1]
         bears_link = graph.bears_link
-        if not any(bears_link[row] for row in clearing):
-            return len(clearing), rows  # nobody waits for what clears: most keys by far
-        start, listing = graph.listing_start, graph.listing_rows
-        touched: list[int] = []
-        arrived = {key}
-        queue = [key]
-        cleared = 0
+        clearing = [row for row in graph.listing(key) if left[row] == 1]
+        cleared = len(clearing)
+        queue = [bears[row] for row in clearing if bears_link[row]]
+        arrived, counted = {key}, set[int]()
         while queue:
-            lower = queue.pop()
-            for row in listing[start[lower] : start[lower + 1]]:
-                touched.append(row)
-                left[row] -= 1
-                if not left[row]:
-                    cleared += 1
-                    above = bears[row]
-                    if round_of[above] < 0 and above not in arrived:
-                        arrived.add(above)
-                        queue.append(above)
-        for row in touched:
-            left[row] += 1
-        return cleared, touched
+            above = queue.pop()
+            if above in arrived or round_of[above] >= 0:
+                continue
+            arrived.add(above)
+            for row in graph.listing(above):
+                if row not in counted and all(dep in arrived or round_of[dep] >= 0 for dep in graph.missing(row)):
+                    counted.add(row)
+                    queue.append(bears[row])
+        return cleared + len(counted)
+
+    def find_outdated(self, sent: int, cleared: Sequence[int], most: int) -> set[int] | None:
+        """Root blockers whose gain may differ since a key was sent and rows cleared; None when they are too many.
+
+        Those below rows that now wait for fewer keys, and below other rows of keys that have arrived.
+        """
+        graph, left, round_of, bears = self._graph, self.left, self.round_of, self._bears
+        arrived = {sent, *(bears[row] for row in cleared if graph.bears_link[row])}
+        seeds = {row for key in arrived for row in graph.listing(key) if left[row]}
+        seeds.update(row for key in arrived & graph.borne_twice for row in graph.bearers(key) if left[row])
+        queue, seen, roots = list(seeds), set[int](), set[int]()
+        while queue:
+            for dep in graph.missing(queue.pop()):
+                if round_of[dep] >= 0 or dep in seen:
+                    continue
+                seen.add(dep)
+                if graph.is_pending[dep]:
+                    queue += [row for row in graph.bearers(dep) if left[row]]
+                else:
+                    roots.add(dep)
+            if len(seen) > most:
+                return None
+        return roots

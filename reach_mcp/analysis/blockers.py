@@ -42,7 +42,7 @@ def rank_blockers(graph: DependencyGraph, *, count: int, first: int = 0, bounds:
             key=key,
             waiting=waiting[key],
             direct=graph.direct(key),
-            frees=arrival.gain(key)[0],
+            frees=arrival.gain(key),
             batches=len({graph.row_batch[row] for row in rows[key]}),
             earliest=earliest[key],
         )

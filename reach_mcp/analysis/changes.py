@@ -15,7 +15,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
+from operator import methodcaller
 
+from reach_mcp.analysis.expiry import Expiry
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.handles import key_number, shorten
 
@@ -82,10 +84,10 @@ class Changes:
 
 
 def take_snapshot(
-    graph: DependencyGraph, *, question: str, now: float, waiting: Sequence[tuple[int, int]], expired: int
+    graph: DependencyGraph, *, question: str, now: float, waiting: Sequence[tuple[int, int]], expiry: Expiry
 ) -> Snapshot:
     """What a token about this graph holds. `waiting` are the first blockers of the ranking with their counts."""
-    within = [sum(1 for moment in graph.expires if now <= moment < now + span) for span in SPANS]
+    within = [sum(hour.rows for hour in expiry.hours if hour.start < now + span) for span in SPANS]
     return Snapshot(
         question=zlib.crc32(question.encode()),
         as_of=int(now),
@@ -93,14 +95,14 @@ def take_snapshot(
         newest=graph.newest,
         rows=graph.rows,
         roots=len(graph.roots),
-        expired=expired,
+        expired=expiry.expired,
         within=(within[0], within[1], within[2]),
         blockers={_beginning(graph, key): count for key, count in waiting[:NAMED]},
     )
 
 
 def _sum_rows(graph: DependencyGraph) -> int:
-    return sum(zlib.crc32(row_id.encode("utf-8", "surrogatepass")) for row_id in graph.row_ids) % 2**32
+    return sum(map(zlib.crc32, map(methodcaller("encode", "utf-8", "surrogatepass"), graph.row_ids))) % 2**32
 
 
 def _beginning(graph: DependencyGraph, key: int) -> int:

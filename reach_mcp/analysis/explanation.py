@@ -84,7 +84,7 @@ def explain(
         question=question,
         now=now,
         waiting=[(blocker.key, blocker.waiting) for blocker in top],
-        expired=expiry.expired,
+        expiry=expiry,
     )
     ranked = ranked[:count]
     keys = [blocker.key for blocker in ranked]

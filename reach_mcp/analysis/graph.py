@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, compress, count, islice, repeat
-from math import inf, isnan
+from math import inf, isnan, nan
 
 from reach_mcp.analysis.times import parse_time
 from reach_mcp.api.models import Batch, PendingResource
@@ -34,6 +34,10 @@ class BatchFacts:
     counter: int | None
     start: int = 0
     end: int = 0
+
+
+REMEMBERED = 32
+"""Most sets of waiting rows that are kept while a graph is looked at."""
 
 
 class _Index(dict[str, "_SchemaIndex"]):
@@ -147,8 +151,10 @@ class GraphBuilder:
             self._learn_names(rows)
 
     def _look_at_storing(self, rows: Sequence[PendingResource]) -> None:
-        """When the newest row was stored, and which rows are new. Times of one form sort as texts do."""
-        latest = parse_time(max(row["createdAt"] for row in rows))
+        """When the newest row was stored, and which rows are new. UTC times of one length sort as texts do."""
+        texts = [row["createdAt"] for row in rows]
+        alike = len({len(text) for text in texts}) == 1 and all(text.endswith("Z") for text in texts)
+        latest = parse_time(max(texts)) if alike else nan
         if isnan(latest) or latest > self.since:
             stored = {row["id"]: parse_time(row["createdAt"]) for row in rows}
             self.new.update(row_id for row_id, moment in stored.items() if moment > self.since)
@@ -256,6 +262,7 @@ class DependencyGraph:
         """How many rows were stored after the moment that the builder was given."""
         self._index = index
         self._bearers: dict[int, list[int]] | None = None
+        self._waiting: dict[bytes, list[int]] = {}
         self.is_pending = bytearray(self.keys)
         for key in row_key:
             self.is_pending[key] = 1
@@ -373,7 +380,11 @@ class DependencyGraph:
 
     def waiting(self, sources: Iterable[int]) -> list[int]:
         """Rows that wait for any of some keys, directly or through other pending resources, each once."""
-        seen_rows, seen_keys = set[int](), set(sources)
+        seen_keys = set(sources)
+        listed = b"".join([self.listing(key).tobytes() for key in seen_keys]) if len(seen_keys) == 1 else None
+        if listed is not None and listed in self._waiting:
+            return self._waiting[listed]
+        seen_rows = set[int]()
         queue = list(seen_keys)
         row_key, bears_link = self.row_key, self.bears_link
         while queue:
@@ -384,7 +395,13 @@ class DependencyGraph:
                 if above not in seen_keys:
                     seen_keys.add(above)
                     queue.append(above)
-        return list(seen_rows)
+        found = list(seen_rows)
+        if listed is not None and len(listed) < len(found):
+            # Keys that the same rows list have the same rows waiting: a resource may miss a thousand at once.
+            if len(self._waiting) == REMEMBERED:
+                self._waiting.clear()
+            self._waiting[listed] = found
+        return found
 
     def batches_of(self, rows: Iterable[int]) -> list[str]:
         """Ids of the batches that hold some rows, sorted."""

@@ -11,12 +11,15 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 
 from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.blockers import Bounds, bound_waiting
 from reach_mcp.analysis.components import find_components
 from reach_mcp.analysis.graph import DependencyGraph
+
+SEARCHED = 20_000
+"""Keys looked at to find which gains a step outdates; beyond it all are worked out again."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,6 @@ def _order_steps(
     gain is known is the best there is; sending it outdates the gains of only those keys whose cascade met its own.
     """
     gains: dict[int, int] = {}
-    watching: dict[int, list[int]] = {}
     heap = [(-bound[key], -graph.direct(key), graph.key(key), key) for key in keys]
     heapq.heapify(heap)
     order: list[Step] = []
@@ -95,27 +97,19 @@ def _order_steps(
         if arrival.round_of[key] >= 0 or (key in gains and -claim != gains[key]):
             continue
         if key not in gains:
-            gains[key], touched = arrival.gain(key)
-            for row in touched:
-                watching.setdefault(row, []).append(key)
+            gains[key] = arrival.gain(key)
             heapq.heappush(heap, (-gains[key], direct, name, key))
             continue
         del gains[key]
-        cleared = [row for round_ in arrival.send([key]) for row in round_]
+        cleared = list(chain.from_iterable(arrival.send([key])))
         order.append(Step(key, len(cleared)))
         total += len(cleared)
-        outdated = _outdated(graph, cleared, key, watching) - {key}
-        for other in outdated:
-            if gains.pop(other, None) is not None:
-                heapq.heappush(heap, (-bound[other], -graph.direct(other), graph.key(other), other))
+        outdated = arrival.find_outdated(key, cleared, most=SEARCHED)
+        for other in list(gains) if outdated is None else outdated & gains.keys():
+            del gains[other]
+            heapq.heappush(heap, (-bound[other], -graph.direct(other), graph.key(other), other))
     rest = arrival.send(key for key in keys if arrival.round_of[key] < 0)
     return order, total + sum(map(len, rest))
-
-
-def _outdated(graph: DependencyGraph, cleared: list[int], key: int, watching: dict[int, list[int]]) -> set[int]:
-    """Keys whose cascade meets a row that the arrival of a key touched."""
-    arrived = {key, *(graph.row_key[row] for row in cleared)}
-    return {other for lower in arrived for row in graph.listing(lower) for other in watching.pop(row, ())}
 
 
 def _count_schemas(graph: DependencyGraph, keys: Sequence[int]) -> dict[str, int]:

@@ -87,10 +87,15 @@ class BatchQuery:
 
 
 class Deadline:
-    """The time that one call has. Everything that waits asks it how long it still may."""
+    """The time that one call has, and what it has spent. Everything that waits asks it how long it still may."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
+        self.requests = 0
+        """Requests sent for this call, retries included."""
+
+        self.size = 0
+        """Bytes of answers read for this call."""
 
     def left(self) -> float:
         """Seconds left, never below zero."""
@@ -155,12 +160,12 @@ class ReachClient:
         backoff = _Backoff(deadline)
         try:
             with anyio.fail_after(deadline.left()):
-                return await self._get_with_retries(path, params, tenant, backoff)
+                return await self._get_with_retries(path, params, tenant, deadline, backoff)
         except TimeoutError:
             raise (backoff.failure or TimedOut()) from None
 
     async def _get_with_retries(
-        self, path: str, params: dict[str, str], tenant: str | None, backoff: _Backoff
+        self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline, backoff: _Backoff
     ) -> bytes:
         retries = stamina.retry_context(
             on=backoff, attempts=TRIES, timeout=None, wait_initial=0.2, wait_max=5, wait_jitter=0.3
@@ -168,29 +173,34 @@ class ReachClient:
         async for attempt in retries:
             with attempt:
                 backoff.failure = None
-                return await self._get_renewing(path, params, tenant)
+                return await self._get_renewing(path, params, tenant, deadline)
         raise AssertionError("stamina ends with a result or an error")  # pragma: no cover
 
-    async def _get_renewing(self, path: str, params: dict[str, str], tenant: str | None) -> bytes:
+    async def _get_renewing(self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline) -> bytes:
         """One request; when the credential is refused and can be renewed, once more."""
         token = self.credential.token()
         try:
-            return await self._request(path, params, tenant, token)
+            return await self._request(path, params, tenant, token, deadline)
         except Unauthorized as error:
             if not self.credential.renew(token, server_time=error.server_time):
                 raise
-        return await self._request(path, params, tenant, self.credential.token())
+        return await self._request(path, params, tenant, self.credential.token(), deadline)
 
-    async def _request(self, path: str, params: dict[str, str], tenant: str | None, token: str) -> bytes:
+    async def _request(
+        self, path: str, params: dict[str, str], tenant: str | None, token: str, deadline: Deadline
+    ) -> bytes:
         _check_token(token)
         headers = {"Authorization": f"Bearer {token}"}
         if tenant is not None:
             headers["reach-tenant-id"] = tenant
         async with self._slots:
             self.requests += 1
+            deadline.requests += 1
             try:
                 async with self._http().stream("GET", path, params=params, headers=headers) as response:
-                    return await self._read(response, token)
+                    body = await self._read(response, token)
+                    deadline.size += len(body)
+                    return body
             except (httpx.TransportError, ssl.SSLError) as error:
                 raise _transport_error(error) from error
             except (httpx.InvalidURL, UnicodeEncodeError):

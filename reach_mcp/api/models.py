@@ -124,6 +124,9 @@ class Page:
     cursor: str | None = None
     total: int | None = None
     malformed: list[str] = field(default_factory=list)
+    lost: int = 0
+    """How many batches of the page could not be read at all."""
+
     size: int = 0
 
 
@@ -206,7 +209,9 @@ def _salvage(body: bytes, error: ValidationError) -> Page:
     results = data.get("results")
     if not isinstance(results, list):
         raise UnexpectedShape
-    return _page(list(_read_batches(results, malformed)), pagination, malformed, len(body))
+    page = _page(list(_read_batches(results, malformed)), pagination, malformed, len(body))
+    page.lost = len(results) - len(page.batches)
+    return page
 
 
 def _salvage_words(body: bytes) -> list[str]:

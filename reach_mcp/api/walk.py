@@ -37,24 +37,29 @@ class Coverage:
     cursor: str | None = None
     error: ReachError | None = None
     malformed: list[str] = field(default_factory=list)
+    lost: int = 0
+    resumed: bool = False
+    """The walk began at a cursor: what came before is not in its counts."""
+
     size: int = 0
     _ids: set[str] = field(default_factory=set, repr=False)
 
     @property
     def complete(self) -> bool:
         """Whether everything that matches was read, and could be."""
-        return self.stop in ("", "enough") and not self.malformed and not self.disagrees
+        return self.stop in ("", "enough") and not (self.malformed or self.resumed or self.disagrees)
 
     @property
     def disagrees(self) -> bool:
         """The API's own total says that there are more batches than its last page was reached with."""
-        return self.stop == "" and self.total is not None and self.total > self.batches + len(self.malformed)
+        return not (self.stop or self.resumed) and self.total is not None and self.total > self.batches + self.lost
 
     def add(self, page: Page) -> None:
         """Count one page in."""
         self.pages += 1
         self.size += page.size
         self.malformed += page.malformed
+        self.lost += page.lost
         self.total = page.total if page.total is not None else self.total
         self.cursor = page.cursor
         for batch in page.batches:
@@ -78,7 +83,7 @@ async def walk(
     Ends early when `enough` says so of a page, after `pages` pages, at the deadline, or at an error; the coverage says
     which. Raises a ReachError only when nothing at all was read.
     """
-    coverage = Coverage()
+    coverage = Coverage(resumed=query.cursor is not None)
     seen = {query.cursor}
     page = await client.list_batches(query, tenant=tenant, deadline=deadline)
     while True:

@@ -8,6 +8,7 @@ fewer rows and samples; counts, causes, deadlines, coverage and the way to go on
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,10 +17,10 @@ from typing import Any
 from reach_mcp.render.clean import clean
 from reach_mcp.render.tokens import bound_tokens
 
-CONCISE = 2000
+CONCISE = 2120
 """Most tokens of a concise answer, text and structured content together, by the bound, which is a tenth too high."""
 
-CONCISE_TEXT = 900
+CONCISE_TEXT = 980
 LARGEST = 150_000
 """Most characters of any answer: what Claude's apps take."""
 
@@ -44,7 +45,7 @@ class Level:
     samples: int
     length: int = 120
     names: int = 500
-    call: int = 4000
+    call: int = 1200
 
     @property
     def some(self) -> int:
@@ -71,17 +72,17 @@ class Level:
         return shown
 
 
-def _step_down(rows: range, few: int, samples: int, length: int, names: int = 500) -> list[Level]:
-    return [Level(count, few, samples, length, names) for count in rows]
+def _step_down(rows: range, few: int, samples: int, length: int, names: int = 500, call: int = 1200) -> list[Level]:
+    return [Level(count, few, samples, length, names, call) for count in rows]
 
 
 CONCISE_LEVELS = (
     *_step_down(range(20, 11, -2), 3, 1, 100),
     *_step_down(range(12, 5, -1), 2, 1, 80),
     *_step_down(range(6, 2, -1), 1, 0, 60, 160),
-    *_step_down(range(3, 0, -1), 1, 0, 24, 60),
-    *_step_down(range(2, -1, -1), 0, 0, 12, 24),
-    Level(0, 0, 0, 12, 12, 400),
+    *_step_down(range(3, 0, -1), 1, 0, 24, 60, 600),
+    *_step_down(range(2, -1, -1), 0, 0, 12, 24, 300),
+    Level(0, 0, 0, 12, 12, 300),
     Level(0, 0, 0, 0, 4, 0),
 )
 DETAILED_LEVELS = (
@@ -119,16 +120,24 @@ def fit(
     detailed: bool,
     budget: int,
 ) -> Answer:
-    """The fullest answer within the budget: text and structured content together, in tokens and in characters."""
+    """The fullest answer within the budget: text and structured content together, in tokens and in characters.
+
+    Levels are tried by halves; whatever the data, the last one fits.
+    """
     limit = budget if detailed else min(budget, CONCISE)
     levels: Sequence[Level] = DETAILED_LEVELS if detailed else CONCISE_LEVELS
-    for level in levels:
-        document = build(level)
+    answers: dict[int, Answer] = {}
+
+    def fits(place: int) -> bool:
+        document = build(levels[place])
         text = write(document)
         encoded = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         words = bound_tokens(text)
-        tokens = words + bound_tokens(encoded)
+        answers[place] = Answer(text, document, words + bound_tokens(encoded))
         small = detailed or words <= CONCISE_TEXT
-        if small and tokens <= limit and len(text) + len(encoded) <= LARGEST:
-            break
-    return Answer(text, document, tokens)
+        return small and answers[place].tokens <= limit and len(text) + len(encoded) <= LARGEST
+
+    place = bisect_left(range(len(levels)), True, hi=len(levels) - 1, key=fits)
+    if place not in answers:
+        fits(place)
+    return answers[place]

@@ -92,8 +92,8 @@ def write_batch(document: Document, fence: Fence) -> str:
     as_of = document["as_of"]
     lines = [f"Reach batch, {as_of}: {write_row(document['batch'], as_of, fence)}"]
     if document["categories"] or "more_categories" in document:
-        some = counts(document["categories"], lambda name: fence(name, 60))
-        lines.append(f"Record errors by category: {some}{rest(document, 'more_categories')}.")
+        some = counts(document["categories"], lambda name: fence(name, 60), rest(document, "more_categories"))
+        lines.append(f"Record errors by category: {some}.")
     lines += [_write_group(group, fence) for group in document["error_groups"]]
     if "more_groups" in document:
         lines.append(f"- and {plural(document['more_groups'], 'more kind')} of error.")
@@ -125,5 +125,5 @@ def _write_waiting(waiting: Document, as_of: str, fence: Fence) -> list[str]:
     missing = ", ".join(f"{record(top['schema'], top['id'], fence)} ({top['rows']})" for top in waiting["top_missing"])
     return [
         f"Pending resources: {waiting['rows']}. {expiry}.",
-        f"Missing, with how many list each: {missing}{rest(waiting, 'more_missing')}.",
+        f"Missing, with how many list each: {(missing + rest(waiting, 'more_missing')).removeprefix(', and ')}.",
     ]

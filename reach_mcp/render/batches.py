@@ -13,7 +13,7 @@ from reach_mcp.api.walk import Coverage
 from reach_mcp.render.answer import DOCUMENTED, Document, Level, keep_calls
 from reach_mcp.render.clean import Fence, clean
 from reach_mcp.render.coverage import build_coverage
-from reach_mcp.render.phrases import counts, coverage_line, join, plural, when
+from reach_mcp.render.phrases import counts, coverage_line, join, places, plural, when
 
 PREFIX = "PARTNER_RESOURCE_"
 
@@ -74,7 +74,7 @@ def build_listing(listing: Listing, level: Level, *, detailed: bool) -> Document
         "batches": [build_row(row, level, detailed=detailed) for row in shown],
     }
     if len(shown) < len(rows):
-        found["shown"] = f"{len(shown)} of {len(rows)} from {listing.offset}"
+        found["shown"] = places(len(shown), len(rows), listing.offset)
     return found | keep_calls(_next_calls(listing, len(shown)), level)
 
 
@@ -139,10 +139,10 @@ def write_listing(document: Document, fence: Fence) -> str:
         f"Status: {counts(census['status'], lambda name: _known(name, fence))}{rest(census, 'more_statuses')}.",
         f"Type: {counts(census['type'], lambda name: _known(name, fence))}{rest(census, 'more_types')}.",
         f"Schema: {_capped(census, 'schema', 'more_schemas', fence)}.",
-        f"Records: {records['total']} total, {records['failed']} failed, {records['pending']} pending.",
+        f"Records, by counters: {records['total']} total, {records['failed']} failed, {records['pending']} pending.",
     ]
     if census["errors"] or "more_errors" in census:
-        lines.append(f"Errors: {_capped(census, 'errors', 'more_errors', fence)}.")
+        lines.append(f"Error categories: {_capped(census, 'errors', 'more_errors', fence)}.")
     if census["most_pending"] or "more_pending" in census:
         lines.append(f"Most pending: {_capped(census, 'most_pending', 'more_pending', fence)}.")
     if document["batches"]:
@@ -153,7 +153,7 @@ def write_listing(document: Document, fence: Fence) -> str:
 
 
 def _capped(census: Document, name: str, more: str, fence: Fence) -> str:
-    return counts(census[name], lambda key: fence(key, 60) if key else f"without {name}") + rest(census, more)
+    return counts(census[name], lambda key: fence(key, 60) if key else f"without {name}", rest(census, more))
 
 
 def rest(document: Document, more: str) -> str:
@@ -172,8 +172,8 @@ def write_row(row: Document, as_of: str, fence: Fence) -> str:
     names = " ".join([fence(row["id"], 80), _known(row["status"], fence), _known(row["type"], fence), schema])
     if "success_rate" in row:
         numbers.append(f"success rate {row['success_rate']} %")
-    some = counts(row.get("errors", {}), lambda name: fence(name, 60)) + rest(row, "more_errors")
-    errors = f"errors: {some}" if some else ""
+    some = counts(row.get("errors", {}), lambda name: fence(name, 60), rest(row, "more_errors"))
+    errors = f"error categories: {some}" if some else ""
     message = f"whole batch: {fence(row['message'], 400)}" if "message" in row else ""
     return join([names, join(numbers, ", "), join(times, ", "), errors, message])
 

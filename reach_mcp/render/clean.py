@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 import secrets
-import unicodedata
 from dataclasses import dataclass
 
 LONGEST = 160
 """Characters of one piece of foreign text that are shown; the number of those cut stands behind them."""
 
-# Control (Cc), format (Cf: bidi, zero-width, tags), surrogates, private use, unassigned, line and paragraph separators.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+LOOKED_AT = 4000
+"""Characters of a text that are cleaned: more than is ever shown of it, however long it is."""
+
+# What can be printed and yet not seen: variation selectors and fillers. All else that is hidden (control, format such
+# as bidi, zero-width and tags, surrogates, private use, unassigned, separators) can't be printed, as Python has it.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
 _PLAIN = re.compile(r"[\x20-\x7e]*\Z")
 _SPACES = re.compile(r"\s+")
@@ -29,22 +31,25 @@ def clean(text: str, longest: int = LONGEST) -> str:
     Line breaks and tabs become spaces; other control, format, surrogate and unassigned characters become U+FFFD, one
     for each run, so that it shows that something was there. What was cut before may be cut again: the counts add up.
     """
+    unread = max(len(text) - LOOKED_AT, 0)
+    text = text[:LOOKED_AT]
     if not _PLAIN.match(text):
         text = _replace_hidden(text)
     text = _SPACES.sub(" ", text)
-    if len(text) <= longest:
+    if len(text) <= longest and not unread:
         return text
     before = _CUT.match(text)
     kept, cut = (before[1], int(before[2])) if before else (text, 0)
-    if len(kept) <= longest:
+    if len(kept) <= longest and not unread:
         return text
-    return f"{kept[:longest]}…(+{min(cut + len(kept) - longest, 999_999_999)} characters)"
+    cut += len(kept[longest:]) + unread
+    return f"{kept[:longest]}…(+{min(cut, 999_999_999)} characters)"
 
 
 def _replace_hidden(text: str) -> str:
     text = _SELECTORS.sub("", _SPACES.sub(" ", text))
-    shown = "".join("\ufffd" if unicodedata.category(char) in _HIDDEN else char for char in text)
-    return re.sub("\ufffd+", "\ufffd", shown)
+    hidden = {ord(char): "\ufffd" for char in set(text) if not char.isprintable()}
+    return re.sub("\ufffd+", "\ufffd", text.translate(hidden))
 
 
 @dataclass(frozen=True)

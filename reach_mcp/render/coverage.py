@@ -26,6 +26,8 @@ def build_coverage(coverage: Coverage, level: Level) -> dict[str, Any]:
         notes.append(_WHY[coverage.stop])
     if coverage.error is not None and coverage.stop == "error":
         notes.append(str(coverage.error))
+    if coverage.resumed:
+        notes.append("this goes on from a cursor, what came before it is not counted")
     if coverage.disagrees:
         notes.append("Reach says that there are more batches than its pages held")
     if coverage.malformed:

@@ -22,7 +22,7 @@ from reach_mcp.render.answer import Document, Level, keep_calls
 from reach_mcp.render.batches import rest, write_next
 from reach_mcp.render.clean import Fence, clean
 from reach_mcp.render.coverage import build_coverage
-from reach_mcp.render.phrases import counts, coverage_line, join, plural, record, when
+from reach_mcp.render.phrases import counts, coverage_line, join, places, plural, record, when
 
 DEPTHS = 12
 """Most depths, and rounds of arrivals, that are counted one by one."""
@@ -85,7 +85,7 @@ def _build_parts(result: Explanation, level: Level, detailed: bool) -> Document:
     shown = result.blockers[: level.rows if detailed else min(level.rows, CONCISE_ROWS)]
     parts: Document = {"blockers": [_build_blocker(graph, blocker, level) for blocker in shown]}
     if len(shown) < result.roots:
-        parts["shown"] = f"{len(shown)} of {result.roots} from {result.first}"
+        parts["shown"] = places(len(shown), result.roots, result.first)
     if result.chains:
         parts["chains"] = [_path(graph, chain.keys, level) for chain in result.chains[: min(few, 3)]]
     if result.structure.circles:
@@ -367,11 +367,12 @@ def _write_expiry(expiry: Document, as_of: str, fence: Fence) -> list[str]:
     if "unreadable" in expiry:
         lines.append(f"{expiry['unreadable']} have no readable expiry (no zone, or no time).")
     hours = [
-        f"{hour['from'][11:16]} {hour['rows']} ({_write_schemas(hour, fence)})" for hour in expiry.get("hours", ())
+        f"{hour['from'][11:16]}Z {hour['rows']} rows ({_write_schemas(hour, fence)})"
+        for hour in expiry.get("hours", ())
     ]
     if hours:
         more = f"; and {plural(expiry['more_hours'], 'more hour')}" if "more_hours" in expiry else ""
-        lines.append(f"By hour from: {'; '.join(hours)}{more}.")
+        lines.append(f"Deletions by hour, each from: {'; '.join(hours)}{more}.")
     return lines
 
 
@@ -508,6 +509,7 @@ def _write_focus(focus: Document, coverage: Document, as_of: str, fence: Fence) 
 
 def _write_what_if(what_if: Document, fence: Fence) -> list[str]:
     assumed = ", ".join(fence(name, 100) for name in what_if["assumed"]) + rest(what_if, "more_assumed")
+    assumed = assumed.removeprefix(", and ")
     later = [f"{what_if['later_rounds']} later"] if "later_rounds" in what_if else []
     rounds = " then ".join([*map(str, what_if["rounds"]), *later]) or "nothing"
     holders = what_if["still_missing"]

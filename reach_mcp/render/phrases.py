@@ -34,9 +34,14 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def counts(numbers: Mapping[str, int], name: Any = str) -> str:
-    """`101 success, 38 partial_success`."""
-    return ", ".join(f"{count} {name(key)}" for key, count in numbers.items())
+def counts(numbers: Mapping[str, int], name: Any = str, rest: str = "") -> str:
+    """`101 success, 38 partial_success`, with the rest, such as `, and 2 more`, behind it."""
+    return (", ".join(f"{count} {name(key)}" for key, count in numbers.items()) + rest).removeprefix(", and ")
+
+
+def places(shown: int, of: int, offset: int) -> str:
+    """Which places of a list are shown: `1-5 of 44`, or `none of 44`."""
+    return f"{offset + 1}-{offset + shown} of {of}" if shown else f"none of {of}"
 
 
 def join(parts: Iterable[str], by: str = "; ") -> str:

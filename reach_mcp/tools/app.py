@@ -43,7 +43,6 @@ class Call:
     app: App
     deadline: Deadline
     now: float
-    size: int = 0
 
     def fit(
         self, build: Callable[[Level], Document], write: Callable[[Document, Fence], str], *, detailed: bool
@@ -59,7 +58,7 @@ class Call:
 
 async def run(app: App, work: Callable[[Call], Awaitable[Answer]]) -> CallToolResult:
     """Run one call: its answer as the settings want it, or an error in text alone."""
-    started, requests = time.monotonic(), app.client.requests
+    started = time.monotonic()
     call = Call(app, Deadline(app.settings.deadline), app.clock().timestamp())
     try:
         answer = await work(call)
@@ -70,8 +69,8 @@ async def run(app: App, work: Callable[[Call], Awaitable[Answer]]) -> CallToolRe
     meta: dict[str, Any] = answer.meta | {
         "reach/cost": {
             "estimated_tokens": answer.tokens,
-            "upstream_calls": app.client.requests - requests,
-            "bytes_read": call.size,
+            "upstream_calls": call.deadline.requests,
+            "bytes_read": call.deadline.size,
             "milliseconds": round(1000 * (time.monotonic() - started)),
         }
     }

@@ -93,7 +93,6 @@ pending) by how many wait, with causes and evidence, chains, circles, what is de
         before = None if since is None else _read_since(since, question)
         read = _Reading(call, query, tenant, wanted, before)
         await read.run()
-        call.size += read.coverage.size + read.evidence_coverage.size
         found = await anyio.to_thread.run_sync(
             partial(_work_out, read, call.now, focus, assume_arrived, offset, response_format, question)
         )

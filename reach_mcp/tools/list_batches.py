@@ -72,7 +72,6 @@ each. Reads one page, or all that match."""
             enough=_past(wanted) if sort_by == "createdAt" and sort_direction == "desc" else _never,
             pages=1 if one_page else None,
         )
-        call.size += coverage.size
         found = Listing(call.now, census, coverage, one_page, offset, arguments)
         detailed = response_format == "detailed"
         return call.fit(lambda level: build_listing(found, level, detailed=detailed), write_listing, detailed=detailed)

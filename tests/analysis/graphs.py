@@ -5,11 +5,16 @@ In the drawings `a -> b` means that a's row lists b as missing; a key in bracket
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
+from typing import Any, TypeAlias
 
 from reach_mcp.analysis.evidence import EvidenceBuilder
 from reach_mcp.analysis.graph import DependencyGraph, GraphBuilder
 from tests.builders import NOW, Json, batch, split_key
+
+TraceFunction: TypeAlias = Callable[[FrameType, str, Any], Any]
 
 MOMENT = NOW.timestamp()
 
@@ -60,3 +65,24 @@ def names(graph: DependencyGraph, keys: Iterable[int]) -> list[str]:
 def row_names(graph: DependencyGraph, rows: Iterable[int]) -> list[str]:
     """The keys of rows, sorted."""
     return sorted(name(graph, graph.row_key[row]) for row in rows)
+
+
+def count_steps(work: Callable[[], object]) -> int:
+    """How many lines of Python run while some work is done: a measure of its cost that no other process disturbs.
+
+    Each turn of a loop or a comprehension counts; what C does in one go does not.
+    """
+    steps = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> TraceFunction:
+        nonlocal steps
+        steps += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return steps

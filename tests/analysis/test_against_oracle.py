@@ -101,7 +101,7 @@ class Tenant:
 tenants_of_both = tenants().map(Tenant)
 
 
-@examples(150)
+@examples(90)
 @given(tenants_of_both)
 def test_graph_holds_the_rows_that_the_oracle_holds(tenant: Tenant) -> None:
     """Batches move between pages while a walk runs: what was read twice or replaced must count as it last stood."""
@@ -119,12 +119,12 @@ def test_graph_holds_the_rows_that_the_oracle_holds(tenant: Tenant) -> None:
     assert [tenant.ids(graph.bearers(tenant.number(key))) for key in tenant.keys] == [
         {row.id for row in oracle.rows if row.key == key} for key in tenant.keys
     ]
-    assert {
-        (definition, external) for definition in graph.schemas for external in graph.externals(definition)
-    } == set(tenant.keys)
+    assert {(definition, external) for definition in graph.schemas for external in graph.externals(definition)} == set(
+        tenant.keys
+    )
 
 
-@examples(150)
+@examples(90)
 @given(tenants_of_both)
 def test_blockers_stand_in_the_order_and_with_the_numbers_of_the_oracle(tenant: Tenant) -> None:
     """The first line of the list is what somebody works on next."""
@@ -150,7 +150,7 @@ def test_blockers_stand_in_the_order_and_with_the_numbers_of_the_oracle(tenant: 
     )
 
 
-@examples(80)
+@examples(50)
 @given(tenants_of_both, st.integers(1, 4))
 def test_pages_of_the_ranking_are_cut_from_the_whole(tenant: Tenant, count: int) -> None:
     """Only as much is worked out as is shown: that must not show, nor lose or repeat a blocker between pages."""
@@ -160,7 +160,7 @@ def test_pages_of_the_ranking_are_cut_from_the_whole(tenant: Tenant, count: int)
     assert pages == [tenant.rank[first : first + count] for first in starts]
 
 
-@examples(150)
+@examples(90)
 @given(tenants_of_both)
 def test_depths_and_stuck_rows_are_those_of_the_oracle(tenant: Tenant) -> None:
     """A row that is called stuck wrongly is given up; one that is not called so is waited for in vain."""
@@ -171,7 +171,7 @@ def test_depths_and_stuck_rows_are_those_of_the_oracle(tenant: Tenant) -> None:
     assert tenant.ids(tenant.structure.stuck) == tenant.oracle.stuck()
 
 
-@examples(150)
+@examples(90)
 @given(tenants_of_both)
 def test_circles_are_those_of_the_oracle(tenant: Tenant) -> None:
     """Each circle is whole, its path can be walked around, and what is stuck behind it is counted once."""
@@ -199,7 +199,7 @@ def test_circles_are_those_of_the_oracle(tenant: Tenant) -> None:
     assert list(circles) == sorted(circles, key=lambda one: (-one.behind, -one.rows, tenant.key(one.path[0])))
 
 
-@examples(100)
+@examples(60)
 @given(tenants_of_both)
 def test_chain_of_each_row_follows_what_arrives_last_down_to_a_root(tenant: Tenant) -> None:
     """A chain is an argument: every link must be a row's own, and the last the thing to send."""
@@ -218,7 +218,7 @@ def test_chain_of_each_row_follows_what_arrives_last_down_to_a_root(tenant: Tena
         assert ends_in_root or any(one.key == keys[-1] and not one.lists for one in oracle.rows)
 
 
-@examples(100)
+@examples(60)
 @given(tenants_of_both, st.integers(1, 3))
 def test_deepest_chains_are_the_deepest_of_each_end(tenant: Tenant, count: int) -> None:
     """Three chains to the same root would say one thing three times."""
@@ -235,7 +235,7 @@ def test_deepest_chains_are_the_deepest_of_each_end(tenant: Tenant, count: int) 
     assert all(chain in chains and chain.depth == deepest[chain.keys[-1]] for chain in found)
 
 
-@examples(150)
+@examples(90)
 @given(tenants_of_both)
 def test_expiry_is_that_of_the_oracle(tenant: Tenant) -> None:
     """Who sends again what expires within the hour must neither miss a row nor send one that has a day left."""
@@ -249,9 +249,7 @@ def test_expiry_is_that_of_the_oracle(tenant: Tenant) -> None:
         within_day=sum(map(len, hours)),
         later=len(oracle.later(NOW)),
         unreadable=len(oracle.without_time()),
-        hours=tuple(
-            Hour(_start(hour), len(ids), _by_schema(tenant, ids)) for hour, ids in enumerate(hours) if ids
-        ),
+        hours=tuple(Hour(_start(hour), len(ids), _by_schema(tenant, ids)) for hour, ids in enumerate(hours) if ids),
         earliest=min(coming, default=inf),
     )
     assert set(graph.unreadable_times) == oracle.without_time()
@@ -269,7 +267,7 @@ def _by_schema(tenant: Tenant, ids: Iterable[str]) -> dict[str, int]:
     return dict(Counter(tenant.graph.schema_names.get(definition, definition) for definition in definitions))
 
 
-@examples(100)
+@examples(60)
 @given(tenants_of_both)
 def test_disagreements_are_between_the_last_counter_and_the_rows_that_count(tenant: Tenant) -> None:
     """The API's counter and its rows may differ. We report both, so both must be what the API last said."""
@@ -281,7 +279,7 @@ def test_disagreements_are_between_the_last_counter_and_the_rows_that_count(tena
     ]
 
 
-@examples(100)
+@examples(60)
 @given(tenants_of_both)
 def test_each_step_of_the_plan_frees_most_of_what_is_left(tenant: Tenant) -> None:
     """Whoever sends the steps one by one sees clear exactly what each promised, and no better one was passed over."""
@@ -297,7 +295,7 @@ def test_each_step_of_the_plan_frees_most_of_what_is_left(tenant: Tenant) -> Non
             left.remove(key)
 
 
-@examples(100)
+@examples(60)
 @given(tenants_of_both)
 def test_waves_add_up_and_sending_them_all_frees_all_that_can_be_freed(tenant: Tenant) -> None:
     """The plan's promise as a whole: these keys, this many rows, these batches done, and so many left in circles."""
@@ -319,7 +317,7 @@ def test_waves_add_up_and_sending_them_all_frees_all_that_can_be_freed(tenant: T
     assert plan.unfreed == len(oracle.stuck()) == len(oracle.rows) - before
 
 
-@examples(100)
+@examples(60)
 @given(tenants_of_both)
 def test_no_wave_refers_to_a_later_one(tenant: Tenant) -> None:
     """Sent too early, the records of a wave would come to wait themselves."""
@@ -334,9 +332,7 @@ def test_no_wave_refers_to_a_later_one(tenant: Tenant) -> None:
 
     waves = [{tenant.key(step.key) for step in wave.steps} for wave in _whole_plan(tenant).waves]
     levels = {key: level(key[0]) for key in tenant.oracle.root_blockers}
-    assert waves == [
-        {key for key, one in levels.items() if one == number} for number in sorted(set(levels.values()))
-    ]
+    assert waves == [{key for key, one in levels.items() if one == number} for number in sorted(set(levels.values()))]
 
 
 def _reached(schema: str, refers: set[tuple[str, str]]) -> set[str]:
@@ -348,7 +344,7 @@ def _reached(schema: str, refers: set[tuple[str, str]]) -> set[str]:
     return reached
 
 
-@examples(80)
+@examples(50)
 @given(tenants_of_both, st.integers(0, 3))
 def test_plan_with_few_steps_is_the_beginning_of_the_whole(tenant: Tenant, steps: int) -> None:
     """How much is shown must change nothing but how much is shown."""
@@ -362,7 +358,7 @@ def _whole_plan(tenant: Tenant) -> Plan:
     return build_plan(tenant.graph, steps=len(tenant.graph.roots))
 
 
-@examples(150)
+@examples(90)
 @given(tenants_of_both, st.data())
 def test_what_if_clears_what_the_oracle_clears_round_by_round(tenant: Tenant, data: st.DataObject) -> None:
     """A what-if is believed and acted upon: it must be what would happen, for any key, circles broken included."""
@@ -385,7 +381,7 @@ def test_what_if_clears_what_the_oracle_clears_round_by_round(tenant: Tenant, da
     )
 
 
-@examples(100)
+@examples(60)
 @given(tenants_of_both)
 def test_focus_on_a_key_finds_real_ways_to_every_root_below(tenant: Tenant) -> None:
     """A root that is left out is one more day of waiting; a way that isn't there sends people searching."""
@@ -403,12 +399,12 @@ def test_focus_on_a_key_finds_real_ways_to_every_root_below(tenant: Tenant) -> N
         _check_circle(tenant, {key}, found.circle)
 
 
-@examples(100)
+@examples(60)
 @given(tenants_of_both)
 def test_focus_on_a_batch_finds_real_ways_to_every_root_below(tenant: Tenant) -> None:
     """The same for all rows of one upload at once."""
     oracle = tenant.oracle
-    for batch_id in {read["batchId"] for read in tenant.batches}:
+    for batch_id in {one["batchId"] for one in tenant.batches}:
         found = focus_on_batch(tenant.graph, tenant.structure, EvidenceBuilder(), batch_id, 1_000)
         rows = {row.id for row in oracle.rows if row.batch_id == batch_id}
         keys = {oracle.by_id[id].key for id in rows}
@@ -449,7 +445,7 @@ def _check_circle(tenant: Tenant, keys: set[Key], circle: Circle | None) -> None
 LEVEL = Level(rows=20, few=3, samples=2)
 
 
-@examples(100)
+@examples(60)
 @given(st.data())
 def test_any_order_of_pages_and_rows_gives_the_same_answer(data: st.DataObject) -> None:
     """Pages come as the API sorts them. Two answers about the same records must be equal to the letter."""

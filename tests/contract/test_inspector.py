@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # it comes with mcp, its types don't
+import jsonschema
 import pytest
 
 from tests.contract.conftest import Node
@@ -29,7 +29,7 @@ class Inspector:
     era: str
 
     def ask(self, method: str, *arguments: str) -> Ended:
-        how = ("--protocol-era", self.era, "--format", "json", "--quiet")
+        how = ("--protocol-era", self.era, "--connect-timeout", "60000", "--format", "json", "--quiet")
         command = self.node.command("mcp-inspector", "--cli", *self.target, "--method", method, *arguments, *how)
         return run(command, env=self.node.environment() | {"HOME": str(self.home)})
 

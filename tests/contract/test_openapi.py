@@ -7,7 +7,7 @@ import types
 from dataclasses import fields
 from typing import Any, Literal, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints
 
-import jsonschema  # type: ignore[import-untyped]  # it comes with mcp, its types don't
+import jsonschema
 import pytest
 from mcp import Client
 from typing_extensions import is_typeddict

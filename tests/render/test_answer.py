@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from reach_mcp.render.answer import DETAILED_LEVELS, LARGEST, Level, keep_calls
 from tests import strategies
-from tests.builders import Json, batch, pending
-from tests.tools.harness import EXPLAIN, GET, LIST, MARK, Reply, ask, compact, serve
+from tests.builders import Json, batch, page, pending
+from tests.tools.harness import EXPLAIN, GET, LIST, MARK, Reply, answer_page, ask, compact, serve
 
 BUDGETS = st.integers(800, 4000)
 FORMATS = st.sampled_from(("concise", "detailed"))
@@ -51,7 +51,7 @@ def list_arguments(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies.tenants(), list_arguments(), BUDGETS)
 def test_a_listing_of_any_tenant_keeps_its_budget_and_its_counts(
     batches: list[Json], arguments: dict[str, Any], budget: int
@@ -64,7 +64,7 @@ def test_a_listing_of_any_tenant_keeps_its_budget_and_its_counts(
     assert matched <= reply.content["coverage"]["batches"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies.tenants(), FORMATS, BUDGETS, st.sampled_from(("general", "focus", "what_if", "batch")), st.data())
 def test_an_explanation_of_any_tenant_keeps_its_budget_and_its_counts(
     batches: list[Json], form: str, budget: int, kind: str, data: st.DataObject
@@ -121,7 +121,7 @@ WILD: dict[str, Callable[[int], str]] = {
 
 
 @pytest.mark.parametrize("form", ["concise", "detailed"])
-@pytest.mark.parametrize("budget", [800, 1500, 4000, 20_000])
+@pytest.mark.parametrize("budget", [800, 4000])
 @pytest.mark.parametrize("kind", WILD)
 def test_no_name_is_long_or_odd_enough_to_break_the_budget(kind: str, budget: int, form: str) -> None:
     """Statuses, schemas, categories and ids are Reach's: nothing bounds how many there are, or how long."""
@@ -174,11 +174,11 @@ def test_hundreds_of_waves_and_a_chain_as_long_are_counted_where_they_are_not_sh
     assert len(general.content["send_first"]) + general.content["more_waves"] == 301
     assert general.content["pending"]["deeper"] == 288
     assert "more)" in general.content["chains"][0][len(general.content["chains"][0]) // 2]
-    assert focus.content["root_blockers"] if "root_blockers" in focus.content else focus.content["focus"]
+    assert focus.content["focus"]["root_blockers"] == 301
     assert len(what_if.content["what_if"]["assumed"]) + what_if.content["what_if"]["more_assumed"] == 200
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(odd_names, min_size=1, max_size=8), BUDGETS, FORMATS)
 def test_odd_names_of_any_length_keep_the_budget(names: list[str], budget: int, form: str) -> None:
     batches = wild(lambda number: names[number % len(names)], schemas=len(names))
@@ -215,17 +215,9 @@ def test_call_too_long_to_repeat_is_counted_and_said() -> None:
 
 @pytest.mark.parametrize("budget", [800, 4000])
 def test_endless_cursor_and_arguments_leave_the_rest_of_the_answer_whole(budget: int) -> None:
-    import httpx
+    server = serve(handler=lambda _: answer_page(page(batch("b1"), cursor="c!" * 9000, total=9)), answer_tokens=budget)
 
-    from tests.builders import page
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json=page(batch("b1"), cursor="c!" * 9000, total=9))
-
-    reply = within(
-        anyio.run(lambda: ask(serve(handler=answer, answer_tokens=budget), LIST, schema=None, tenant_id="t" * 3000)),
-        budget,
-    )
+    reply = within(anyio.run(lambda: ask(server, LIST, tenant_id="t" * 3000)), budget)
 
     assert "left out: too long to repeat" in reply.text
-    assert MARK in reply.text
+    assert f'{MARK}"b1"' in reply.text

@@ -48,7 +48,8 @@ class Reply:
     def check(self) -> None:
         """The content keeps to its published schema, and the text tells no number that is not in it."""
         Draft202012Validator(OUTPUT[self.tool]).validate(self.content)
-        assert sorted(set(numbers_told(self.text)) - set(numbers_held(self.content))) == []
+        untold = sorted(set(numbers_told(self.text)) - set(numbers_held(self.content)))
+        assert not untold, f"{untold} stand in the text alone:\n{self.text}"
 
 
 def serve(batches: Sequence[Json] = (), *, handler: Callable[..., Any] | None = None, **flags: Any) -> StrictServer:
@@ -57,6 +58,11 @@ def serve(batches: Sequence[Json] = (), *, handler: Callable[..., Any] | None = 
     transport = asgi_transport(api) if handler is None else httpx.MockTransport(handler)
     settings = load_settings(api_url="http://reach.test", **({"api_token": "demo"} | flags))
     return build_server(settings, transport=transport, clock=lambda: NOW, mark=lambda: MARK)
+
+
+def answer_page(body: Json, status: int = 200, **headers: str) -> httpx.Response:
+    """An answer of Reach as it comes off a socket."""
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(compact(body).encode()))
 
 
 def serve_demo(tenant: str = "northwind", **flags: Any) -> StrictServer:
@@ -105,7 +111,9 @@ def compact(content: Any) -> str:
 
 
 _RELATIVE = re.compile(r"\((?:in )?\d+ (?:s|min|h|days)(?: ago)?\)")
-_CLOCK = re.compile(r"\d{2}-\d{2} \d{2}:\d{2}Z|\b\d{2}:\d{2}(?= )|\[b-[a-z2-7]+\]|^- wave \d+", re.MULTILINE)
+_CLOCK = re.compile(
+    r"\d{2}-\d{2} \d{2}:\d{2}Z|\b\d{2}:\d{2}(?= )|\[b-[a-z2-7]+\]|^- wave \d+|^Since token: .*", re.MULTILINE
+)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
 
