@@ -191,5 +191,5 @@ def _move(graph: DependencyGraph, before: Snapshot) -> tuple[tuple[Moved, ...], 
         if now == count:
             unchanged += 1
         else:
-            moved.append(Moved(handle=shorten(beginning << 98, 6), key=key, before=count, now=now))
+            moved.append(Moved(handle="b-" + shorten(beginning << 98, 6), key=key, before=count, now=now))
     return tuple(moved), unchanged

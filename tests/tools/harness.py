@@ -6,16 +6,20 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
 from jsonschema import Draft202012Validator
 from mcp_types import CallToolResult, TextContent
+from pydantic import SecretStr
 
-from reach_mcp.api.client import asgi_transport
+from reach_mcp.api.client import ReachClient, asgi_transport
+from reach_mcp.api.credentials import StaticToken
 from reach_mcp.demo.api import build_demo_api
 from reach_mcp.server import StrictServer, build_server
-from reach_mcp.settings import load_settings
+from reach_mcp.settings import Settings, load_settings
+from reach_mcp.tools import App
 from reach_mcp.tools.schemas import OUTPUT
 from tests.builders import NOW, Json
 from tests.contract.tokens import count_tokens
@@ -54,10 +58,24 @@ class Reply:
 
 def serve(batches: Sequence[Json] = (), *, handler: Callable[..., Any] | None = None, **flags: Any) -> StrictServer:
     """A server whose Reach holds these batches, or answers each request as `handler` does."""
-    api = build_demo_api({"tests": batches}, default_tenant="tests")
-    transport = asgi_transport(api) if handler is None else httpx.MockTransport(handler)
-    settings = load_settings(api_url="http://reach.test", **({"api_token": "demo"} | flags))
-    return build_server(settings, transport=transport, clock=lambda: NOW, mark=lambda: MARK)
+    transport = _transport(batches) if handler is None else httpx.MockTransport(handler)
+    return build_server(_settings(**flags), transport=transport, clock=lambda: NOW, mark=lambda: MARK)
+
+
+def build_app(batches: Sequence[Json]) -> App:
+    """What the tools need, for what is called without a server around it."""
+    client = ReachClient("http://reach.test", StaticToken(SecretStr("demo")), transport=_transport(batches))
+    return App(client=client, settings=_settings(), clock=lambda: NOW, mark=lambda: MARK)
+
+
+def _transport(batches: Sequence[Json]) -> httpx.AsyncBaseTransport:
+    return asgi_transport(build_demo_api({"tests": batches}, default_tenant="tests"))
+
+
+@cache
+def _settings(**flags: Any) -> Settings:
+    """Kept, since reading settings takes longer than most calls; they are frozen."""
+    return load_settings(**({"api_url": "http://reach.test", "api_token": "demo"} | flags))
 
 
 def answer_page(body: Json, status: int = 200, **headers: str) -> httpx.Response:
@@ -112,7 +130,7 @@ def compact(content: Any) -> str:
 
 _RELATIVE = re.compile(r"\((?:in )?\d+ (?:s|min|h|days)(?: ago)?\)")
 _CLOCK = re.compile(
-    r"\d{2}-\d{2} \d{2}:\d{2}Z|\b\d{2}:\d{2}(?= )|\[b-[a-z2-7]+\]|^- wave \d+|^Since token: .*", re.MULTILINE
+    r"\d{2}-\d{2} \d{2}:\d{2}Z|\b\d{2}:\d{2}Z?(?= )|\[b-[a-z2-7]+\]|^- wave \d+|^Since token: .*", re.MULTILINE
 )
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reach_mcp.analysis.evidence import EvidenceBuilder
+from reach_mcp.analysis.evidence import KEPT
 from tests.builders import batch, page, pending
 from tests.tools.harness import EXPLAIN, MARK, Reply, answer_page, ask, follow, refused, serve, serve_demo
 
@@ -227,13 +227,17 @@ async def test_failing_to_read_what_waits_is_an_error_at_once() -> None:
     assert "(403)" in await refused(serve(handler=answer), EXPLAIN)
 
 
-async def test_records_beyond_what_is_kept_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(EvidenceBuilder, "dropped", 7)
+async def test_failed_records_beyond_what_is_kept_are_counted() -> None:
+    """A search that left something out must not read as one that found nothing."""
+    failed = [
+        batch(f"f{n}", failed={f"{n}-{place}": (["x"], ["E"]) for place in range(KEPT // 10)}, created=-1 - n / 60)
+        for n in range(11)
+    ]
+    reply = await ask(serve([CHAIN, *failed], max_body_mb=500), EXPLAIN)
 
-    reply = await ask(serve([CHAIN]), EXPLAIN)
-
-    assert "Failed records of the oldest batches left out: 7." in reply.text
-    assert reply.content["coverage"]["evidence"]["failed_records_left_out"] == 7
+    left_out = KEPT // 10
+    assert f"Failed records of the oldest batches left out: {left_out}." in reply.text
+    assert reply.content["coverage"]["evidence"]["failed_records_left_out"] == left_out
 
 
 @pytest.mark.parametrize("ending", ["error", "deadline"])
@@ -342,7 +346,7 @@ async def test_disagreements_and_circles_beyond_the_shown_are_counted() -> None:
 async def test_hours_of_many_schemas_count_the_others() -> None:
     reply = await ask(serve([batch("b", *[pending(f"s{n}/1", "c/1") for n in range(9)])]), EXPLAIN)
 
-    assert "18:00 9 (" in reply.text
+    assert "18:00Z 9 rows (" in reply.text
     assert reply.content["expiry"]["hours"][0]["others"] == 4
     assert "4 others" in reply.text
 
@@ -353,3 +357,62 @@ async def test_same_question_gets_the_same_answer() -> None:
 
     assert first[0].text == first[1].text
     assert first[0].content == first[1].content
+
+
+def waits(counts: dict[str, int], *, created: float = -2.0, name: str = "b") -> Json:
+    """A batch in which so many rows wait for each of some customers."""
+    rows = [
+        pending(f"t/{customer}-{n}", f"c/{customer}", id=f"{customer}-{n}", created=created)
+        for customer, count in counts.items()
+        for n in range(count)
+    ]
+    return batch(name, *rows)
+
+
+async def test_token_of_an_answer_tells_that_nothing_moved() -> None:
+    """Polling costs one walk and a line, not the whole answer again."""
+    server = serve([waits({"1": 3})])
+    first = await ask(server, EXPLAIN)
+
+    reply = await ask(server, EXPLAIN, since=first.content["since"])
+
+    assert reply.content["changes"] == {"since": "2026-11-23T12:00:00Z", "same_rows": True, "now": 3}
+    assert "Nothing moved since 11-23 12:00Z (in 0 s): the same 3 rows wait." in reply.text
+    assert reply.meta["reach/cost"]["upstream_calls"] == 1
+    assert reply.content["since"] == first.content["since"]
+    reply.check()
+
+
+async def test_token_of_an_answer_tells_what_moved() -> None:
+    before = await ask(serve([waits({str(n): n for n in range(1, 7)})]), EXPLAIN)
+    now = [waits({"1": 1, "2": 3, "3": 4, "4": 5, "5": 5}), waits({"9": 2}, created=-0.1, name="new")]
+
+    for form in ("concise", "detailed"):
+        reply = await ask(serve(now), EXPLAIN, since=before.content["since"], response_format=form)
+        changes = reply.content["changes"]
+        assert (changes["before"], changes["now"], changes["new"], changes["gone"]) == (21, 20, 2, 3)
+        assert len(changes["moved"]) + changes.get("more_moved", 0) == 4
+        assert changes["named_unchanged"] == 2
+        assert f"one [{changes['moved'][0]['handle']}]: 6 waited, blocks no more" in reply.text
+        assert f'{MARK}"c" {MARK}"4" [' in reply.text
+        assert "4 waited, 5 wait now" in reply.text
+        reply.check()
+        grown = next(one for one in changes["moved"] if one.get("id") == "4")
+        assert (await ask(serve(now), EXPLAIN, focus=grown["handle"])).content["focus"]["id"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("token", "arguments", "words"),
+    [
+        ("nonsense!", {}, "since is not a token that this server gave."),
+        ("", {"schema": "orders"}, "since was given for another tenant or other filters."),
+    ],
+)
+async def test_token_of_another_question_is_refused(token: str, arguments: Json, words: str) -> None:
+    """Compared with the answer to other filters, everything would seem to have moved."""
+    server = serve([CHAIN])
+    given = token or (await ask(server, EXPLAIN)).content["since"]
+
+    text = await refused(server, EXPLAIN, since=given, **arguments)
+
+    assert text == f"{words} Take it from an answer to the same arguments."

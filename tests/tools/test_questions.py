@@ -61,11 +61,11 @@ GENERAL = [
         "commonest errors of one type",
         LIST,
         {"batch_type": "PARTNER_RESOURCE_JSON_INGEST", "scope": "all"},
-        ["Errors: ", "VALIDATION_ERROR"],
+        ["Error categories: ", "VALIDATION_ERROR"],
     ),
     ("what blocks most", EXPLAIN, {}, ["Root blockers (", " wait (", "frees "]),
     ("is there a circle", EXPLAIN, {}, ["Circle of ", "never clears by itself"]),
-    ("what expires when", EXPLAIN, {}, ["within the hour", "By hour from: ", "next "]),
+    ("what expires when", EXPLAIN, {}, ["within the hour", "by hour", "next "]),
     ("what to send first", EXPLAIN, {}, ["Send first", "wave 1: "]),
 ]
 

@@ -1,0 +1,131 @@
+"""What a model gets from each tool, whole: of the demo's story, and of a tenant that tries to steer its reader.
+
+`REACH_MCP_UPDATE_SNAPSHOTS=1 pytest tests/tools/test_snapshots.py` records them anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reach_mcp.demo.hostile import TRICKS
+from reach_mcp.demo.story import build_story
+from reach_mcp.render.clean import clean
+from tests.builders import NOW
+from tests.tools.harness import EXPLAIN, FENCED, GET, LIST, ask, compact, serve_demo
+
+pytestmark = pytest.mark.anyio
+
+UPDATE = bool(os.environ.get("REACH_MCP_UPDATE_SNAPSHOTS"))
+"""Read while this is imported: the tests themselves see no setting from outside."""
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+STORY = build_story(NOW)
+HOSTILE_IDS = [body["batchId"] for body in STORY["hostile"]]
+
+CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "northwind_list": ("northwind", LIST, {}),
+    "northwind_list_all_detailed": ("northwind", LIST, {"scope": "all", "response_format": "detailed"}),
+    "northwind_list_failed": ("northwind", LIST, {"status": "failure"}),
+    "northwind_batch": ("northwind", GET, {"batch_id": "bat_cus_0912"}),
+    "northwind_batch_waiting": ("northwind", GET, {"batch_id": "bat_inv_0901"}),
+    "northwind_explain": ("northwind", EXPLAIN, {}),
+    "northwind_explain_detailed": ("northwind", EXPLAIN, {"response_format": "detailed"}),
+    "northwind_explain_record": ("northwind", EXPLAIN, {"focus": "appointments:apt_5001"}),
+    "northwind_explain_batch": ("northwind", EXPLAIN, {"focus": "bat_txn_0933"}),
+    "northwind_what_if": ("northwind", EXPLAIN, {"assume_arrived": ["locations:loc_harbor_12"]}),
+    "healthy_explain": ("healthy", EXPLAIN, {}),
+    "empty_list": ("empty", LIST, {}),
+    "hostile_list": ("hostile", LIST, {}),
+    "hostile_list_all_detailed": ("hostile", LIST, {"scope": "all", "response_format": "detailed"}),
+    "hostile_batch": ("hostile", GET, {"batch_id": HOSTILE_IDS[4]}),
+    "hostile_explain": ("hostile", EXPLAIN, {}),
+    "hostile_explain_detailed": ("hostile", EXPLAIN, {"response_format": "detailed"}),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_model_gets_what_was_recorded(name: str) -> None:
+    tenant, tool, arguments = CALLS[name]
+    reply = await ask(serve_demo(tenant), tool, **arguments)
+    words, whole = reply.tokens
+    recorded = SNAPSHOTS / f"{name}.txt"
+    shown = f"{tool}({compact(arguments)}): {words} tokens, {whole} with structured content\n\n{reply.text}\n"
+    if UPDATE:
+        recorded.write_text(shown, encoding="utf-8")
+
+    reply.check()
+    assert shown == recorded.read_text(encoding="utf-8"), "meant? then record it anew, as this module says"
+
+
+def foreign(value: Any, name: str = "") -> Iterator[str]:
+    """Every text of a tenant's own: what Reach's page documents as words, numbers and times is not."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if name in ("summary", "details"):
+                yield key
+            yield from foreign(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from foreign(inner, name)
+    elif isinstance(value, str) and name not in ("status", "batchType") and not name.endswith("At"):
+        yield value
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        (LIST, {}),
+        (LIST, {"include_pending_details": True, "response_format": "detailed"}),
+        (EXPLAIN, {}),
+        (EXPLAIN, {"response_format": "detailed"}),
+        *[(GET, {"batch_id": batch_id}) for batch_id in HOSTILE_IDS if len(batch_id) <= 500],
+        *[(EXPLAIN, {"focus": batch_id}) for batch_id in HOSTILE_IDS[::2] if len(batch_id) <= 500],
+        *[(EXPLAIN, {"assume_arrived": [f"customers:{trick}"]}) for trick in TRICKS.values() if len(trick) <= 500],
+    ],
+)
+async def test_nothing_of_a_hostile_tenant_stands_outside_a_fence(tool: str, arguments: dict[str, Any]) -> None:
+    """Whatever it imitates, it is read as data: no line, heading, call or fence of its own."""
+    reply = await ask(serve_demo("hostile"), tool, **arguments)
+    outside = FENCED.sub("\n", reply.text)
+    found = {text for raw in foreign(STORY["hostile"]) for text in (raw, clean(raw), clean(raw, 60)) if len(text) > 3}
+
+    assert '"' not in outside
+    assert [text for text in found if text in outside] == []
+    assert [trick for trick in TRICKS.values() if clean(trick)[:24].strip() in outside] == []
+    assert outside.isprintable() or set(outside) - {"\n"} == {char for char in outside if char.isprintable()}
+    assert [line for line in reply.text.splitlines() if not line.startswith(OURS)] == []
+
+
+OURS = (
+    "Reach ",
+    "Status: ",
+    "Type: ",
+    "Schema: ",
+    "Record",
+    "Error",
+    "Most pending: ",
+    "Batches (",
+    "- ",
+    "Next: ",
+    "Pending resources: ",
+    "Missing, ",
+    "Deletions by hour",
+    "Deleted unless ",
+    "Root blockers (",
+    "Send first ",
+    "And ",
+    "Since token: ",
+    "Focus ",
+    "Waits for ",
+    "If ",
+    "Still missing",
+    "Chain: ",
+    "19 pending resources",
+    "Cause: ",
+)
+"""How lines of our answers begin."""
