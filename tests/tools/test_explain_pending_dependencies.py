@@ -416,3 +416,19 @@ async def test_token_of_another_question_is_refused(token: str, arguments: Json,
     text = await refused(server, EXPLAIN, since=given, **arguments)
 
     assert text == f"{words} Take it from an answer to the same arguments."
+
+
+async def test_what_if_of_many_rounds_counts_the_later_ones() -> None:
+    rows = [pending(f"t/{n}", f"t/{n + 1}") for n in range(20)]
+
+    reply = await ask(serve([batch("b", *rows)]), EXPLAIN, assume_arrived=["t:20"])
+
+    assert reply.content["what_if"] | {"clears": 20, "rounds": [1] * 12, "later_rounds": 8} == reply.content["what_if"]
+    assert "then 1 then 8 later)" in reply.text
+
+
+async def test_two_questions_in_one_call_are_refused() -> None:
+    """An answer to one of them would read as an answer to both."""
+    text = await refused(serve([CHAIN]), EXPLAIN, focus="chain", assume_arrived=["l1"])
+
+    assert text == "focus, assume_arrived and since exclude one another. Give one of them a call."
