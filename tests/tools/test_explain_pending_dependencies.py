@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from reach_mcp.analysis.evidence import KEPT
-from tests.builders import batch, page, pending
+from tests.builders import Json, batch, page, pending
 from tests.tools.harness import EXPLAIN, MARK, Reply, answer_page, ask, follow, refused, serve, serve_demo
 
 pytestmark = pytest.mark.anyio
