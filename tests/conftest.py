@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import stamina.instrumentation
+from sse_starlette.sse import AppStatus
 
 from reach_mcp.settings import Settings, load_settings
 
@@ -24,6 +25,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("REACH_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _streams_that_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sse-starlette notes for the whole process that some uvicorn in it was told to exit: later streams would end."""
+    monkeypatch.setattr(AppStatus, "should_exit", False)
 
 
 @pytest.fixture

@@ -110,3 +110,10 @@ def test_every_setting_has_a_variable_and_a_description() -> None:
     for name, field in Settings.model_fields.items():
         assert str(field.alias).startswith("REACH_"), name
         assert field.description, name
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "x"])
+def test_url_with_a_port_that_can_not_be_is_refused(port: str) -> None:
+    """The network would refuse it much later, in words that name no setting."""
+    with pytest.raises(ConfigurationError, match="REACH_API_URL"):
+        load_settings(api_url=f"https://reach.example:{port}")

@@ -13,6 +13,9 @@ from reach_mcp.api.models import Batch, BatchErrors
 
 MOST_PENDING = 10
 
+LARGEST = 2.0**53
+"""The largest counter that is taken at its word: beyond it a JSON number is no longer exact."""
+
 
 @dataclass(frozen=True)
 class BatchRow:
@@ -43,7 +46,7 @@ def read_batch(batch: Batch, *, details: bool = False) -> BatchRow:
     errors: BatchErrors = batch.get("errors") or {}
 
     def count(value: float | None) -> int | None:
-        return None if value is None else int(value)
+        return None if value is None else int(max(-LARGEST, min(value, LARGEST)))
 
     return BatchRow(
         id=batch["batchId"],

@@ -241,3 +241,13 @@ def test_each_key_has_its_own_findings() -> None:
     assert [[one.external_id for one in found[key].similar] for key in keys] == [["A1"], [], ["A1"], []]
     assert [len(found[key].failures) for key in keys] == [0, 1, 0, 0]
     assert EvidenceBuilder().about(graph, []) == {}
+
+
+def test_last_word_may_be_the_one_that_differs() -> None:
+    """Ids are compared when they end alike, as most that look alike do; one character off may be the last."""
+    graph = build_graph(pending("t/1", "customers/alpha-hq"), pending("customers/alpha-hg", "t/9"))
+
+    assert alike(graph, "customers/alpha-hq", failed("b2", "alpha-hx")) == [
+        ("alpha-hg", "one_character", "pending"),
+        ("alpha-hx", "one_character", "failed"),
+    ]

@@ -233,3 +233,9 @@ def test_batch_without_details_has_no_groups() -> None:
 def test_long_text_is_read_once(text: str) -> None:
     """Error texts are foreign: one that is made to be slow must not stop the server (a quadratic one takes hours)."""
     assert [group.text for group in groups({"c1": ([text], ["A"])})] == [text]
+
+
+def test_counter_beyond_what_json_holds_exactly_is_capped() -> None:
+    """A number of three hundred digits would fill an answer, and be wrong in all but the first sixteen."""
+    assert line(batch("b1", totalRecords=1e300)).total == 2**53
+    assert line(batch("b1", totalRecords=-1e300)).total == -(2**53)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -243,8 +244,6 @@ async def test_failed_records_beyond_what_is_kept_are_counted() -> None:
 @pytest.mark.parametrize("ending", ["error", "deadline"])
 async def test_reading_that_ends_early_goes_on_with_its_cursor(ending: str) -> None:
     """The offset belongs to the part that was read, so it is not repeated."""
-    import anyio
-
     broken = [True]
 
     async def answer(request: httpx.Request) -> httpx.Response:
