@@ -59,7 +59,8 @@ class Call:
 async def run(app: App, work: Callable[[Call], Awaitable[Answer]]) -> CallToolResult:
     """Run one call: its answer as the settings want it, or an error in text alone."""
     started = time.monotonic()
-    call = Call(app, Deadline(app.settings.deadline), app.clock().timestamp())
+    # Whole seconds, as `as_of` shows them: what is said to be as of a moment is worked out for just that moment.
+    call = Call(app, Deadline(app.settings.deadline), float(int(app.clock().timestamp())))
     try:
         answer = await work(call)
     except (ReachError, ConfigurationError) as error:
