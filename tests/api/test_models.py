@@ -272,7 +272,7 @@ def test_page_cut_anywhere_is_told_as_cut(at: int) -> None:
         (b"{'success': true}", NotJSON, "The answer starts like JSON but is not valid."),
         (b'{"success": true} {}', NotJSON, "The answer starts like JSON but is not valid."),
         (b"[" * 100_000, TruncatedJSON, "The answer was cut short or is nested too deep to read."),
-        (b'{"success":true,"x":' + b"[" * 500 + b"]" * 500 + b"}", TruncatedJSON, TruncatedJSON.message),
+        (b'{"success":true,"x":' + b"[" * 5000 + b"]" * 5000 + b"}", TruncatedJSON, TruncatedJSON.message),
         (b"[]", UnexpectedShape, "The answer is JSON, but not what Reach documents."),
         (b"null", UnexpectedShape, UnexpectedShape.message),
         (b'{"success": "maybe"}', UnexpectedShape, UnexpectedShape.message),
