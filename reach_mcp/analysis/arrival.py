@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from operator import sub
 
 from reach_mcp.analysis.graph import DependencyGraph
 
@@ -18,11 +17,10 @@ class Arrival:
 
     def __init__(self, graph: DependencyGraph, sent: Iterable[int] = ()) -> None:
         self._graph = graph
-        starts = graph.dep_start
-        self.left = array("i", map(sub, starts[1:], starts))
+        self.left = graph.listed[:]
         self.round_of = array("i", [-1]) * graph.keys
         self._bears = graph.row_key
-        self.listing_nothing = [row for row, left in enumerate(self.left) if not left] if 0 in self.left else []
+        self.listing_nothing = graph.listing_nothing
         self.first_rounds = self._advance(list(sent), self.listing_nothing)
 
     def send(self, keys: Iterable[int]) -> list[list[int]]:

@@ -25,18 +25,26 @@ class Blocker:
     earliest: float
 
 
-def rank_blockers(graph: DependencyGraph, *, count: int, first: int = 0, bounds: Bounds | None = None) -> list[Blocker]:
+def rank_blockers(
+    graph: DependencyGraph,
+    *,
+    count: int,
+    first: int = 0,
+    bounds: Bounds | None = None,
+    arrival: Arrival | None = None,
+) -> list[Blocker]:
     """Root blockers `first` to `first + count` of the ranking.
 
     Ranked by `waiting`, then `direct`, then earliest expiry, then key. A row counts once a blocker, however many paths
     lead to it; the same rows in any order of reading give the same ranking. Only as much of the graph is walked as
     these places need.
+    `arrival` has nothing sent, and stays so.
     """
     waiting = _top_waiting(graph, first + count, bounds or bound_waiting(graph))
     rows = {key: graph.waiting([key]) for key in _near_top(graph, waiting, first + count)}
     earliest = {key: graph.earliest(found) for key, found in rows.items()}
     ranked = sorted(rows, key=lambda key: (-waiting[key], -graph.direct(key), earliest[key], graph.key(key)))
-    arrival = Arrival(graph)
+    arrival = arrival or Arrival(graph)
     return [
         Blocker(
             key=key,

@@ -93,7 +93,7 @@ def deepest_chains(graph: DependencyGraph, structure: Structure, count: int) -> 
     ends: dict[int, int] = {}
     for rows in reversed(structure.arrival.first_rounds[1:]):
         for row in _least_rows(graph, rows, 20 * count):
-            end = _find_end(graph, structure, row, ends)
+            end = find_end(graph, structure, row, ends)
             if end not in found:
                 found[end] = trace_chain(graph, structure, row)
             if len(found) == count:
@@ -110,7 +110,7 @@ def _least_rows(graph: DependencyGraph, rows: list[int], count: int) -> list[int
     return [row for key in least for row in sorted(by_key[key], key=lambda row: _lists(graph, row))]
 
 
-def _find_end(graph: DependencyGraph, structure: Structure, row: int, ends: dict[int, int]) -> int:
+def find_end(graph: DependencyGraph, structure: Structure, row: int, ends: dict[int, int]) -> int:
     """The key at which the chain of a row ends. `ends` keeps those of keys passed: long chains share their ways."""
     passed: list[int] = []
     while True:

@@ -6,24 +6,30 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.blockers import Blocker, bound_waiting, rank_blockers
 from reach_mcp.analysis.chains import Chain, Structure, deepest_chains, find_structure
 from reach_mcp.analysis.changes import NAMED, Changes, Snapshot, compare, take_snapshot
 from reach_mcp.analysis.evidence import EvidenceBuilder, Finding
-from reach_mcp.analysis.expiry import Expiry, sum_expiry
+from reach_mcp.analysis.expiry import PAST, Expiry, find_hours, find_next, sum_expiry
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.handles import build_handles
+from reach_mcp.analysis.holders import name_holders
 from reach_mcp.analysis.plan import Plan, build_plan
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A root blocker with its handle, its causes, when what waits for it is deleted, and rows that list it."""
+    """A root blocker with its handle, its causes, when what waits for it is deleted next, and rows that list it.
+
+    `expired` of the rows that wait for it are past their time; `next` is in Unix seconds, infinite when none comes.
+    """
 
     blocker: Blocker
     handle: str
     finding: Finding
-    expiry: Expiry
+    expired: int
+    next: float
     examples: tuple[int, ...]
 
 
@@ -66,19 +72,24 @@ def explain(
     count: int,
     first: int = 0,
     steps: int = 20,
+    hours: int = 3,
     question: str = "",
     since: Snapshot | None = None,
 ) -> Explanation:
     """Work out what waits and why, with blockers `first` to `first + count` of the ranking.
 
     With a count of 0 the parts that name blockers are left out: a focus, a what-if or the changes take their place.
-    `question` is what a token is good for: tenant and filters.
+    For the first `hours` hours of losses the blockers that hold the rows are named. `question` is what a token is good
+    for: tenant and filters.
     """
     structure = find_structure(graph)
     bounds = bound_waiting(graph)
-    ranked = rank_blockers(graph, count=max(count, NAMED), first=first if count else 0, bounds=bounds)
-    top = ranked if not first else rank_blockers(graph, count=NAMED, bounds=bounds)
-    expiry = sum_expiry(graph, now)
+    arrival = Arrival(graph)
+    place = first if count else 0
+    ranked = rank_blockers(graph, count=max(count, NAMED), first=place, bounds=bounds, arrival=arrival)
+    top = ranked if not first else rank_blockers(graph, count=NAMED, bounds=bounds, arrival=arrival)
+    hour_of = find_hours(graph, now)
+    expiry = sum_expiry(graph, now, hour_of)
     snapshot = take_snapshot(
         graph,
         question=question,
@@ -88,6 +99,9 @@ def explain(
     )
     ranked = ranked[:count]
     keys = [blocker.key for blocker in ranked]
+    waiting = {key: graph.waiting([key]) for key in keys}
+    if count:
+        expiry = name_holders(graph, structure, expiry, hour_of, now=now, hours=hours, known=waiting)
     handles = build_handles(graph, keys)
     findings = evidence.about(graph, keys)
     return Explanation(
@@ -101,7 +115,8 @@ def explain(
                 blocker=blocker,
                 handle=handles[blocker.key],
                 finding=findings[blocker.key],
-                expiry=sum_expiry(graph, now, graph.waiting([blocker.key])),
+                expired=sum(1 for row in waiting[blocker.key] if hour_of[row] == PAST),
+                next=find_next(graph, now, waiting[blocker.key]),
                 examples=tuple(sorted({graph.row_key[row] for row in graph.listing(blocker.key)}, key=graph.key)[:3]),
             )
             for blocker in ranked
@@ -110,7 +125,7 @@ def explain(
         structure=structure,
         chains=tuple(deepest_chains(graph, structure, 3)),
         expiry=expiry,
-        plan=build_plan(graph, steps=steps, bounds=bounds) if count else Plan((), 0),
+        plan=build_plan(graph, steps=steps, bounds=bounds, arrival=arrival) if count else Plan((), 0),
         disagreements=tuple(find_disagreements(graph)),
         evidence_batches=len(evidence.batches),
         evidence_dropped=evidence.dropped,

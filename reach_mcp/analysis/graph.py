@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, compress, count, islice, repeat
 from math import inf, isnan, nan
+from operator import sub
 
 from reach_mcp.analysis.times import parse_time
 from reach_mcp.api.models import Batch, PendingResource
@@ -263,6 +264,9 @@ class DependencyGraph:
         self._index = index
         self._bearers: dict[int, list[int]] | None = None
         self._waiting: dict[bytes, list[int]] = {}
+        self.listed = array("i", map(sub, dep_start[1:], dep_start))
+        """How many keys each row lists."""
+        self.listing_nothing = [row for row, keys in enumerate(self.listed) if not keys] if 0 in self.listed else []
         self.is_pending = bytearray(self.keys)
         for key in row_key:
             self.is_pending[key] = 1

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
+from math import inf, isnan
 
 from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.blockers import Bounds, bound_waiting
@@ -55,13 +56,20 @@ class Plan:
     unfreed: int
 
 
-def build_plan(graph: DependencyGraph, *, steps: int, bounds: Bounds | None = None) -> Plan:
-    """Waves over all root blockers, the first `steps` keys of each in order."""
-    arrival = Arrival(graph)
+def build_plan(
+    graph: DependencyGraph, *, steps: int, bounds: Bounds | None = None, arrival: Arrival | None = None
+) -> Plan:
+    """Waves over all root blockers, the first `steps` keys of each in order.
+
+    `arrival`, of which nothing has been sent, is used up.
+    """
+    arrival = arrival or Arrival(graph)
     bound, _ = bounds or bound_waiting(graph)
     total = 0
     waves = []
-    for keys in _order_waves(graph):
+    ordered = _order_waves(graph)
+    expiries = _find_first_expiries(graph, ordered)
+    for keys, earliest in zip(ordered, expiries, strict=True):
         before = total
         order, cleared = _order_steps(graph, arrival, bound, keys, steps)
         total += cleared
@@ -73,7 +81,7 @@ def build_plan(graph: DependencyGraph, *, steps: int, bounds: Bounds | None = No
                 adds=total - before,
                 total=total,
                 batches=_emptied(graph, arrival),
-                earliest=graph.earliest(graph.waiting(keys)),
+                earliest=earliest,
             )
         )
     return Plan(waves=tuple(waves), unfreed=graph.rows - arrival.left.count(0))
@@ -110,6 +118,32 @@ def _order_steps(
             heapq.heappush(heap, (-bound[other], -graph.direct(other), graph.key(other), other))
     rest = arrival.send(key for key in keys if arrival.round_of[key] < 0)
     return order, total + sum(map(len, rest))
+
+
+def _find_first_expiries(graph: DependencyGraph, waves: Sequence[Sequence[int]]) -> list[float]:
+    """The earliest readable expiry among the rows that wait for each wave.
+
+    Downwards from the row that is deleted first, then from the next, until every wave was met: a few rows as a rule.
+    """
+    wave_of = {key: number for number, keys in enumerate(waves) for key in keys}
+    first: dict[int, float] = {}
+    readable = [row for row, moment in enumerate(graph.expires) if not isnan(moment)]
+    seen = bytearray(graph.rows)
+    for soonest in sorted(readable, key=graph.expires.__getitem__):
+        if len(first) == len(waves):
+            break
+        below = [soonest]
+        while below:
+            row = below.pop()
+            if seen[row]:
+                continue
+            seen[row] = True
+            for key in graph.missing(row):
+                if graph.is_pending[key]:
+                    below += graph.bearers(key)
+                else:
+                    first.setdefault(wave_of[key], graph.expires[soonest])
+    return [first.get(number, inf) for number in range(len(waves))]
 
 
 def _count_schemas(graph: DependencyGraph, keys: Sequence[int]) -> dict[str, int]:

@@ -58,7 +58,7 @@ def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> D
             "stuck": len(result.structure.stuck),
             "depths": {str(depth): rows for depth, rows in islice(depths.items(), DEPTHS)},
         },
-        "expiry": _build_expiry(result.expiry, level, detailed, hourly=result.count > 0),
+        "expiry": _build_expiry(graph, result.expiry, level, detailed, hourly=result.count > 0),
     }
     if result.changes is None:
         document["coverage"]["evidence"] = build_coverage(found.evidence, level)
@@ -116,13 +116,13 @@ def _build_blocker(graph: DependencyGraph, explained: Explained, level: Level) -
         "direct": blocker.direct,
         "frees": blocker.frees,
         "batches": blocker.batches,
-        "expires": _moment(explained.expiry.earliest),
-        "expired": explained.expiry.expired,
+        "expires": _moment(explained.next),
+        "expired": explained.expired,
         **_build_finding(explained.finding, level),
     }
     if level.samples > 1:
         document["examples"] = [level.name(graph.external_of[key]) for key in explained.examples[: level.samples]]
-    if explained.expiry.expired == blocker.waiting:
+    if explained.expired == blocker.waiting:
         document["causes"].append("expired")
     empty = [name for name in ("expires", "expired", "examples") if not document.get(name, True)]
     return {name: value for name, value in document.items() if name not in empty}
@@ -184,7 +184,7 @@ def _build_wave(graph: DependencyGraph, wave: Wave, level: Level, detailed: bool
     return document
 
 
-def _build_expiry(expiry: Expiry, level: Level, detailed: bool, *, hourly: bool) -> Document:
+def _build_expiry(graph: DependencyGraph, expiry: Expiry, level: Level, detailed: bool, *, hourly: bool) -> Document:
     document: Document = {
         "expired": expiry.expired,
         "within_hour": expiry.within_hour,
@@ -195,17 +195,20 @@ def _build_expiry(expiry: Expiry, level: Level, detailed: bool, *, hourly: bool)
     if not hourly:
         return document
     hours = expiry.hours[: 2 * level.few if detailed else level.few]
-    document["hours"] = [_build_hour(hour, level) for hour in hours]
+    document["hours"] = [_build_hour(graph, hour, level) for hour in hours]
     if len(hours) < len(expiry.hours):
         document["more_hours"] = len(expiry.hours) - len(hours)
     return document
 
 
-def _build_hour(hour: Hour, level: Level) -> Document:
+def _build_hour(graph: DependencyGraph, hour: Hour, level: Level) -> Document:
     schemas = level.first(hour.schemas, min(level.kinds, 5))
     document: Document = {"from": rfc3339(hour.start), "rows": hour.rows, "schemas": schemas}
     if len(hour.schemas) > len(schemas):
         document["others"] = hour.rows - sum(schemas.values())
+    holders = hour.held_by[: max(level.samples, 1) if level.few else 0]
+    if holders:
+        document["held_by"] = level.first({_name(graph, key): rows for key, rows in holders}, len(holders))
     return document
 
 
@@ -276,7 +279,11 @@ def _build_what_if(graph: DependencyGraph, what_if: WhatIf, level: Level) -> Doc
 
 
 def _names(graph: DependencyGraph, keys: Iterable[int], level: Level) -> list[str]:
-    return [level.name(f"{graph.schema(key)}:{graph.external_of[key]}") for key in keys]
+    return [level.name(_name(graph, key)) for key in keys]
+
+
+def _name(graph: DependencyGraph, key: int) -> str:
+    return f"{graph.schema(key)}:{graph.external_of[key]}"
 
 
 def _path(graph: DependencyGraph, keys: Sequence[int], level: Level) -> list[str]:
@@ -367,7 +374,7 @@ def _write_expiry(expiry: Document, as_of: str, fence: Fence) -> list[str]:
     if "unreadable" in expiry:
         lines.append(f"{expiry['unreadable']} have no readable expiry (no zone, or no time).")
     hours = [
-        f"{hour['from'][11:16]}Z {hour['rows']} rows ({_write_schemas(hour, fence)})"
+        f"{hour['from'][11:16]}Z {hour['rows']} rows ({_write_schemas(hour, fence)}{_write_holders(hour, fence)})"
         for hour in expiry.get("hours", ())
     ]
     if hours:
@@ -379,6 +386,11 @@ def _write_expiry(expiry: Document, as_of: str, fence: Fence) -> list[str]:
 def _write_schemas(hour: Document, fence: Fence) -> str:
     others = plural(hour["others"], "other") if "others" in hour else ""
     return join([counts(hour["schemas"], lambda name: fence(name, 40)), others], ", ")
+
+
+def _write_holders(hour: Document, fence: Fence) -> str:
+    holders = ", ".join(f"{fence(name, 100)} ({rows})" for name, rows in hour.get("held_by", {}).items())
+    return f"; held by {holders}" if holders else ""
 
 
 def _write_blockers(document: Document, as_of: str, fence: Fence) -> list[str]:

@@ -37,6 +37,9 @@ EVIDENCE_PAGES = 30
 RANKED = {"concise": 10, "detailed": 60}
 """Most blockers ranked, and keys of a wave ordered, for one answer: more than fits it."""
 
+HOURS = {"concise": 3, "detailed": 24}
+"""Most hours of losses for which the blockers that hold the rows are worked out."""
+
 PATHS = 24
 
 Focused = Annotated[
@@ -197,7 +200,15 @@ def _work_out(
     general = focus is None and not assumed and read.before is None
     count = RANKED[response_format] if general else 0
     result = explain(
-        graph, read.evidence, now=now, count=count, first=offset, steps=count, question=question, since=read.before
+        graph,
+        read.evidence,
+        now=now,
+        count=count,
+        first=offset,
+        steps=count,
+        hours=HOURS[response_format],
+        question=question,
+        since=read.before,
     )
     return Explanations(
         now=now,

@@ -22,15 +22,16 @@ from hypothesis import strategies as st
 from reach_mcp.analysis.blockers import Blocker, rank_blockers
 from reach_mcp.analysis.chains import Chain, Circle, Structure, deepest_chains, find_structure, trace_chain
 from reach_mcp.analysis.evidence import EvidenceBuilder
-from reach_mcp.analysis.expiry import Expiry, Hour, sum_expiry
+from reach_mcp.analysis.expiry import Expiry, Hour, find_hours, sum_expiry
 from reach_mcp.analysis.explanation import Disagreement, explain, find_disagreements
 from reach_mcp.analysis.focus import WhatIf, assume_arrived, focus_on_batch, focus_on_key
+from reach_mcp.analysis.holders import name_holders
 from reach_mcp.analysis.plan import Plan, Step, build_plan
 from reach_mcp.api.walk import Coverage
 from reach_mcp.render import Fence
 from reach_mcp.render.answer import Level
 from reach_mcp.render.explanation import Explanations, build_explanation, write_explanation
-from tests.analysis.graphs import MOMENT, build_evidence, read, read_with_ids
+from tests.analysis.graphs import MOMENT, build_evidence, build_graph, read, read_with_ids
 from tests.builders import NOW, Json
 from tests.oracle import Key, Oracle, Row
 from tests.strategies import reordered, tenants
@@ -253,7 +254,31 @@ def test_expiry_is_that_of_the_oracle(tenant: Tenant) -> None:
         earliest=min(coming, default=inf),
     )
     assert set(graph.unreadable_times) == oracle.without_time()
-    assert sum_expiry(graph, MOMENT, []) == Expiry(0, 0, 0, 0, 0, (), inf)
+    assert sum_expiry(build_graph(), MOMENT) == Expiry(0, 0, 0, 0, 0, (), inf)
+
+
+@examples(60)
+@given(tenants_of_both, st.integers(1, 4))
+def test_holders_of_an_hour_are_those_of_the_oracle(tenant: Tenant, ranked: int) -> None:
+    """The rows that are deleted next are worth nothing to who does not see what they wait for."""
+    oracle, graph = tenant.oracle, tenant.graph
+    known = {key: graph.waiting([key]) for key in graph.roots[:ranked]}
+    hour_of = find_hours(graph, MOMENT)
+    expiry = sum_expiry(graph, MOMENT, hour_of)
+    named = name_holders(graph, tenant.structure, expiry, hour_of, now=MOMENT, hours=2, known=known)
+
+    assert [replace(hour, held_by=()) for hour in named.hours] == list(expiry.hours)
+    assert not any(hour.held_by for hour in named.hours[2:])
+    for hour in named.hours[:2]:
+        ids = oracle.by_hour(NOW)[round((hour.start - MOMENT) / 3600)]
+        counts = {graph.key(key): rows for key, rows in hour.held_by}
+        exact = {key: len(oracle.waiting(key) & ids) for key in oracle.root_blockers}
+        assert counts == {key: exact[key] for key in counts}
+        assert list(counts) == sorted(counts, key=lambda key: (-counts[key], key))
+        assert 0 not in counts.values()
+        least = min(counts.values()) if len(counts) == 3 else 0
+        assert all(exact[graph.key(key)] <= least or graph.key(key) in counts for key in known)
+        assert counts or not any(oracle.waiting(key) & ids - oracle.stuck() for key in oracle.root_blockers)
 
 
 def _start(hour: int) -> float:

@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from reach_mcp.analysis.expiry import Expiry, Hour, sum_expiry
+from reach_mcp.analysis.expiry import Expiry, Hour, find_next, sum_expiry
 from tests.analysis.graphs import MOMENT, build_graph
 from tests.builders import NOW, Json, Time, pending
 
@@ -79,11 +79,9 @@ def test_next_expiry_is_not_a_past_one() -> None:
     assert sum_expiry(build_graph(row("t/1", -1.0), row("t/2", "soon")), MOMENT).earliest == inf
 
 
-def test_some_rows_are_summed_alone() -> None:
+def test_next_expiry_can_be_that_of_some_rows() -> None:
     """A blocker's own deadline is that of the rows which wait for it."""
-    graph = build_graph(row("t/1", 0.5), row("t/2", 1.5))
+    graph = build_graph(row("t/1", 0.5), row("t/2", 1.5), row("t/3", -1.5))
 
-    assert sum_expiry(graph, MOMENT, iter([1])) == Expiry(
-        0, 0, 1, 0, 0, (Hour(MOMENT + 3600, 1, {"t": 1}),), MOMENT + 1.5 * 3600
-    )
-    assert sum_expiry(graph, MOMENT, []) == Expiry(0, 0, 0, 0, 0, (), inf)
+    assert find_next(graph, MOMENT, iter([1, 2])) == MOMENT + 1.5 * 3600
+    assert find_next(graph, MOMENT, [2]) == find_next(graph, MOMENT, []) == inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -36,7 +37,8 @@ def test_explanation_puts_its_parts_together() -> None:
             blocker=blocker,
             handle=found.blockers[place].handle,
             finding=findings[blocker.key],
-            expiry=sum_expiry(graph, MOMENT, graph.waiting([blocker.key])),
+            expired=0,
+            next=graph.earliest(graph.waiting([blocker.key])),
             examples=(number(graph, listing),),
         )
         for place, (blocker, listing) in enumerate(zip(blockers, ("o/1", "t/2"), strict=True))
@@ -45,7 +47,8 @@ def test_explanation_puts_its_parts_together() -> None:
     assert (found.rows, found.batches, found.first, found.roots) == (4, 2, 0, 2)
     assert found.structure.circles == structure.circles
     assert found.chains == tuple(deepest_chains(graph, structure, 3))
-    assert found.expiry == sum_expiry(graph, MOMENT)
+    assert [replace(hour, held_by=()) for hour in found.expiry.hours] == list(sum_expiry(graph, MOMENT).hours)
+    assert [dict(hour.held_by) for hour in found.expiry.hours] == [{number(graph, "c/1"): 2, number(graph, "c/2"): 1}]
     assert found.plan == build_plan(graph, steps=20)
     assert found.disagreements == (Disagreement("b1", 4, 3),)
     assert (found.evidence_batches, found.evidence_dropped) == (2, 0)
