@@ -131,10 +131,7 @@ class EvidenceBuilder:
             by_schema.setdefault(definition, {}).setdefault(_end(external), []).append(key)
         for definition, by_end in by_schema.items():
             some = next(iter(by_end.values()))[0]
-            ends = tuple(by_end)
-            for seen, where in self._ids_seen(graph, definition, _aliases(graph, some)):
-                if " " not in seen and not seen.casefold().endswith(ends):
-                    continue  # what the regular expression below finds, at a fifth of its cost
+            for seen, where in self._ids_seen(graph, definition, _aliases(graph, some), tuple(by_end)):
                 for key in by_end.get(_end(seen), ()):
                     rule = find_likeness(graph.external_of[key], seen)
                     if rule:
@@ -159,14 +156,19 @@ class EvidenceBuilder:
                 yield other, "failed"
 
     def _ids_seen(
-        self, graph: DependencyGraph, definition: str, aliases: Iterable[str]
+        self, graph: DependencyGraph, definition: str, aliases: Iterable[str], ends: tuple[str, ...]
     ) -> Iterator[tuple[str, Literal["pending", "failed"]]]:
-        for external in graph.externals(definition):
+        """Ids that may end so: what `_end` finds, at a tenth of its cost."""
+        for external in _ending(graph.externals(definition), ends):
             if graph.is_pending[graph.number(definition, external)]:
                 yield external, "pending"
         for schema in aliases:
-            for external in self.records.get(schema, ()):
+            for external in _ending(self.records.get(schema, ()), ends):
                 yield external, "failed"
+
+
+def _ending(ids: Iterable[str], ends: tuple[str, ...]) -> list[str]:
+    return [one for one in ids if " " in one or one.casefold().endswith(ends)]
 
 
 def _aliases(graph: DependencyGraph, key: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from reach_mcp.analysis.evidence import EvidenceBuilder, Finding
 from reach_mcp.analysis.expiry import PAST, Expiry, find_hours, find_next, sum_expiry
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.handles import build_handles
-from reach_mcp.analysis.holders import name_holders
+from reach_mcp.analysis.holders import count_hours, name_holders
 from reach_mcp.analysis.plan import Plan, build_plan
 
 
@@ -99,9 +99,9 @@ def explain(
     )
     ranked = ranked[:count]
     keys = [blocker.key for blocker in ranked]
-    waiting = {key: graph.waiting([key]) for key in keys}
+    losses = {key: count_hours(hour_of, graph.waiting([key])) for key in keys}
     if count:
-        expiry = name_holders(graph, structure, expiry, hour_of, now=now, hours=hours, known=waiting)
+        expiry = name_holders(graph, structure, expiry, hour_of, now=now, hours=hours, known=losses)
     handles = build_handles(graph, keys)
     findings = evidence.about(graph, keys)
     return Explanation(
@@ -115,8 +115,8 @@ def explain(
                 blocker=blocker,
                 handle=handles[blocker.key],
                 finding=findings[blocker.key],
-                expired=sum(1 for row in waiting[blocker.key] if hour_of[row] == PAST),
-                next=find_next(graph, now, waiting[blocker.key]),
+                expired=losses[blocker.key][PAST],
+                next=find_next(graph, now, graph.waiting([blocker.key])),
                 examples=tuple(sorted({graph.row_key[row] for row in graph.listing(blocker.key)}, key=graph.key)[:3]),
             )
             for blocker in ranked

@@ -136,11 +136,13 @@ class GraphBuilder:
         self.row_ids += [row["id"] for row in rows]
         self.row_key.extend([index[row["schemaDefinitionId"]][row["resourceExternalId"]] for row in rows])
         self.row_batch.extend([batch] * len(rows))
-        keys = [[index[d["schemaDefinitionId"]][d["externalId"]] for d in row["missingDependencies"]] for row in rows]
-        if any(len(row) > 1 for row in keys):
-            keys = [row if len(row) < 2 else list(dict.fromkeys(row)) for row in keys]  # listed twice, waited for once
-        self.deps.extend(chain.from_iterable(keys))
-        self.dep_start.extend(islice(accumulate(map(len, keys), initial=self.dep_start[-1]), 1, None))
+        lists = [row["missingDependencies"] for row in rows]
+        keys = [index[d["schemaDefinitionId"]][d["externalId"]] for d in chain.from_iterable(lists)]
+        widths = list(map(len, lists))
+        if len(keys) > len(rows):
+            keys, widths = _drop_repeats(keys, widths)
+        self.deps.extend(keys)
+        self.dep_start.extend(islice(accumulate(widths, initial=self.dep_start[-1]), 1, None))
         moments = [parse_time(row["expiresAt"]) for row in rows]
         self.expires.extend(moments)
         if any(map(isnan, moments)):
@@ -154,7 +156,7 @@ class GraphBuilder:
     def _look_at_storing(self, rows: Sequence[PendingResource]) -> None:
         """When the newest row was stored, and which rows are new. UTC times of one length sort as texts do."""
         texts = [row["createdAt"] for row in rows]
-        alike = len({len(text) for text in texts}) == 1 and all(text.endswith("Z") for text in texts)
+        alike = len(set(map(len, texts))) == 1 and {text[-1:] for text in texts} == {"Z"}
         latest = parse_time(max(texts)) if alike else nan
         if isnan(latest) or latest > self.since:
             stored = {row["id"]: parse_time(row["createdAt"]) for row in rows}
@@ -218,6 +220,15 @@ class GraphBuilder:
         for known in self._index.values():
             for external in [external for external, key in known.items() if key not in mentioned]:
                 del known[external]
+
+
+def _drop_repeats(keys: list[int], widths: list[int]) -> tuple[list[int], list[int]]:
+    """Keys row after row, each once a row: what is listed twice is waited for once."""
+    rows = [keys[end - width : end] for end, width in zip(accumulate(widths), widths, strict=True)]
+    if not any(width > 1 and len(set(row)) < width for row, width in zip(rows, widths, strict=True)):
+        return keys, widths
+    rows = [list(dict.fromkeys(row)) for row in rows]
+    return list(chain.from_iterable(rows)), list(map(len, rows))
 
 
 class DependencyGraph:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reach_mcp.analysis.chains import Structure, find_end
@@ -23,9 +23,11 @@ def name_holders(
     *,
     now: float,
     hours: int,
-    known: Mapping[int, Sequence[int]],
+    known: Mapping[int, Counter[int]],
 ) -> Expiry:
-    """The first `hours` hours in which rows are deleted, with root blockers that hold them; `known` rows wait for some.
+    """The first `hours` hours in which rows are deleted, with root blockers that hold them.
+
+    `known` says for some of them how many rows wait in which hour, as `hour_of` numbers it.
 
     How many rows of an hour wait for a blocker is exact. Which ones are named is a choice among those that the rows of
     the hour list themselves, those at the ends of the other rows' chains, and the known ones: to count all of them
@@ -37,17 +39,22 @@ def name_holders(
         if place in rows_of:
             rows_of[place].append(row)
     ends: dict[int, int] = {}
-    waiting = {key: Counter(map(hour_of.__getitem__, rows)) for key, rows in known.items()}
+    waiting = dict(known)
     named = []
     for place, hour in places.items():
         likely = _count_ends(graph, structure, rows_of[place], ends)
         for key in sorted(likely, key=lambda key: (-likely[key], graph.key(key)))[:NAMED]:
             if key not in waiting:
-                waiting[key] = Counter(map(hour_of.__getitem__, graph.waiting([key])))
+                waiting[key] = count_hours(hour_of, graph.waiting([key]))
         holders = [(key, counts[place]) for key, counts in waiting.items() if counts[place]]
         holders.sort(key=lambda holder: (-holder[1], graph.key(holder[0])))
         named.append(replace(hour, held_by=tuple(holders[:NAMED])))
     return replace(expiry, hours=(*named, *expiry.hours[len(named) :]))
+
+
+def count_hours(hour_of: array[int], rows: Iterable[int]) -> Counter[int]:
+    """How many of some rows are deleted in which hour."""
+    return Counter(map(hour_of.__getitem__, rows))
 
 
 def _count_ends(

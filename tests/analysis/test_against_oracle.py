@@ -25,7 +25,7 @@ from reach_mcp.analysis.evidence import EvidenceBuilder
 from reach_mcp.analysis.expiry import Expiry, Hour, find_hours, sum_expiry
 from reach_mcp.analysis.explanation import Disagreement, explain, find_disagreements
 from reach_mcp.analysis.focus import WhatIf, assume_arrived, focus_on_batch, focus_on_key
-from reach_mcp.analysis.holders import name_holders
+from reach_mcp.analysis.holders import count_hours, name_holders
 from reach_mcp.analysis.plan import Plan, Step, build_plan
 from reach_mcp.api.walk import Coverage
 from reach_mcp.render import Fence
@@ -262,8 +262,8 @@ def test_expiry_is_that_of_the_oracle(tenant: Tenant) -> None:
 def test_holders_of_an_hour_are_those_of_the_oracle(tenant: Tenant, ranked: int) -> None:
     """The rows that are deleted next are worth nothing to who does not see what they wait for."""
     oracle, graph = tenant.oracle, tenant.graph
-    known = {key: graph.waiting([key]) for key in graph.roots[:ranked]}
     hour_of = find_hours(graph, MOMENT)
+    known = {key: count_hours(hour_of, graph.waiting([key])) for key in graph.roots[:ranked]}
     expiry = sum_expiry(graph, MOMENT, hour_of)
     named = name_holders(graph, tenant.structure, expiry, hour_of, now=MOMENT, hours=2, known=known)
 
