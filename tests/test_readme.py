@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +27,7 @@ from benchmarks.tenant import build_tenant
 from reach_mcp.api.client import asgi_transport
 from reach_mcp.cli import COMMANDS, cli
 from reach_mcp.demo.api import build_demo_api
+from reach_mcp.demo.story import build_story
 from reach_mcp.http import build_http_app
 from reach_mcp.logs import configure_logging
 from reach_mcp.server import StrictServer, build_server
@@ -46,6 +47,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "get_batch": {"batch_id": "bat_cus_0912"},
     "explain_pending_dependencies": {},
 }
+EXPLAINED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("it failed in a batch", {"focus": "customers:cust_2201"}),
+    ("a DELETE batch names it", {"focus": "locations:loc_quay_04"}),
+    ("it looks like an id that was seen", {"focus": "customers:8841"}),
+    ("it was not seen, and what waits has expired", {"focus": "locations:loc_depot_07"}),
+    ("a circle", {"focus": "invoices:inv_9001"}),
+    ("a chain, down to its root", {"focus": "appointments:apt_5001"}),
+    ("a batch", {"focus": "bat_txn_0933"}),
+    ("a mistyped one", {"focus": "customers:cust_4471"}),
+    ("what if", {"assume_arrived": ["locations:loc_harbor_12"]}),
+)
+"""What an explanation can tell, and the call that asks for it."""
+
 MEASURED: tuple[tuple[bool, str, dict[str, Any]], ...] = (
     (False, "list_batches", {"scope": "all"}),
     (False, "get_batch", {"batch_id": "bat_cus_0912"}),
@@ -110,7 +124,37 @@ async def _build_examples() -> dict[str, str]:
         for tool, arguments in EXAMPLES.items():
             answer = _text(await client.call_tool(tool, arguments))
             parts[tool] = f"```text\n{tool} {json.dumps(arguments)}\n\n{answer}\n```\n"
+        parts["explained"] = "".join([await _tell(client, title, arguments) for title, arguments in EXPLAINED])
+    parts["explained"] += await _build_changes()
     return parts
+
+
+async def _tell(client: Client, title: str, arguments: dict[str, Any], shown: str = "") -> str:
+    """What an explanation says of one thing, without what every answer says."""
+    answer = _text(await client.call_tool("explain_pending_dependencies", arguments)).splitlines()
+    usual = ("Reach pending", "Deleted unless", "Already expired", "Since token", "Next:")
+    told = [line for line in answer if not line.startswith(usual) and " root blockers; " not in line]
+    return f"**{title}**: `{shown or json.dumps(arguments)}`\n\n```text\n{chr(10).join(told)}\n```\n\n"
+
+
+async def _build_changes() -> str:
+    """What is told of the demo's tenant an hour later, when the rows that waited for one location are gone."""
+    async with Client(_demo_server()) as client:
+        answer = await client.call_tool("explain_pending_dependencies", {})
+        token = (answer.structured_content or {})["since"]
+        same = await _tell(client, "what changed: nothing", {"since": token}, '{"since": "AYGg…"}')
+    story = [_without(batch, "loc_annex_02") for batch in build_story(NOW)["northwind"]]
+    settings, later = load_settings(demo=True), NOW + timedelta(hours=1)
+    transport = asgi_transport(build_demo_api({"northwind": story}, default_tenant="northwind"))
+    async with Client(build_server(settings, transport=transport, clock=lambda: later, mark=lambda: "k72")) as client:
+        return same + await _tell(client, "what changed", {"since": token}, '{"since": "AYGg…"}')
+
+
+def _without(batch: dict[str, Any], external_id: str) -> dict[str, Any]:
+    """A batch without the rows that wait for one record alone."""
+    rows = batch.get("pendingResources") or []
+    left = [row for row in rows if [one["externalId"] for one in row["missingDependencies"]] != [external_id]]
+    return {**batch, "pendingResources": left} if len(left) < len(rows) else batch
 
 
 def _build_settings() -> str:
@@ -171,7 +215,9 @@ def test_readme_opens_with_the_demo_and_then_the_tests() -> None:
     assert code[:2] == [RUN_DEMO, RUN_TESTS]
 
 
-@pytest.mark.parametrize("name", ["list_batches", "get_batch", "explain_pending_dependencies", "settings", "sizes"])
+@pytest.mark.parametrize(
+    "name", ["list_batches", "get_batch", "explain_pending_dependencies", "explained", "settings", "sizes"]
+)
 def test_generated_part_is_what_the_code_says(name: str) -> None:
     """An example that nobody can get any more is worse than none."""
     shown = {part[2]: part[0] for part in PART.finditer(readme())}

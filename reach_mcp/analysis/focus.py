@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
+from math import inf
 
 from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.chains import Circle, Structure
@@ -27,7 +28,8 @@ class Focus:
     """`key` is None for a batch. `rows` are its pending rows (none for a root blocker); `above` rows wait for it.
 
     `paths` lead to the first of `roots` root blockers, those that most of `rows` wait for first. `circle` is the one
-    that it is in or waits for. `earliest` is the first expiry among `rows`, or `above` where it has none.
+    that it is in or waits for. `earliest` is the first expiry among `rows`, or `above` where it has none; `expired` of
+    these are past their time.
     """
 
     key: int | None
@@ -39,10 +41,17 @@ class Focus:
     circle: Circle | None
     earliest: float
     finding: Finding | None
+    expired: int = 0
 
 
 def focus_on_key(
-    graph: DependencyGraph, structure: Structure, evidence: EvidenceBuilder, key: int, paths: int
+    graph: DependencyGraph,
+    structure: Structure,
+    evidence: EvidenceBuilder,
+    key: int,
+    paths: int,
+    *,
+    now: float = -inf,
 ) -> Focus:
     """Look at one key, pending or root blocker."""
     rows = tuple(graph.bearers(key))
@@ -58,11 +67,18 @@ def focus_on_key(
         circle=_find_circle(graph, structure, [key]),
         earliest=graph.earliest(rows or above),
         finding=None if graph.is_pending[key] else evidence.about(graph, [key])[key],
+        expired=_count_expired(graph, rows or above, now),
     )
 
 
 def focus_on_batch(
-    graph: DependencyGraph, structure: Structure, evidence: EvidenceBuilder, batch_id: str, paths: int
+    graph: DependencyGraph,
+    structure: Structure,
+    evidence: EvidenceBuilder,
+    batch_id: str,
+    paths: int,
+    *,
+    now: float = -inf,
 ) -> Focus:
     """Look at all pending rows of one batch."""
     places = {place for place, facts in enumerate(graph.facts) if facts.id == batch_id}
@@ -79,7 +95,12 @@ def focus_on_batch(
         circle=_find_circle(graph, structure, keys),
         earliest=graph.earliest(rows),
         finding=None,
+        expired=_count_expired(graph, rows, now),
     )
+
+
+def _count_expired(graph: DependencyGraph, rows: Iterable[int], now: float) -> int:
+    return sum(1 for row in rows if graph.expires[row] < now)
 
 
 def _find_paths(

@@ -239,6 +239,8 @@ def _build_moved(graph: DependencyGraph, moved: Moved, level: Level) -> Document
 
 def _build_focus(graph: DependencyGraph, focus: Focus, level: Level) -> Document:
     document: Document = {"rows": len(focus.rows), "waiting_for_it": focus.above, "expires": _moment(focus.earliest)}
+    if focus.expired:
+        document["expired"] = focus.expired
     if focus.key is None:
         document["batch"] = level.name(focus.batch_id)
     else:
@@ -502,6 +504,8 @@ def _write_focus(focus: Document, coverage: Document, as_of: str, fence: Fence) 
         if focus.get("batches"):
             state += f" in {', '.join(fence(one, 80) for one in focus['batches'])}{rest(focus, 'more_batches')}"
     deadline = f"; first deleted {when(focus['expires'], as_of)}" if focus["expires"] else ""
+    if "expired" in focus:
+        deadline += f"; {focus['expired']} expired, send these records again"
     lines = [f"Focus {what}: {state}; {focus['waiting_for_it']} wait for it{deadline}."]
     cause = _write_finding(focus, as_of, fence) if "causes" in focus else ""
     if cause:

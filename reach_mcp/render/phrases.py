@@ -10,9 +10,11 @@ from reach_mcp.render.clean import Fence
 
 
 def ago(moment: str, as_of: str) -> str:
-    """An RFC 3339 time relative to another: `38 min ago` or `in 2 h`."""
+    """An RFC 3339 time relative to another: `38 min ago`, `now` or `in 2 h`."""
     seconds = (datetime.fromisoformat(moment) - datetime.fromisoformat(as_of)).total_seconds()
     size = abs(seconds)
+    if not size:
+        return "now"
     if size < 90:
         amount = f"{size:.0f} s"
     elif size < 90 * 60:

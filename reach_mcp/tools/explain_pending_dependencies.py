@@ -216,15 +216,15 @@ def _work_out(
         coverage=read.coverage,
         evidence=read.evidence_coverage,
         arguments={},
-        focus=None if focus is None else _focus(graph, result, read.evidence, focus),
+        focus=None if focus is None else _focus(graph, result, read.evidence, focus, now),
         what_if=_what_if(graph, result, assumed) if assumed else None,
     )
 
 
-def _focus(graph: DependencyGraph, result: Explanation, evidence: EvidenceBuilder, text: str) -> Focus:
+def _focus(graph: DependencyGraph, result: Explanation, evidence: EvidenceBuilder, text: str, now: float) -> Focus:
     if any(facts.id == text for facts in graph.facts):
-        return focus_on_batch(graph, result.structure, evidence, text, PATHS)
-    return focus_on_key(graph, result.structure, evidence, find_key(graph, "focus", text), PATHS)
+        return focus_on_batch(graph, result.structure, evidence, text, PATHS, now=now)
+    return focus_on_key(graph, result.structure, evidence, find_key(graph, "focus", text), PATHS, now=now)
 
 
 def _what_if(graph: DependencyGraph, result: Explanation, assumed: list[str]) -> WhatIf:

@@ -412,12 +412,13 @@ def test_focus_on_a_key_finds_real_ways_to_every_root_below(tenant: Tenant) -> N
     """A root that is left out is one more day of waiting; a way that isn't there sends people searching."""
     oracle = tenant.oracle
     for key in tenant.keys:
-        found = focus_on_key(tenant.graph, tenant.structure, EvidenceBuilder(), tenant.number(key), 1_000)
+        found = focus_on_key(tenant.graph, tenant.structure, EvidenceBuilder(), tenant.number(key), 1_000, now=MOMENT)
         rows = {row.id for row in oracle.rows if row.key == key}
         roots = (tenant.below([key]) & oracle.root_blockers) - {key}
         assert (found.key, found.batch_id, tenant.ids(found.rows)) == (tenant.number(key), "", rows)
         assert found.above == len(oracle.waiting(key))
         assert found.earliest == tenant.earliest(rows or oracle.waiting(key))
+        assert found.expired == len((rows or oracle.waiting(key)) & oracle.expired(NOW))
         assert (found.finding is None) == (key in oracle.pending_keys)
         assert found.roots == len(found.paths) == len(roots)
         _check_paths(tenant, {key}, [list(map(tenant.key, path.keys)) for path in found.paths], roots)
@@ -430,13 +431,13 @@ def test_focus_on_a_batch_finds_real_ways_to_every_root_below(tenant: Tenant) ->
     """The same for all rows of one upload at once."""
     oracle = tenant.oracle
     for batch_id in {one["batchId"] for one in tenant.batches}:
-        found = focus_on_batch(tenant.graph, tenant.structure, EvidenceBuilder(), batch_id, 1_000)
+        found = focus_on_batch(tenant.graph, tenant.structure, EvidenceBuilder(), batch_id, 1_000, now=MOMENT)
         rows = {row.id for row in oracle.rows if row.batch_id == batch_id}
         keys = {oracle.by_id[id].key for id in rows}
         roots = tenant.below(keys) & oracle.root_blockers
         assert (found.key, found.batch_id, tenant.ids(found.rows)) == (None, batch_id, rows)
         assert found.above == len(tenant.waiting_for_any(keys) - rows)
-        assert found.earliest == tenant.earliest(rows)
+        assert (found.earliest, found.expired) == (tenant.earliest(rows), len(rows & oracle.expired(NOW)))
         assert found.finding is None
         assert found.roots == len(found.paths) == len(roots)
         _check_paths(tenant, keys, [list(map(tenant.key, path.keys)) for path in found.paths], roots)
