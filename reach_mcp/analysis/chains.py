@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reach_mcp.analysis.arrival import Arrival
@@ -37,17 +38,28 @@ class Structure:
     """How many rows have chains of each depth."""
     stuck: frozenset[int]
     circles: tuple[Circle, ...]
+    """The first of them, those with most rows behind them first."""
+    groups: tuple[tuple[int, ...], ...]
+    """The members of every circle, in no order."""
     arrival: Arrival
+
+
+CIRCLES = 24
+"""Most circles that are looked at closely: what waits for each takes a walk of the graph."""
 
 
 def find_structure(graph: DependencyGraph) -> Structure:
     """Let every root blocker arrive, and see what clears in which round and what does not."""
     arrival = Arrival(graph, sent=graph.roots)
     stuck = frozenset(row for row, left in enumerate(arrival.left) if left)
+    ways = find_ways(graph, arrival, stuck)
+    components = find_components(ways)
+    groups = tuple(tuple(group) for group in components if len(group) > 1 or group[0] in ways[group[0]])
     return Structure(
         depths={number: len(rows) for number, rows in enumerate(arrival.first_rounds, 1)},
         stuck=stuck,
-        circles=tuple(_find_circles(graph, arrival, stuck)) if stuck else (),
+        circles=tuple(_rank_circles(graph, groups, components, ways)),
+        groups=groups,
         arrival=arrival,
     )
 
@@ -129,20 +141,56 @@ def find_end(graph: DependencyGraph, structure: Structure, row: int, ends: dict[
         return end
 
 
-def _find_circles(graph: DependencyGraph, arrival: Arrival, stuck: frozenset[int]) -> list[Circle]:
-    """Strongly connected groups of stuck keys: keys none of whose rows ever clears."""
+def find_ways(graph: DependencyGraph, arrival: Arrival, stuck: Iterable[int]) -> dict[int, list[int]]:
+    """From each stuck key, one none of whose rows ever clears, to the stuck keys that it waits for."""
     ways: dict[int, list[int]] = {}
     for row in stuck:
         key = graph.row_key[row]
         if arrival.round_of[key] < 0:
             waits = [dep for dep in graph.missing(row) if arrival.round_of[dep] < 0]
             ways.setdefault(key, []).extend(waits)
-    groups = [group for group in find_components(ways) if len(group) > 1 or group[0] in ways[group[0]]]
-    circles = [_circle(graph, group, ways) for group in groups]
-    return sorted(circles, key=lambda circle: (-circle.behind, -circle.rows, graph.key(circle.path[0])))
+    return ways
 
 
-def _circle(graph: DependencyGraph, group: list[int], ways: dict[int, list[int]]) -> Circle:
+def _rank_circles(
+    graph: DependencyGraph,
+    groups: Sequence[tuple[int, ...]],
+    components: Sequence[Sequence[int]],
+    ways: dict[int, list[int]],
+) -> list[Circle]:
+    """The first circles by what is stuck behind them: only as many are walked as may be among these."""
+    bound = _bound_waiting(graph, components)
+    circles: list[Circle] = []
+    most: list[int] = []
+    for group in sorted(groups, key=lambda group: -bound[group[0]]):
+        if len(most) == CIRCLES and bound[group[0]] < most[0]:
+            break
+        circles.append(look_at_circle(graph, group, ways))
+        heapq.heappush(most, circles[-1].behind)
+        if len(most) > CIRCLES:
+            heapq.heappop(most)
+    return sorted(circles, key=lambda circle: (-circle.behind, -circle.rows, graph.key(circle.path[0])))[:CIRCLES]
+
+
+def _bound_waiting(graph: DependencyGraph, components: Sequence[Sequence[int]]) -> dict[int, int]:
+    """For each stuck key a number of rows that those waiting for its component never exceed: ways instead of rows."""
+    place_of = {key: place for place, component in enumerate(components) for key in component}
+    bound = [0] * len(components)
+    for place in reversed(range(len(components))):  # what waits comes before what it waits for
+        uppers = set[int]()
+        for key in components[place]:
+            rows = graph.listing(key)
+            links = [graph.row_key[row] for row in rows if graph.bears_link[row]]
+            # A link that arrives by another of its rows is in no component: then nothing is known.
+            uppers.update(place_of.get(upper, -1) for upper in links)
+            bound[place] += len(rows) - len(links) + len(graph.bearers(key))
+        above = graph.rows if -1 in uppers else sum(bound[upper] for upper in uppers - {place})
+        bound[place] = min(bound[place] + above, graph.rows)
+    return {key: bound[place] for key, place in place_of.items()}
+
+
+def look_at_circle(graph: DependencyGraph, group: Sequence[int], ways: dict[int, list[int]]) -> Circle:
+    """What is to be known about one circle, of which `ways` lead from member to member."""
     members = set(group)
     waiting = graph.waiting(group)
     inside = [row for row in waiting if graph.row_key[row] in members]

@@ -10,7 +10,7 @@ from itertools import islice
 from math import inf
 
 from reach_mcp.analysis.arrival import Arrival
-from reach_mcp.analysis.chains import Circle, Structure
+from reach_mcp.analysis.chains import Circle, Structure, find_ways, look_at_circle
 from reach_mcp.analysis.evidence import EvidenceBuilder, Finding, find_likeness
 from reach_mcp.analysis.graph import DependencyGraph
 
@@ -56,7 +56,7 @@ def focus_on_key(
     """Look at one key, pending or root blocker."""
     rows = tuple(graph.bearers(key))
     above = graph.waiting([key])
-    found, roots = _find_paths(graph, evidence, [key], set(rows), paths)
+    found, roots, below = _find_paths(graph, evidence, [key], set(rows), paths)
     return Focus(
         key=key,
         batch_id="",
@@ -64,7 +64,7 @@ def focus_on_key(
         above=len(above),
         paths=found if rows else (),
         roots=roots if rows else 0,
-        circle=_find_circle(graph, structure, [key]),
+        circle=_find_circle(graph, structure, below),
         earliest=graph.earliest(rows or above),
         finding=None if graph.is_pending[key] else evidence.about(graph, [key])[key],
         expired=_count_expired(graph, rows or above, now),
@@ -84,7 +84,7 @@ def focus_on_batch(
     places = {place for place, facts in enumerate(graph.facts) if facts.id == batch_id}
     rows = tuple(row for row, place in enumerate(graph.row_batch) if place in places)
     keys = sorted({graph.row_key[row] for row in rows}, key=graph.key)
-    found, roots = _find_paths(graph, evidence, keys, set(rows), paths)
+    found, roots, below = _find_paths(graph, evidence, keys, set(rows), paths)
     return Focus(
         key=None,
         batch_id=batch_id,
@@ -92,7 +92,7 @@ def focus_on_batch(
         above=len(set(graph.waiting(keys)) - set(rows)),
         paths=found,
         roots=roots,
-        circle=_find_circle(graph, structure, keys),
+        circle=_find_circle(graph, structure, below),
         earliest=graph.earliest(rows),
         finding=None,
         expired=_count_expired(graph, rows, now),
@@ -105,8 +105,8 @@ def _count_expired(graph: DependencyGraph, rows: Iterable[int], now: float) -> i
 
 def _find_paths(
     graph: DependencyGraph, evidence: EvidenceBuilder, keys: Iterable[int], rows: set[int], count: int
-) -> tuple[tuple[Path, ...], int]:
-    """Shortest paths from keys down to the root blockers below them, and how many of these there are."""
+) -> tuple[tuple[Path, ...], int, set[int]]:
+    """Shortest paths from keys down to the root blockers below them, how many of these there are, and all below."""
     below: dict[int, int | None] = dict.fromkeys(keys)
     origins = _find_bearers(graph, below)
     queue = deque(below)
@@ -123,7 +123,7 @@ def _find_paths(
     if len(roots) > count:
         roots.sort(key=lambda key: (-len(rows.intersection(graph.waiting([key]))), graph.key(key)))
     findings = evidence.about(graph, roots[:count])
-    return tuple(Path(_walk_up(below, root), findings[root]) for root in roots[:count]), len(roots)
+    return tuple(Path(_walk_up(below, root), findings[root]) for root in roots[:count]), len(roots), set(below)
 
 
 def _find_bearers(graph: DependencyGraph, keys: Iterable[int]) -> dict[int, list[int]]:
@@ -143,14 +143,17 @@ def _walk_up(below: dict[int, int | None], key: int | None) -> tuple[int, ...]:
     return tuple(reversed(path))
 
 
-def _find_circle(graph: DependencyGraph, structure: Structure, keys: Iterable[int]) -> Circle | None:
-    """The first circle that any of some keys is in or waits for."""
-    wanted = set(keys)
+def _find_circle(graph: DependencyGraph, structure: Structure, below: set[int]) -> Circle | None:
+    """The first circle that has a member among some keys: those in focus and all below them."""
     for circle in structure.circles:
-        members = set(circle.members)
-        if wanted & members or any(graph.row_key[row] in wanted for row in graph.waiting(circle.members)):
+        if not below.isdisjoint(circle.members):
             return circle
-    return None
+    groups = [group for group in structure.groups if not below.isdisjoint(group)]
+    if not groups:
+        return None
+    least = min(groups, key=lambda group: min(map(graph.key, group)))
+    rows = [row for key in least for row in graph.bearers(key)]
+    return look_at_circle(graph, least, find_ways(graph, structure.arrival, structure.stuck.intersection(rows)))
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,8 @@ def _build_parts(result: Explanation, level: Level, detailed: bool) -> Document:
         parts["chains"] = [_path(graph, chain.keys, level) for chain in result.chains[: min(few, 3)]]
     if result.structure.circles:
         parts["circles"] = [_build_circle(graph, circle, level) for circle in result.structure.circles[:few]]
-        if len(result.structure.circles) > few:
-            parts["more_circles"] = len(result.structure.circles) - few
+        if len(result.structure.groups) > few:
+            parts["more_circles"] = len(result.structure.groups) - few
     if result.plan.waves:
         parts["send_first"] = [_build_wave(graph, wave, level, detailed) for wave in result.plan.waves[: level.kinds]]
         if len(result.plan.waves) > level.kinds:

@@ -129,6 +129,16 @@ def selves(length: int) -> list[Json]:
     return [pending(f"t/{place}", f"t/{place}") for place in range(length)]
 
 
+def nested(length: int) -> list[Json]:
+    """Each waits for itself and for the one before: as many circles, each behind the last."""
+    return [pending(f"t/{place}", f"t/{place}", f"t/{max(place - 1, 0)}") for place in range(length)]
+
+
+def nested_pairs(length: int) -> list[Json]:
+    """Circles of two, each member of which waits for one of the circle before."""
+    return [pending(f"t/{place}", f"t/{place ^ 1}", f"t/{max(place - 2, place & 1)}") for place in range(length)]
+
+
 def hub(width: int) -> list[Json]:
     return [pending(f"t/{place}", "c/1") for place in range(width)]
 
@@ -140,7 +150,7 @@ def gather(width: int) -> list[Json]:
 Shape = Callable[[int], list[Json]]
 
 
-@pytest.mark.parametrize("shape", [chain, circle, pairs, selves, hub, gather])
+@pytest.mark.parametrize("shape", [chain, circle, pairs, selves, nested, nested_pairs, hub, gather])
 def test_cost_grows_with_the_rows(shape: Shape) -> None:
     """Twice the rows, twice the work, in the shapes that a graph algorithm fears."""
     small, large = build_graph(*shape(1_000)), build_graph(*shape(2_000))
