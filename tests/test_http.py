@@ -22,12 +22,14 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.tools import Tool
 from starlette.types import ASGIApp, Message, Receive, Send
 
 from reach_mcp import __version__
 from reach_mcp.http import build_http_app, serve_app, serve_http
-from reach_mcp.server import build_server
+from reach_mcp.server import StrictServer, build_server
 from reach_mcp.settings import ConfigurationError, Settings, load_settings
+from reach_mcp.tools.app import CALLER
 
 pytestmark = pytest.mark.anyio
 
@@ -160,6 +162,31 @@ async def test_callers_token_goes_no_further_than_the_door() -> None:
     assert response.status_code == 200
     assert "mcp-name" in seen[0]
     assert "authorization" not in seen[0]
+
+
+@pytest.mark.parametrize("settings", [{}, {"auth_token": TOKEN}])
+async def test_callers_are_told_apart_by_what_they_can_not_choose(settings: dict[str, Any]) -> None:
+    """A flood from one must not keep the others waiting: another token each time makes nobody another caller."""
+    seen = list[str]()
+
+    async def look() -> str:
+        """Looks at who calls."""
+        seen.append(CALLER.get().id)
+        return "looked"
+
+    server = StrictServer("small", tools=[Tool.from_function(look)])
+    app = build_http_app(server, load_settings(demo=True, **settings))
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "look", "_meta": META}}
+    headers = MODERN | {"Mcp-Method": "tools/call", "Mcp-Name": "look"}
+    async with running(app):
+        for address, token in (("10.0.0.1", TOKEN), ("10.0.0.2", TOKEN), ("10.0.0.1", TOKEN if settings else "other")):
+            transport = httpx.ASGITransport(app=app, client=(address, 5000 + len(seen)))
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765") as client:
+                bearer = {"Authorization": f"Bearer {token}"}
+                assert (await client.post("/mcp", headers=headers | bearer, json=call)).status_code == 200
+
+    assert seen[0] == seen[2] != seen[1]
+    assert not any(TOKEN in caller or "10.0.0" in caller for caller in seen)
 
 
 @pytest.mark.parametrize(
