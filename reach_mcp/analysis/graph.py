@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, compress, count, islice, repeat
 from math import inf, isnan, nan
+from weakref import proxy
 
 from reach_mcp.analysis.times import parse_time
 from reach_mcp.api.models import Batch, PendingResource
@@ -58,7 +59,7 @@ class _Index(dict[str, "_SchemaIndex"]):
 class _SchemaIndex(dict[str, int]):
     def __init__(self, index: _Index, number: int) -> None:
         super().__init__()
-        self._index = index
+        self._index: _Index = proxy(index)  # a circle would hold the memory of a large graph until it is looked for
         self._number = number
 
     def learn(self, externals: list[str]) -> None:
