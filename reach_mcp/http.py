@@ -14,13 +14,13 @@ from typing import Any
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_mcp import __version__
-from reach_mcp.server import CALLER_KEY
+from reach_mcp.server import CALLER_KEY, LABEL
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings
 
 PATH = "/mcp"
@@ -73,7 +73,8 @@ class Door:
         if answer is not None:
             return await answer(scope, receive, send)
         kept = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
-        return await self._app({**scope, "headers": kept, CALLER_KEY: self._caller(scope)}, receive, send)
+        inner = {**scope, "headers": kept, CALLER_KEY: self._caller(scope)}
+        return await self._app(inner, receive, _labelling(scope, send))
 
     def _caller(self, scope: Scope) -> str:
         """Tells callers apart, so that none can keep the others waiting: by token, where one is checked, and address.
@@ -102,6 +103,23 @@ class Door:
         assert self._token is not None
         scheme, _, shown = header.partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode("latin-1"), self._token)
+
+
+def _labelling(scope: Scope, send: Send) -> Send:
+    """Give a host of the handshake era a label to show from then on, by which it can cancel its calls.
+
+    To the host it is a session id, but nothing is kept under it: any replica takes it, and none is as good.
+    """
+    headers = Headers(scope=scope)
+    if LABEL in headers or "mcp-method" in headers:
+        return send
+
+    async def send_labelled(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            MutableHeaders(scope=message)[LABEL] = secrets.token_hex(16)
+        await send(message)
+
+    return send_labelled
 
 
 def _hosts(settings: Settings) -> list[str]:

@@ -30,6 +30,7 @@ from reach_mcp.http import build_http_app, serve_app, serve_http
 from reach_mcp.server import StrictServer, build_server
 from reach_mcp.settings import ConfigurationError, Settings, load_settings
 from reach_mcp.tools.app import CALLER
+from tests.tools.test_turns import settle
 
 pytestmark = pytest.mark.anyio
 
@@ -85,8 +86,57 @@ async def test_both_eras_are_served(demo_settings: Settings) -> None:
 
     [data] = re.findall(r"^data: (\{.*)$", legacy.text, re.MULTILINE)
     assert json.loads(data)["result"]["protocolVersion"] == "2025-06-18"
-    assert "mcp-session-id" not in legacy.headers
+    assert "mcp-session-id" not in modern.headers
     assert len(modern.json()["result"]["tools"]) == 3
+
+
+async def test_label_is_no_session() -> None:
+    """Any replica takes any label or none, and gives one to hosts of the handshake era that show none."""
+    async with calling() as client:
+        first = await client.post("/mcp", headers=HEADERS, json=INITIALIZE)
+        label = first.headers["mcp-session-id"]
+        second = await client.post("/mcp", headers=HEADERS | {"Mcp-Session-Id": label}, json=LIST_TOOLS)
+        other = await client.post("/mcp", headers=HEADERS | {"Mcp-Session-Id": "another"}, json=LIST_TOOLS)
+        wrong = await client.post("/mcp", headers={"Accept": "text/plain"}, json=LIST_TOOLS)
+
+    assert re.fullmatch("[0-9a-f]{32}", label)
+    assert [reply.status_code for reply in (second, other, wrong)] == [200, 200, 406]
+    assert not any("mcp-session-id" in reply.headers for reply in (second, other, wrong))
+
+
+async def test_only_the_call_that_a_host_names_under_its_own_label_is_cancelled() -> None:
+    """Every host counts its requests from the same number."""
+    started, ended = anyio.Event(), list[str]()
+
+    async def wait() -> str:
+        """Waits."""
+        started.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    server = StrictServer("small", tools=[Tool.from_function(wait)])
+    params = {"name": "wait", "arguments": {}}
+    async with calling(server) as client, anyio.create_task_group() as tasks:
+
+        async def call() -> None:
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            reply = await client.post("/mcp", headers=HEADERS | {"Mcp-Session-Id": "mine"}, json=message)
+            ended.append(reply.text)
+
+        async def cancel(label: str, request: int) -> None:
+            named = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request}}
+            reply = await client.post("/mcp", headers=HEADERS | {"Mcp-Session-Id": label}, json=named)
+            assert reply.status_code == 202
+            await settle()
+
+        tasks.start_soon(call)
+        await started.wait()
+        await cancel("another", 1)
+        await cancel("mine", 2)
+        assert ended == []
+        await cancel("mine", 1)
+
+    assert "Request cancelled" in ended[0]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
