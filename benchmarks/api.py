@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from random import Random
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote
 
@@ -114,15 +115,22 @@ class Tenant:
 class Api:
     """The ASGI app. Whoever asks gets an answer: credentials are not looked at."""
 
-    def __init__(self, tenant: Tenant, *, latency: float) -> None:
+    def __init__(self, tenant: Tenant, *, latency: float, faults: float = 0) -> None:
         self.tenant = tenant
         self.latency = latency
+        self.faults = faults
+        self.random = Random(1)
 
     async def __call__(self, scope: Message, _receive: Receive, send: Send) -> None:
         if self.latency:
             await asyncio.sleep(self.latency)
         status, body = self.answer(scope["method"], scope["path"], scope["query_string"].decode())
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        size = len(body)
+        if self.random.random() < self.faults:
+            status, size, body = self.random.choice(
+                [(500, 2, b"{}"), (429, 2, b"{}"), (200, size // 2, body[: size // 2]), (200, size, body[: size // 2])]
+            )  # at the last, uvicorn closes the connection
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(size).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -161,11 +169,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--latency-ms", type=float, default=0, help="waited before each answer")
+    parser.add_argument("--faults", type=float, default=0, help="share of answers that are errors or cut off")
     parser.add_argument("--cap", type=int, default=200, help="the largest limit that is honoured")
     options = parser.parse_args()
 
     bodies = build_tenant(options.batches, options.rows, seed=options.seed, now=datetime.now(UTC))
-    api = Api(Tenant(bodies, cap=options.cap), latency=options.latency_ms / 1000)
+    api = Api(Tenant(bodies, cap=options.cap), latency=options.latency_ms / 1000, faults=options.faults)
     del bodies
     listener = socket.create_server(("127.0.0.1", options.port))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)

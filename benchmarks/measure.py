@@ -51,11 +51,12 @@ class Explained:
 
 
 @contextmanager
-def running_api(*, batches: int, rows: int, latency_ms: float = 0) -> Iterator[str]:
+def running_api(*, batches: int, rows: int, latency_ms: float = 0, faults: float = 0) -> Iterator[str]:
     """The URL of a benchmark API in a process of its own, which ends with the block."""
     command = [sys.executable, "-m", "benchmarks.api", "--batches", str(batches), "--rows", str(rows)]
-    command += ["--latency-ms", str(latency_ms)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    command += ["--latency-ms", str(latency_ms), "--faults", str(faults)]
+    stderr = subprocess.DEVNULL if faults else None  # uvicorn complains of each answer that is cut off
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None, "stdout was asked for"
         url = process.stdout.readline().strip()

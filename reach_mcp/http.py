@@ -6,6 +6,7 @@ A caller's bearer token is compared here and goes no further: what Reach is show
 from __future__ import annotations
 
 import hmac
+import secrets
 import socket
 import sys
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_mcp import __version__
+from reach_mcp.server import CALLER_KEY, LABEL
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings
 
 PATH = "/mcp"
@@ -62,6 +64,7 @@ class Door:
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
         self._token = None if token is None else token.encode()
+        self._key = secrets.token_bytes(32)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,7 +73,17 @@ class Door:
         if answer is not None:
             return await answer(scope, receive, send)
         kept = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
-        return await self._app({**scope, "headers": kept}, receive, send)
+        inner = {**scope, "headers": kept, CALLER_KEY: self._caller(scope)}
+        return await self._app(inner, receive, _labelling(scope, send))
+
+    def _caller(self, scope: Scope) -> str:
+        """Tells callers apart, so that none can keep the others waiting: by token, where one is checked, and address.
+
+        A token that nobody checks is not looked at: a caller could show another one each time. The key is drawn at
+        each start, so that nothing can be learnt from it.
+        """
+        address = (scope.get("client") or ("",))[0]
+        return hmac.digest(self._key, (self._token or b"") + b" " + address.encode(), "sha256").hex()
 
     def _answer(self, scope: Scope) -> Response | None:
         """What to say instead of letting the request in; None lets it in."""
@@ -90,6 +103,23 @@ class Door:
         assert self._token is not None
         scheme, _, shown = header.partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode("latin-1"), self._token)
+
+
+def _labelling(scope: Scope, send: Send) -> Send:
+    """Give a host of the handshake era a label to show from then on, by which it can cancel its calls.
+
+    To the host it is a session id, but nothing is kept under it: any replica takes it, and none is as good.
+    """
+    headers = Headers(scope=scope)
+    if LABEL in headers or "mcp-method" in headers:
+        return send
+
+    async def send_labelled(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            MutableHeaders(scope=message)[LABEL] = secrets.token_hex(16)
+        await send(message)
+
+    return send_labelled
 
 
 def _hosts(settings: Settings) -> list[str]:

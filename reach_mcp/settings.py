@@ -55,6 +55,19 @@ class Settings(BaseSettings):
     max_requests: int = Field(
         4, alias="REACH_MCP_MAX_REQUESTS", ge=1, le=64, description="Requests in flight to Reach, over all calls."
     )
+    max_calls: int = Field(
+        8, alias="REACH_MCP_MAX_CALLS", ge=1, le=256, description="Calls at work at once; more wait, caller by caller."
+    )
+    reuse_seconds: float = Field(
+        30.0,
+        alias="REACH_MCP_REUSE_SECONDS",
+        ge=0,
+        le=600,
+        description="How long follow-up calls answer from one reading of all pages; 0 reads anew each time.",
+    )
+    reuse_mb: float = Field(
+        128.0, alias="REACH_MCP_REUSE_MB", ge=0, le=4096, description="Most MB of such readings, by bytes read."
+    )
     answer_tokens: int = Field(
         4000,
         alias="REACH_MCP_ANSWER_TOKENS",

@@ -22,12 +22,15 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.tools import Tool
 from starlette.types import ASGIApp, Message, Receive, Send
 
 from reach_mcp import __version__
 from reach_mcp.http import build_http_app, serve_app, serve_http
-from reach_mcp.server import build_server
+from reach_mcp.server import StrictServer, build_server
 from reach_mcp.settings import ConfigurationError, Settings, load_settings
+from reach_mcp.tools.app import CALLER
+from tests.tools.test_turns import settle
 
 pytestmark = pytest.mark.anyio
 
@@ -83,8 +86,57 @@ async def test_both_eras_are_served(demo_settings: Settings) -> None:
 
     [data] = re.findall(r"^data: (\{.*)$", legacy.text, re.MULTILINE)
     assert json.loads(data)["result"]["protocolVersion"] == "2025-06-18"
-    assert "mcp-session-id" not in legacy.headers
+    assert "mcp-session-id" not in modern.headers
     assert len(modern.json()["result"]["tools"]) == 3
+
+
+async def test_label_is_no_session() -> None:
+    """Any replica takes any label or none, and gives one to hosts of the handshake era that show none."""
+    async with calling() as client:
+        first = await client.post("/mcp", headers=HEADERS, json=INITIALIZE)
+        label = first.headers["mcp-session-id"]
+        second = await client.post("/mcp", headers=HEADERS | {"Mcp-Session-Id": label}, json=LIST_TOOLS)
+        other = await client.post("/mcp", headers=HEADERS | {"Mcp-Session-Id": "another"}, json=LIST_TOOLS)
+        wrong = await client.post("/mcp", headers={"Accept": "text/plain"}, json=LIST_TOOLS)
+
+    assert re.fullmatch("[0-9a-f]{32}", label)
+    assert [reply.status_code for reply in (second, other, wrong)] == [200, 200, 406]
+    assert not any("mcp-session-id" in reply.headers for reply in (second, other, wrong))
+
+
+async def test_only_the_call_that_a_host_names_under_its_own_label_is_cancelled() -> None:
+    """Every host counts its requests from the same number."""
+    started, ended = anyio.Event(), list[str]()
+
+    async def wait() -> str:
+        """Waits."""
+        started.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    server = StrictServer("small", tools=[Tool.from_function(wait)])
+    params = {"name": "wait", "arguments": {}}
+    async with calling(server) as client, anyio.create_task_group() as tasks:
+
+        async def call() -> None:
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            reply = await client.post("/mcp", headers=HEADERS | {"Mcp-Session-Id": "mine"}, json=message)
+            ended.append(reply.text)
+
+        async def cancel(label: str, request: int) -> None:
+            named = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request}}
+            reply = await client.post("/mcp", headers=HEADERS | {"Mcp-Session-Id": label}, json=named)
+            assert reply.status_code == 202
+            await settle()
+
+        tasks.start_soon(call)
+        await started.wait()
+        await cancel("another", 1)
+        await cancel("mine", 2)
+        assert ended == []
+        await cancel("mine", 1)
+
+    assert "Request cancelled" in ended[0]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
@@ -160,6 +212,31 @@ async def test_callers_token_goes_no_further_than_the_door() -> None:
     assert response.status_code == 200
     assert "mcp-name" in seen[0]
     assert "authorization" not in seen[0]
+
+
+@pytest.mark.parametrize("settings", [{}, {"auth_token": TOKEN}])
+async def test_callers_are_told_apart_by_what_they_can_not_choose(settings: dict[str, Any]) -> None:
+    """A flood from one must not keep the others waiting: another token each time makes nobody another caller."""
+    seen = list[str]()
+
+    async def look() -> str:
+        """Looks at who calls."""
+        seen.append(CALLER.get().id)
+        return "looked"
+
+    server = StrictServer("small", tools=[Tool.from_function(look)])
+    app = build_http_app(server, load_settings(demo=True, **settings))
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "look", "_meta": META}}
+    headers = MODERN | {"Mcp-Method": "tools/call", "Mcp-Name": "look"}
+    async with running(app):
+        for address, token in (("10.0.0.1", TOKEN), ("10.0.0.2", TOKEN), ("10.0.0.1", TOKEN if settings else "other")):
+            transport = httpx.ASGITransport(app=app, client=(address, 5000 + len(seen)))
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765") as client:
+                bearer = {"Authorization": f"Bearer {token}"}
+                assert (await client.post("/mcp", headers=headers | bearer, json=call)).status_code == 200
+
+    assert seen[0] == seen[2] != seen[1]
+    assert not any(TOKEN in caller or "10.0.0" in caller for caller in seen)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, compress, count, islice, repeat
 from math import inf, isnan, nan
 from operator import sub
+from weakref import proxy
 
 from reach_mcp.analysis.times import parse_time
 from reach_mcp.api.models import Batch, PendingResource
@@ -59,7 +60,7 @@ class _Index(dict[str, "_SchemaIndex"]):
 class _SchemaIndex(dict[str, int]):
     def __init__(self, index: _Index, number: int) -> None:
         super().__init__()
-        self._index = index
+        self._index: _Index = proxy(index)  # a circle would hold the memory of a large graph until it is looked for
         self._number = number
 
     def learn(self, externals: list[str]) -> None:
@@ -139,7 +140,7 @@ class GraphBuilder:
         lists = [row["missingDependencies"] for row in rows]
         keys = [index[d["schemaDefinitionId"]][d["externalId"]] for d in chain.from_iterable(lists)]
         widths = list(map(len, lists))
-        if len(keys) > len(rows):
+        if max(widths, default=0) > 1:
             keys, widths = _drop_repeats(keys, widths)
         self.deps.extend(keys)
         self.dep_start.extend(islice(accumulate(widths, initial=self.dep_start[-1]), 1, None))

@@ -3,6 +3,7 @@
 ReachError
  ├── InvalidArgument       a call's argument is wrong; nothing was sent
  ├── CredentialMissing     no credential is set; nothing was sent
+ ├── Busy                  too many calls at once; nothing was sent
  ├── StatusError           Reach answered with an error
  │    ├── BadRequest       400, with what Reach finds wrong
  │    ├── Unauthorized     401
@@ -77,6 +78,11 @@ class CredentialMissing(ReachError):
         "REACH_JWT_SECRET_FILE (the server then signs its own), and start the server again; "
         "or start it with --demo to try it without one."
     )
+
+
+class Busy(ReachError):
+    message = "This server has too many calls at work."
+    advice = "Try again later, with fewer calls at once."
 
 
 class StatusError(ReachError):

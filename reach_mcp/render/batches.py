@@ -28,6 +28,8 @@ class Listing:
     page: bool
     offset: int
     arguments: Mapping[str, Any]
+    age: int = 0
+    """Seconds from the reading, which `now` is the moment of, to the call."""
 
     @property
     def rows(self) -> list[BatchRow]:
@@ -68,7 +70,7 @@ def build_listing(listing: Listing, level: Level, *, detailed: bool) -> Document
     shown = rows[listing.offset : listing.offset + level.rows]
     found: Document = {
         "as_of": rfc3339(listing.now),
-        "coverage": build_coverage(listing.coverage, level),
+        "coverage": build_coverage(listing.coverage, level, listing.age),
         "matched": len(rows),
         "census": _build_census(census, level),
         "batches": [build_row(row, level, detailed=detailed) for row in shown],

@@ -19,8 +19,8 @@ _WHY = {
 }
 
 
-def build_coverage(coverage: Coverage, level: Level) -> dict[str, Any]:
-    """Pages and batches read, of how many, whether that is all, and if not, why."""
+def build_coverage(coverage: Coverage, level: Level, age: int = 0) -> dict[str, Any]:
+    """Pages and batches read, of how many, whether that is all, if not, why, and how many seconds before this call."""
     notes = []
     if coverage.stop in _WHY:
         notes.append(_WHY[coverage.stop])
@@ -38,6 +38,8 @@ def build_coverage(coverage: Coverage, level: Level) -> dict[str, Any]:
     if coverage.total is not None:
         found["of"] = coverage.total
     found["complete"] = coverage.complete
+    if age:
+        found["age_s"] = age
     if notes:
         found["note"] = "; ".join(notes)
     if coverage.malformed and level.some:

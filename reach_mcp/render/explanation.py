@@ -42,6 +42,8 @@ class Explanations:
     arguments: Mapping[str, Any]
     focus: Focus | None = None
     what_if: WhatIf | None = None
+    age: int = 0
+    """Seconds from the reading, which `now` is the moment of, to the call."""
 
 
 def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> Document:
@@ -50,7 +52,7 @@ def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> D
     graph, depths = result.graph, result.structure.depths
     document: Document = {
         "as_of": rfc3339(found.now),
-        "coverage": build_coverage(found.coverage, level) | {"rows": graph.rows},
+        "coverage": build_coverage(found.coverage, level, found.age) | {"rows": graph.rows},
         "pending": {
             "rows": result.rows,
             "batches": result.batches,

@@ -61,6 +61,8 @@ def coverage_line(coverage: Mapping[str, Any], fence: Fence) -> str:
     of = coverage.get("of")
     read = f"{coverage['batches']} of {of}" if of is not None else f"{coverage['batches']}"
     line = f"Read {read} batches in {plural(coverage['pages'], 'page')}"
+    if "age_s" in coverage:
+        line += f" {coverage['age_s']} s ago (fresh=true reads anew)"
     if coverage["complete"]:
         note = f" ({coverage['note']})" if "note" in coverage else ""
         return f"{line}: complete{note}."

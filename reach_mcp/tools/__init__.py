@@ -70,16 +70,18 @@ def flatten(schema: Any) -> Any:
 async def recent_batch_ids(app: App, prefix: str) -> list[str]:
     """Ids of the newest batches that start so, for completion."""
     deadline = Deadline(min(5.0, app.settings.deadline))
-    page = await app.client.list_batches(BatchQuery(limit=100), tenant=app.tenant(None), deadline=deadline)
+    async with app.turns.take("", deadline):
+        page = await app.client.list_batches(BatchQuery(limit=100), tenant=app.tenant(None), deadline=deadline)
     return [batch["batchId"] for batch in page.batches if batch["batchId"].startswith(prefix)]
 
 
 async def read_batch(app: App, batch_id: str) -> str:
     """One batch as text, as `get_batch` tells it. Raises a ReachError."""
     deadline = Deadline(app.settings.deadline)
-    batch, malformed = await app.client.get_batch(
-        batch_id, tenant=app.tenant(None), deadline=deadline, include_pending_details=True
-    )
+    async with app.turns.take("", deadline):
+        batch, malformed = await app.client.get_batch(
+            batch_id, tenant=app.tenant(None), deadline=deadline, include_pending_details=True
+        )
     fence, now = Fence(app.mark()), app.clock().timestamp()
     arguments = {"batch_id": batch_id}
     return fit(

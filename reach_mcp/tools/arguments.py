@@ -32,6 +32,7 @@ Scope = Annotated[
     Literal["page", "all"] | None, Field(description="all: every page (implied by status, schema, times)")
 ]
 Offset = Annotated[int, Field(ge=0, description="Skip this many rows of the answer")]
+Fresh = Annotated[bool, Field(description="Read anew")]
 Format = Annotated[Literal["concise", "detailed"], Field()]
 
 _AGE = re.compile(r"(\d{1,6})\s*(min|m|h|d|w)\Z")
@@ -75,5 +76,5 @@ def given(arguments: dict[str, Any], **defaults: Any) -> dict[str, Any]:
     return {
         name: value
         for name, value in arguments.items()
-        if name != "app" and (value != usual[name] if name in usual else value)
+        if name not in ("app", "fresh") and (value != usual[name] if name in usual else value)
     }

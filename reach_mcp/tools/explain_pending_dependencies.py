@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import anyio
@@ -27,6 +26,7 @@ from reach_mcp.render.answer import Answer
 from reach_mcp.render.explanation import Explanations, build_explanation, write_explanation
 from reach_mcp.tools import arguments as a
 from reach_mcp.tools.app import App, Call, run
+from reach_mcp.tools.readings import Progress, Reading
 
 LIMITS = (100, 20, 5, 1)
 """Batches a page: with pending details a page of 100 may exceed the limit on bodies; then the walk starts smaller."""
@@ -71,6 +71,7 @@ async def explain_pending_dependencies(
     since: Since = None,
     offset: a.Offset = 0,
     response_format: a.Format = "concise",
+    fresh: a.Fresh = False,
 ) -> CallToolResult:
     """Why Reach records wait: reads every page with pending details and ranks root blockers (missing, not themselves \
 pending) by how many wait, with causes and evidence, chains, circles, what is deleted when, and what to send first."""
@@ -94,16 +95,18 @@ pending) by how many wait, with causes and evidence, chains, circles, what is de
         tenant = app.tenant(tenant_id)
         question = json.dumps([tenant, cursor, batch_type, status, schema, created_after, created_before])
         before = None if since is None else _read_since(since, question)
-        read = _Reading(call, query, tenant, wanted, before)
-        await read.run()
-        found = await anyio.to_thread.run_sync(
-            partial(_work_out, read, call.now, focus, assume_arrived, offset, response_format, question)
-        )
-        found = replace(found, arguments=arguments)
+        walks = _Walks(call, query, tenant, wanted, before)
+        # What changed since is asked again and again for news: it is always read anew, and lacks what others need.
+        reading = await call.read(walks.run, "explain", query, question, fresh=fresh, shared=before is None)
+        asked = _Asked(focus, assume_arrived, offset, response_format, question, before)
         detailed = response_format == "detailed"
-        return call.fit(
-            lambda level: build_explanation(found, level, detailed=detailed), write_explanation, detailed=detailed
-        )
+        async with reading.lock:
+            # A thread can't be called off: who is cancelled meanwhile keeps the lock, and the turn, until it has ended.
+            found = await anyio.to_thread.run_sync(_work_out, reading.found, reading.at, asked)
+            found = replace(found, arguments=arguments, age=call.age(reading))
+            return call.fit(
+                lambda level: build_explanation(found, level, detailed=detailed), write_explanation, detailed=detailed
+            )
 
     return await run(app, work)
 
@@ -115,7 +118,29 @@ def _read_since(token: str, question: str) -> Snapshot:
         raise InvalidArgument(str(error), advice="Take it from an answer to the same arguments.") from None
 
 
-class _Reading:
+@dataclass(frozen=True)
+class _Read:
+    """What was read: what waits, and what is known about what is missing."""
+
+    graph: DependencyGraph
+    evidence: EvidenceBuilder
+    coverage: Coverage
+    evidence_coverage: Coverage
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a call wants to know of what was read."""
+
+    focus: str | None
+    assumed: list[str]
+    offset: int
+    response_format: str
+    question: str
+    before: Snapshot | None
+
+
+class _Walks:
     """Two walks side by side: every batch with pending rows, and the newest batches of all for evidence.
 
     What changed since a token needs no evidence, so that polling stays cheap.
@@ -128,32 +153,40 @@ class _Reading:
         self._query = query
         self._tenant = tenant
         self._wanted = wanted
-        self.before = before
-        self.graph = self._new_graph()
-        self.evidence = EvidenceBuilder()
-        self.coverage = Coverage()
-        self.evidence_coverage = Coverage()
+        self._before = before
+        self._graph = self._new_graph()
+        self._evidence = EvidenceBuilder()
+        self._coverage = Coverage()
+        self._evidence_coverage = Coverage()
         self._error: ReachError | None = None
+        self._progress = Progress()
 
-    async def run(self) -> None:
+    async def run(self, progress: Progress) -> Reading:
+        """Walk both; raises the error of the first."""
+        self._progress = progress
         async with anyio.create_task_group() as tasks:
-            if self.before is None:
+            if self._before is None:
                 tasks.start_soon(self._read_evidence)
             await self._read_pending()
             if self._error is not None:
                 tasks.cancel_scope.cancel()
         if self._error is not None:
             raise self._error
+        graph = await anyio.to_thread.run_sync(self._graph.build)
+        read = _Read(graph, self._evidence, self._coverage, self._evidence_coverage)
+        both = (self._coverage, self._evidence_coverage)
+        size = sum(coverage.size for coverage in both)
+        return Reading(read, self._call.now, size, keep=all(coverage.stop != "error" for coverage in both))
 
     async def _read_pending(self) -> None:
         """The walk that must succeed. A page that is too large is asked for in smaller ones, from the start."""
         for limit in (self._query.limit,) if self._query.limit else LIMITS:
-            self.graph, self._error = self._new_graph(), None
+            self._graph, self._error = self._new_graph(), None
             try:
-                self.coverage = await self._walk(limit)
+                self._coverage = await self._walk(limit)
             except ReachError as error:
                 self._error = error
-            if not isinstance(self._error or self.coverage.error, BodyTooLarge):
+            if not isinstance(self._error or self._coverage.error, BodyTooLarge):
                 return
 
     async def _walk(self, limit: int) -> Coverage:
@@ -163,52 +196,48 @@ class _Reading:
             tenant=self._tenant,
             deadline=self._call.deadline,
             fold=self._fold,
+            on_page=self._note,
         )
 
+    async def _note(self, coverage: Coverage) -> None:
+        self._progress.note(coverage, len(self._graph.row_key))
+
     def _new_graph(self) -> GraphBuilder:
-        return GraphBuilder() if self.before is None else GraphBuilder(since=self.before.newest)
+        return GraphBuilder() if self._before is None else GraphBuilder(since=self._before.newest)
 
     def _fold(self, batch: Batch) -> None:
         if self._wanted.matches(batch):
-            self.graph.add(batch)
+            self._graph.add(batch)
 
     async def _read_evidence(self) -> None:
         """The walk that may fail: causes are then not looked up, and the answer says so."""
         try:
-            self.evidence_coverage = await walk(
+            self._evidence_coverage = await walk(
                 self._call.app.client,
                 BatchQuery(limit=100),
                 tenant=self._tenant,
                 deadline=self._call.deadline,
-                fold=self.evidence.add,
+                fold=self._evidence.add,
                 pages=EVIDENCE_PAGES,
             )
         except ReachError as error:
-            self.evidence_coverage = Coverage(stop="error", error=error)
+            self._evidence_coverage = Coverage(stop="error", error=error)
 
 
-def _work_out(
-    read: _Reading,
-    now: float,
-    focus: str | None,
-    assumed: list[str],
-    offset: int,
-    response_format: str,
-    question: str,
-) -> Explanations:
-    graph = read.graph.build()
-    general = focus is None and not assumed and read.before is None
-    count = RANKED[response_format] if general else 0
+def _work_out(read: _Read, now: float, asked: _Asked) -> Explanations:
+    graph, focus, assumed = read.graph, asked.focus, asked.assumed
+    general = focus is None and not assumed and asked.before is None
+    count = RANKED[asked.response_format] if general else 0
     result = explain(
         graph,
         read.evidence,
         now=now,
         count=count,
-        first=offset,
+        first=asked.offset,
         steps=count,
-        hours=HOURS[response_format],
-        question=question,
-        since=read.before,
+        hours=HOURS[asked.response_format],
+        question=asked.question,
+        since=asked.before,
     )
     return Explanations(
         now=now,

@@ -11,11 +11,12 @@ from reach_mcp.analysis.overview import Census, Filter
 from reach_mcp.analysis.times import parse_time
 from reach_mcp.api.client import BatchQuery
 from reach_mcp.api.models import Batch, Page
-from reach_mcp.api.walk import walk
+from reach_mcp.api.walk import Coverage, walk
 from reach_mcp.render.answer import Answer
 from reach_mcp.render.batches import Listing, build_listing, write_listing
 from reach_mcp.tools import arguments as a
 from reach_mcp.tools.app import App, Call, run
+from reach_mcp.tools.readings import Progress, Reading
 
 WALK_LIMIT = 100
 """Batches a page when every page is read: without pending details some 100 kB."""
@@ -38,6 +39,7 @@ async def list_batches(
     scope: a.Scope = None,
     offset: a.Offset = 0,
     response_format: a.Format = "concise",
+    fresh: a.Fresh = False,
 ) -> CallToolResult:
     """Reach batch jobs: a census (counts by status, type, schema; records; commonest errors; most pending) and a line \
 each. Reads one page, or all that match."""
@@ -57,22 +59,34 @@ each. Reads one page, or all that match."""
             include_pending_details=include_pending_details or None,
             only_batches_with_pending_resources=only_batches_with_pending_resources or None,
         )
-        census = Census(details=include_pending_details)
+        tenant = app.tenant(tenant_id)
 
-        def fold(batch: Batch) -> None:
-            if wanted.matches(batch):
-                census.add(batch)
+        async def read(progress: Progress) -> Reading:
+            census = Census(details=include_pending_details)
 
-        coverage = await walk(
-            app.client,
-            query,
-            tenant=app.tenant(tenant_id),
-            deadline=call.deadline,
-            fold=fold,
-            enough=_past(wanted) if sort_by == "createdAt" and sort_direction == "desc" else _never,
-            pages=1 if one_page else None,
-        )
-        found = Listing(call.now, census, coverage, one_page, offset, arguments)
+            def fold(batch: Batch) -> None:
+                if wanted.matches(batch):
+                    census.add(batch)
+
+            async def note(coverage: Coverage) -> None:
+                progress.note(coverage)
+
+            coverage = await walk(
+                app.client,
+                query,
+                tenant=tenant,
+                deadline=call.deadline,
+                fold=fold,
+                enough=_past(wanted) if sort_by == "createdAt" and sort_direction == "desc" else _never,
+                pages=1 if one_page else None,
+                on_page=note,
+            )
+            return Reading((census, coverage), call.now, coverage.size, keep=coverage.stop != "error")
+
+        question = ("list", tenant, query, status, schema, created_after, created_before)
+        reading = await call.read(read, *question, fresh=fresh, shared=not one_page)
+        census, coverage = reading.found
+        found = Listing(reading.at, census, coverage, one_page, offset, arguments, call.age(reading))
         detailed = response_format == "detailed"
         return call.fit(lambda level: build_listing(found, level, detailed=detailed), write_listing, detailed=detailed)
 

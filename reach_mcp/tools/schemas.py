@@ -32,7 +32,15 @@ OBJECT: Schema = {"type": "object"}
 TIME = _said(TEXT, "RFC 3339 UTC")
 
 _COVERAGE = _said(
-    _object("pages batches complete", pages=COUNT, batches=COUNT, of=COUNT, complete={"type": "boolean"}, note=TEXT),
+    _object(
+        "pages batches complete",
+        pages=COUNT,
+        batches=COUNT,
+        of=COUNT,
+        complete={"type": "boolean"},
+        age_s=COUNT,
+        note=TEXT,
+    ),
     "What was read, of what matches",
 )
 _BATCH = _object(

@@ -172,3 +172,10 @@ def test_counter_may_be_absent() -> None:
     del silent["progress"]["pendingRecords"]
 
     assert [facts.counter for facts in read(silent, batch("b2", pendingRecords=2.0)).facts] == [None, 2]
+
+
+def test_key_listed_twice_beside_a_row_that_lists_nothing_is_waited_for_once() -> None:
+    """As many keys as rows, and yet one of them twice."""
+    graph = build_graph(pending("t/1"), pending("t/2", "c/1", "c/1"))
+
+    assert graph.direct(number(graph, "c/1")) == 1

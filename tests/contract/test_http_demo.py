@@ -45,9 +45,9 @@ def demo_api() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def server(demo_api: str) -> Iterator[str]:
-    """The URL of an MCP server that asks this API as it would ask Reach."""
+    """The URL of an MCP server that asks this API as it would ask Reach, and anew for each call."""
     command = [*REACH_MCP, "serve", "--http", "--port", "0"]
-    env = environment(REACH_API_URL=demo_api, REACH_API_TOKEN="demo")
+    env = environment(REACH_API_URL=demo_api, REACH_API_TOKEN="demo", REACH_MCP_REUSE_SECONDS="0")
     with serving(command, ready=r"listening on (http://127\.0\.0\.1:\d+/mcp)", env=env) as url:
         yield url
 

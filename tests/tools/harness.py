@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -56,10 +57,16 @@ class Reply:
         assert not untold, f"{untold} stand in the text alone:\n{self.text}"
 
 
-def serve(batches: Sequence[Json] = (), *, handler: Callable[..., Any] | None = None, **flags: Any) -> StrictServer:
+def serve(
+    batches: Sequence[Json] = (),
+    *,
+    handler: Callable[..., Any] | None = None,
+    clock: Callable[[], datetime] = lambda: NOW,
+    **flags: Any,
+) -> StrictServer:
     """A server whose Reach holds these batches, or answers each request as `handler` does."""
     transport = _transport(batches) if handler is None else httpx.MockTransport(handler)
-    return build_server(_settings(**flags), transport=transport, clock=lambda: NOW, mark=lambda: MARK)
+    return build_server(_settings(**flags), transport=transport, clock=clock, mark=lambda: MARK)
 
 
 def build_app(batches: Sequence[Json]) -> App:
