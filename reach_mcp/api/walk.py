@@ -6,7 +6,7 @@ on ends with what it read, and says why: an answer about a part beats none, if i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -77,11 +77,13 @@ async def walk(
     fold: Callable[[Batch], None],
     enough: Callable[[Page], bool] = lambda _page: False,
     pages: int | None = None,
+    on_page: Callable[[Coverage], Awaitable[None]] | None = None,
 ) -> Coverage:
     """Read pages from `query` on until the last one, and fold each batch in.
 
     Ends early when `enough` says so of a page, after `pages` pages, at the deadline, or at an error; the coverage says
-    which. Raises a ReachError only when nothing at all was read.
+    which. `on_page` is awaited after each page, with what was read so far. Raises a ReachError only when nothing at all
+    was read.
     """
     coverage = Coverage(resumed=query.cursor is not None)
     seen = {query.cursor}
@@ -96,6 +98,8 @@ async def walk(
                 await _let_it_start()
             for batch in page.batches:
                 fold(batch)
+            if on_page is not None:
+                await on_page(coverage)
         if coverage.stop or not page.has_next:
             return coverage
         if ahead.page is None:
