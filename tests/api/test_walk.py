@@ -72,7 +72,7 @@ async def follow(
             deadline=Deadline(seconds),
             fold=reach.fold,
             pages=pages,
-            **({} if enough is None else {"enough": enough}),
+            enough=enough,
         )
 
 
