@@ -8,8 +8,8 @@ what to do:
     http://127.0.0.1:PORT/{key}/{times}/{fault}[={argument}]
 
 The first `times` requests under that key meet the fault, all later ones are answered as they should be; `2-4` stands
-for the second to the fourth. A key is any word; `GET /tally/{key}` tells what was asked under it. The plain port is a proxy as well, for `http` and for `CONNECT`
-to the TLS port.
+for the second to the fourth. A key is any word; `GET /tally/{key}` tells what was asked under it. The plain port is a
+proxy as well, for `http` and for `CONNECT` to the TLS port.
 """
 
 from __future__ import annotations
