@@ -178,6 +178,11 @@ class GraphBuilder:
         self._dead.update(range(facts.start, facts.end))
         self.facts[place] = replace(facts, counter=None)
 
+    @property
+    def rows(self) -> int:
+        """How many rows have been folded in, without those that a later reading of their batch replaced."""
+        return len(self.row_key) - len(self._dead)
+
     def build(self) -> DependencyGraph:
         """The graph of what was folded in. The builder is used up."""
         if self._dead or len(set(self.row_ids)) < len(self.row_ids):

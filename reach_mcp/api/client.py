@@ -128,8 +128,6 @@ class ReachClient:
         self._max_body = max_body
         self._slots = anyio.Semaphore(max_requests)
         self._http_client: httpx.AsyncClient | None = None
-        self.requests = 0
-        """Requests sent since the start, retries included."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -194,7 +192,6 @@ class ReachClient:
         if tenant is not None:
             headers["reach-tenant-id"] = tenant
         async with self._slots:
-            self.requests += 1
             deadline.requests += 1
             try:
                 async with self._http().stream("GET", path, params=params, headers=headers) as response:

@@ -12,7 +12,7 @@ from reach_mcp.analysis.times import rfc3339
 from reach_mcp.api.walk import Coverage
 from reach_mcp.render.answer import DOCUMENTED, Document, Level, keep_calls
 from reach_mcp.render.clean import Fence, clean
-from reach_mcp.render.coverage import build_coverage
+from reach_mcp.render.coverage import build_coverage, rest_of
 from reach_mcp.render.phrases import counts, coverage_line, join, places, plural, when
 
 PREFIX = "PARTNER_RESOURCE_"
@@ -115,9 +115,8 @@ def _next_calls(listing: Listing, shown: int) -> list[Document]:
     end = listing.offset + shown
     if shown and end < len(listing.rows):
         calls.append({**arguments, "offset": end})
-    elif coverage.stop in ("page", "deadline", "error", "bound") and coverage.cursor:
-        rest = {name: value for name, value in arguments.items() if name != "offset"}
-        calls.append({**rest, "cursor": coverage.cursor})
+    elif (unread := rest_of(coverage, arguments)) is not None:
+        calls.append(unread)
     if listing.page and coverage.stop == "page":
         every = {name: value for name, value in arguments.items() if name not in ("cursor", "limit", "offset", "scope")}
         calls.append({**every, "scope": "all"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from reach_mcp.api.walk import Coverage
@@ -26,6 +27,8 @@ def build_coverage(coverage: Coverage, level: Level, age: int = 0) -> dict[str, 
         notes.append(_WHY[coverage.stop])
     if coverage.error is not None and coverage.stop == "error":
         notes.append(str(coverage.error))
+    if coverage.read_back_to is not None:
+        notes.append("the newest and the oldest were read, what is missing lies between them")
     if coverage.resumed:
         notes.append("this goes on from a cursor, what came before it is not counted")
     if coverage.disagrees:
@@ -45,3 +48,13 @@ def build_coverage(coverage: Coverage, level: Level, age: int = 0) -> dict[str, 
     if coverage.malformed and level.some:
         found["malformed"] = [level.name(clean(name, 60)) for name in coverage.malformed[:3]]
     return found
+
+
+def rest_of(coverage: Coverage, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Arguments of the call that reads what was left unread, where one can; two ends leave what lies between them."""
+    if coverage.stop not in ("page", "deadline", "error", "bound") or not coverage.cursor:
+        return None
+    rest = {name: value for name, value in arguments.items() if name != "offset"} | {"cursor": coverage.cursor}
+    if coverage.read_back_to is not None:
+        rest["created_after"] = coverage.read_back_to.isoformat().replace("+00:00", "Z")
+    return rest

@@ -21,7 +21,7 @@ from reach_mcp.api.walk import Coverage
 from reach_mcp.render.answer import Document, Level, keep_calls
 from reach_mcp.render.batches import rest, write_next
 from reach_mcp.render.clean import Fence, clean
-from reach_mcp.render.coverage import build_coverage
+from reach_mcp.render.coverage import build_coverage, rest_of
 from reach_mcp.render.phrases import counts, coverage_line, join, places, plural, record, when
 
 DEPTHS = 12
@@ -311,9 +311,8 @@ def _next_calls(found: Explanations, document: Document) -> list[Document]:
     shown = len(document.get("blockers", ()))
     if "blockers" in document and found.result.first + shown < found.result.roots and shown:
         calls.append({**arguments, "offset": found.result.first + shown})
-    if found.coverage.stop in ("deadline", "error", "bound") and found.coverage.cursor:
-        rest = {name: value for name, value in arguments.items() if name != "offset"}
-        calls.append({**rest, "cursor": found.coverage.cursor})
+    if (unread := rest_of(found.coverage, arguments)) is not None:
+        calls.append(unread)
     if document.get("blockers"):
         tenant = {"tenant_id": arguments["tenant_id"]} if "tenant_id" in arguments else {}
         calls.append({"focus": document["blockers"][0]["handle"], **tenant})

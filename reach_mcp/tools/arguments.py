@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from math import inf
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from reach_mcp.analysis.overview import Filter
+from reach_mcp.analysis.times import parse_time
 from reach_mcp.api.client import BatchType as ApiBatchType
 from reach_mcp.api.client import SortBy as ApiSortBy
 from reach_mcp.api.client import SortDirection as ApiSortDirection
 from reach_mcp.api.errors import InvalidArgument
+from reach_mcp.api.models import Page
 
 _Status = Literal["success", "partial_success", "failure", "processing"]
 
 TenantId = Annotated[str | None, Field(description="Sent as reach-tenant-id; needed with a partner credential")]
 Cursor = Annotated[str | None, Field(description="From an earlier answer, same filters")]
-Limit = Annotated[int | None, Field(ge=1, le=1000, description="Batches per API page (default 20; 100 when walking)")]
+Limit = Annotated[
+    int | None, Field(ge=1, le=1000, description="Batches per API page (default 20; walks take what fits)")
+]
 BatchType = Annotated[ApiBatchType | None, Field()]
 SortBy = Annotated[ApiSortBy, Field()]
 SortDirection = Annotated[ApiSortDirection, Field()]
@@ -78,3 +84,12 @@ def given(arguments: dict[str, Any], **defaults: Any) -> dict[str, Any]:
         for name, value in arguments.items()
         if name not in ("app", "fresh") and (value != usual[name] if name in usual else value)
     }
+
+
+def past(wanted: Filter) -> Callable[[Page], bool] | None:
+    """Whether a page, newest first, lies wholly before the time asked for: no later page can match then."""
+    if wanted.after == -inf:
+        return None
+    return lambda page: (
+        bool(page.batches) and all(parse_time(batch.get("createdAt")) < wanted.after for batch in page.batches)
+    )

@@ -19,7 +19,7 @@ from reach_mcp.analysis.graph import DependencyGraph, GraphBuilder
 from reach_mcp.analysis.handles import find_handle
 from reach_mcp.analysis.overview import Filter
 from reach_mcp.api.client import BatchQuery
-from reach_mcp.api.errors import BodyTooLarge, InvalidArgument, ReachError
+from reach_mcp.api.errors import InvalidArgument, ReachError
 from reach_mcp.api.models import Batch
 from reach_mcp.api.walk import Coverage, walk
 from reach_mcp.render.answer import Answer
@@ -29,7 +29,7 @@ from reach_mcp.tools.app import App, Call, run
 from reach_mcp.tools.readings import Progress, Reading
 
 LIMITS = (100, 20, 5, 1)
-"""Batches a page: with pending details a page of 100 may exceed the limit on bodies; then the walk starts smaller."""
+"""Batches a page: with pending details one of 100 may exceed the limit on bodies; then the walk goes on in less."""
 
 EVIDENCE_PAGES = 30
 """Pages of 100 batches, newest first, that are searched for the records that are missing."""
@@ -154,7 +154,7 @@ class _Walks:
         self._tenant = tenant
         self._wanted = wanted
         self._before = before
-        self._graph = self._new_graph()
+        self._graph = GraphBuilder() if before is None else GraphBuilder(since=before.newest)
         self._evidence = EvidenceBuilder()
         self._coverage = Coverage()
         self._evidence_coverage = Coverage()
@@ -179,31 +179,25 @@ class _Walks:
         return Reading(read, self._call.now, size, keep=all(coverage.stop != "error" for coverage in both))
 
     async def _read_pending(self) -> None:
-        """The walk that must succeed. A page that is too large is asked for in smaller ones, from the start."""
-        for limit in (self._query.limit,) if self._query.limit else LIMITS:
-            self._graph, self._error = self._new_graph(), None
-            try:
-                self._coverage = await self._walk(limit)
-            except ReachError as error:
-                self._error = error
-            if not isinstance(self._error or self._coverage.error, BodyTooLarge):
-                return
-
-    async def _walk(self, limit: int) -> Coverage:
-        return await walk(
-            self._call.app.client,
-            replace(self._query, limit=limit),
-            tenant=self._tenant,
-            deadline=self._call.deadline,
-            fold=self._fold,
-            on_page=self._note,
-        )
+        """The walk that must succeed."""
+        newest_first = self._query.sort_by is None and self._query.sort_direction is None
+        try:
+            self._coverage = await walk(
+                self._call.app.client,
+                self._query,
+                tenant=self._tenant,
+                deadline=self._call.deadline,
+                fold=self._fold,
+                enough=a.past(self._wanted) if newest_first else None,
+                on_page=self._note,
+                sizes=LIMITS,
+                both_ends=True,
+            )
+        except ReachError as error:
+            self._error = error
 
     async def _note(self, coverage: Coverage) -> None:
-        self._progress.note(coverage, len(self._graph.row_key))
-
-    def _new_graph(self) -> GraphBuilder:
-        return GraphBuilder() if self._before is None else GraphBuilder(since=self._before.newest)
+        self._progress.note(coverage, self._graph.rows)
 
     def _fold(self, batch: Batch) -> None:
         if self._wanted.matches(batch):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import inf
-
 from mcp_types import CallToolResult
 
-from reach_mcp.analysis.overview import Census, Filter
-from reach_mcp.analysis.times import parse_time
+from reach_mcp.analysis.overview import Census
 from reach_mcp.api.client import BatchQuery
-from reach_mcp.api.models import Batch, Page
+from reach_mcp.api.models import Batch
 from reach_mcp.api.walk import Coverage, walk
 from reach_mcp.render.answer import Answer
 from reach_mcp.render.batches import Listing, build_listing, write_listing
@@ -18,8 +14,10 @@ from reach_mcp.tools import arguments as a
 from reach_mcp.tools.app import App, Call, run
 from reach_mcp.tools.readings import Progress, Reading
 
-WALK_LIMIT = 100
-"""Batches a page when every page is read: without pending details some 100 kB."""
+LIMITS = (500, 100, 20, 5, 1)
+"""Batches a page when every page is read: without pending details some 1 kB each. Smaller where that is too much."""
+
+DETAILED_LIMITS = LIMITS[1:]
 
 
 async def list_batches(
@@ -52,7 +50,7 @@ each. Reads one page, or all that match."""
         one_page = not wanted.is_set and scope != "all"
         query = BatchQuery(
             cursor=cursor,
-            limit=limit or (None if one_page else WALK_LIMIT),
+            limit=limit,
             batch_type=batch_type,
             sort_by=None if sort_by == "createdAt" else sort_by,
             sort_direction=None if sort_direction == "desc" else sort_direction,
@@ -77,9 +75,12 @@ each. Reads one page, or all that match."""
                 tenant=tenant,
                 deadline=call.deadline,
                 fold=fold,
-                enough=_past(wanted) if sort_by == "createdAt" and sort_direction == "desc" else _never,
+                enough=a.past(wanted) if sort_by == "createdAt" and sort_direction == "desc" else None,
                 pages=1 if one_page else None,
                 on_page=note,
+                sizes=() if one_page else DETAILED_LIMITS if include_pending_details else LIMITS,
+                both_ends=not include_pending_details,
+                ordered=True,
             )
             return Reading((census, coverage), call.now, coverage.size, keep=coverage.stop != "error")
 
@@ -91,16 +92,3 @@ each. Reads one page, or all that match."""
         return call.fit(lambda level: build_listing(found, level, detailed=detailed), write_listing, detailed=detailed)
 
     return await run(app, work)
-
-
-def _never(_page: Page) -> bool:
-    return False
-
-
-def _past(wanted: Filter) -> Callable[[Page], bool]:
-    """Whether a page, newest first, lies wholly before the time asked for: no later page can match then."""
-    if wanted.after == -inf:
-        return _never
-    return lambda page: (
-        bool(page.batches) and all(parse_time(batch.get("createdAt")) < wanted.after for batch in page.batches)
-    )

@@ -572,16 +572,15 @@ async def test_requests_in_flight_are_bounded() -> None:
         flying -= 1
         return httpx.Response(200, json=GOOD)
 
+    reach = Reach(answer)
     async with (
-        ReachClient(
-            "https://reach.test", StaticToken(SecretStr("t")), transport=Reach(answer), max_requests=3
-        ) as client,
+        ReachClient("https://reach.test", StaticToken(SecretStr("t")), transport=reach, max_requests=3) as client,
         anyio.create_task_group() as group,
     ):
         for _ in range(12):
             group.start_soon(lambda: client.list_batches(BatchQuery(), tenant=None, deadline=Deadline(5)))
 
-    assert (most, client.requests) == (3, 12)
+    assert (most, len(reach.requests)) == (3, 12)
 
 
 # Redirects and origins
@@ -758,14 +757,15 @@ async def test_requests_that_are_refused_together_all_come_through() -> None:
         stale = request.headers["authorization"] == f"Bearer {refused}"
         return httpx.Response(401 if stale else 200, json=GOOD, headers={"date": "Mon, 23 Nov 2026 12:00:00 GMT"})
 
+    reach = Reach(answer)
     async with (
-        ReachClient("https://reach.test", credential, transport=Reach(answer)) as client,
+        ReachClient("https://reach.test", credential, transport=reach) as client,
         anyio.create_task_group() as group,
     ):
         for _ in range(4):
             group.start_soon(lambda: client.list_batches(BatchQuery(), tenant=None, deadline=Deadline(5)))
 
-    assert client.requests == 8
+    assert len(reach.requests) == 8
 
 
 async def test_token_file_that_changed_is_read_after_a_refusal(tmp_path: Path) -> None:
@@ -868,10 +868,11 @@ async def test_wrong_setting_of_the_environment_is_named(
 
 async def test_client_that_was_never_asked_closes_without_a_connection() -> None:
     """Reading the CA bundle is left to the first request, so a server that is only listed starts at once."""
-    async with ReachClient("https://reach.test", StaticToken(SecretStr("t"))) as client:
+    reach = Reach(never)
+    async with ReachClient("https://reach.test", StaticToken(SecretStr("t")), transport=reach):
         pass
 
-    assert client.requests == 0
+    assert reach.requests == []
 
 
 async def test_demo_is_reached_by_the_same_client_without_a_network() -> None:

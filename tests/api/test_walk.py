@@ -72,7 +72,7 @@ async def follow(
             deadline=Deadline(seconds),
             fold=reach.fold,
             pages=pages,
-            enough=enough or (lambda _page: False),
+            enough=enough,
         )
 
 
@@ -152,6 +152,20 @@ async def test_next_page_is_asked_for_before_the_present_one_is_folded() -> None
         "fold b3",
         "fold b4",
     ]
+
+
+async def test_each_page_is_told_of_as_it_is_read() -> None:
+    """Whoever waits sees that it goes on, and how far it is."""
+    reach = Reach(page(batch("b1"), cursor="c1", total=2), page(batch("b2"), total=2))
+    told: list[tuple[int, int, int | None]] = []
+
+    async def on_page(coverage: Coverage) -> None:
+        told.append((coverage.pages, coverage.batches, coverage.total))
+
+    async with client_of(reach) as client:
+        await walk(client, BatchQuery(), tenant=None, deadline=Deadline(30), fold=reach.fold, on_page=on_page)
+
+    assert told == [(1, 1, 2), (2, 2, 2)]
 
 
 async def test_batch_on_two_pages_is_folded_twice_and_counted_once() -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from tests.faults.site import Site
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
-def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    authority, certificate = write_certificates(tmp_path_factory.mktemp("certificates"))
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """The server in a process of its own, which ends with the block."""
+    authority, certificate = write_certificates(folder)
     command = [sys.executable, "-m", "tests.faults.server", str(certificate)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
@@ -27,6 +29,12 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(json.loads(process.stdout.readline()), authority)
         process.stdin.close()  # the server ends with its stdin, whatever became of us
         assert process.wait(10) == 0
+
+
+@pytest.fixture(scope="session")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("certificates")) as served:
+        yield served
 
 
 @pytest.fixture

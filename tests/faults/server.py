@@ -7,9 +7,9 @@ what to do:
 
     http://127.0.0.1:PORT/{key}/{times}/{fault}[={argument}]
 
-The first `times` requests under that key meet the fault, all later ones are answered as they should be. A key is any
-word; `GET /tally/{key}` tells what was asked under it. The plain port is a proxy as well, for `http` and for `CONNECT`
-to the TLS port.
+The first `times` requests under that key meet the fault, all later ones are answered as they should be; `2-4` stands
+for the second to the fourth. A key is any word; `GET /tally/{key}` tells what was asked under it. The plain port is a
+proxy as well, for `http` and for `CONNECT` to the TLS port.
 """
 
 from __future__ import annotations
@@ -459,7 +459,9 @@ class Server:
         tally.tokens.append(exchange.headers.get("authorization", ""))
         exchange.number = tally.requests
         fault_name, _, exchange.argument = command.partition("=")
-        await (FAULTS[fault_name] if tally.requests <= int(times) else good)(exchange)
+        first, _, last = times.rpartition("-")
+        meets = int(first or 1) <= tally.requests <= int(last)
+        await (FAULTS[fault_name] if meets else good)(exchange)
 
     def _told(self, key: str) -> Json:
         open_connections = [target for target in self._open.values() if not target.startswith("/tally/")]

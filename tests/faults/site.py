@@ -21,7 +21,7 @@ class Site:
     """The certificate to name in SSL_CERT_FILE."""
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def url(self, fault: str, *, times: int = 1, origin: str = "") -> str:
+    def url(self, fault: str, *, times: int | str = 1, origin: str = "") -> str:
         """A base URL whose first `times` requests meet the fault."""
         return f"{origin or self.origin('plain')}/{self.key}/{times}/{fault}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,7 +57,8 @@ async def test_caller_that_asks_for_it_hears_how_far_a_walk_has_got(site: Site, 
 
     assert isinstance(result, CallToolResult)
     assert not result.is_error
-    assert heard[-1] == (10, 10, "4 pages, 10 pending rows")
+    assert heard[-1][:2] == (10, 10)
+    assert re.fullmatch("[45] pages, 10 pending rows", heard[-1][2] or "")  # the ends of the list may meet on one page
     assert 2 <= len(heard) <= 4
     assert [batches for batches, _, _ in heard] == sorted({batches for batches, _, _ in heard})
 
