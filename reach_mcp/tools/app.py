@@ -12,6 +12,7 @@ from mcp_types import CallToolResult, TextContent
 
 from reach_mcp.api.client import Deadline, ReachClient
 from reach_mcp.api.errors import InvalidArgument, ReachError
+from reach_mcp.masks import CLEAR, Clear, Mask
 from reach_mcp.render import Fence, describe_error
 from reach_mcp.render.answer import Answer, Document, Level, fit
 from reach_mcp.settings import ConfigurationError, Settings
@@ -35,6 +36,11 @@ class App:
             raise InvalidArgument("This server is pinned to another tenant (REACH_TENANT_ID). Leave tenant_id out.")
         return named if pinned is None else pinned
 
+    def mask(self, tenant: str | None) -> Clear:
+        """What hides a tenant's personal data; nothing, unless a key is set."""
+        key = self.settings.mask_key
+        return CLEAR if key is None else Mask(key.get_secret_value(), tenant)
+
 
 @dataclass
 class Call:
@@ -43,6 +49,13 @@ class Call:
     app: App
     deadline: Deadline
     now: float
+    mask: Clear
+
+    def tenant(self, named: str | None) -> str | None:
+        """The tenant to ask for, whose masks hold from here on."""
+        tenant = self.app.tenant(named)
+        self.mask = self.app.mask(tenant)
+        return tenant
 
     def fit(
         self, build: Callable[[Level], Document], write: Callable[[Document, Fence], str], *, detailed: bool
@@ -50,7 +63,11 @@ class Call:
         """The fullest answer within the budget of the settings."""
         fence = Fence(self.app.mark())
         answer = fit(
-            build, lambda document: write(document, fence), detailed=detailed, budget=self.app.settings.answer_tokens
+            build,
+            lambda document: write(document, fence),
+            detailed=detailed,
+            budget=self.app.settings.answer_tokens,
+            mask=self.mask,
         )
         answer.meta["reach/fence"] = {"mark": fence.mark, "note": FENCED}
         return answer
@@ -60,11 +77,11 @@ async def run(app: App, work: Callable[[Call], Awaitable[Answer]]) -> CallToolRe
     """Run one call: its answer as the settings want it, or an error in text alone."""
     started = time.monotonic()
     # Whole seconds, as `as_of` shows them: what is said to be as of a moment is worked out for just that moment.
-    call = Call(app, Deadline(app.settings.deadline), float(int(app.clock().timestamp())))
+    call = Call(app, Deadline(app.settings.deadline), float(int(app.clock().timestamp())), app.mask(None))
     try:
         answer = await work(call)
     except (ReachError, ConfigurationError) as error:
-        text = describe_error(error, app.mark())
+        text = describe_error(error, app.mark(), call.mask)
         about = {"reach/error": type(error).__name__}
         return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta=about)
     meta: dict[str, Any] = answer.meta | {

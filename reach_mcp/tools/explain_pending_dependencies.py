@@ -23,6 +23,7 @@ from reach_mcp.api.client import BatchQuery
 from reach_mcp.api.errors import BodyTooLarge, InvalidArgument, ReachError
 from reach_mcp.api.models import Batch
 from reach_mcp.api.walk import Coverage, walk
+from reach_mcp.masks import CLEAR, Clear
 from reach_mcp.render.answer import Answer
 from reach_mcp.render.explanation import Explanations, build_explanation, write_explanation
 from reach_mcp.tools import arguments as a
@@ -91,9 +92,9 @@ pending) by how many wait, with causes and evidence, chains, circles, what is de
         )
         if sum(map(bool, (focus, assume_arrived, since))) > 1:
             raise InvalidArgument("focus, assume_arrived and since exclude one another. Give one of them a call.")
-        tenant = app.tenant(tenant_id)
+        tenant = call.tenant(tenant_id)
         question = json.dumps([tenant, cursor, batch_type, status, schema, created_after, created_before])
-        before = None if since is None else _read_since(since, question)
+        before = None if since is None else _read_since(call.mask.open_token(since), question)
         read = _Reading(call, query, tenant, wanted, before)
         await read.run()
         found = await anyio.to_thread.run_sync(
@@ -127,6 +128,7 @@ class _Reading:
         self._call = call
         self._query = query
         self._tenant = tenant
+        self.mask = call.mask
         self._wanted = wanted
         self.before = before
         self.graph = self._new_graph()
@@ -169,8 +171,13 @@ class _Reading:
         return GraphBuilder() if self.before is None else GraphBuilder(since=self.before.newest)
 
     def _fold(self, batch: Batch) -> None:
+        self._call.mask.learn(batch)
         if self._wanted.matches(batch):
             self.graph.add(batch)
+
+    def _fold_evidence(self, batch: Batch) -> None:
+        self._call.mask.learn(batch)
+        self.evidence.add(batch)
 
     async def _read_evidence(self) -> None:
         """The walk that may fail: causes are then not looked up, and the answer says so."""
@@ -180,7 +187,7 @@ class _Reading:
                 BatchQuery(limit=100),
                 tenant=self._tenant,
                 deadline=self._call.deadline,
-                fold=self.evidence.add,
+                fold=self._fold_evidence,
                 pages=EVIDENCE_PAGES,
             )
         except ReachError as error:
@@ -196,7 +203,7 @@ def _work_out(
     response_format: str,
     question: str,
 ) -> Explanations:
-    graph = read.graph.build()
+    graph, mask = read.graph.build(), read.mask
     general = focus is None and not assumed and read.before is None
     count = RANKED[response_format] if general else 0
     result = explain(
@@ -216,22 +223,22 @@ def _work_out(
         coverage=read.coverage,
         evidence=read.evidence_coverage,
         arguments={},
-        focus=None if focus is None else _focus(graph, result, read.evidence, focus),
-        what_if=_what_if(graph, result, assumed) if assumed else None,
+        focus=None if focus is None else _focus(graph, result, read.evidence, focus, mask),
+        what_if=_what_if(graph, result, assumed, mask) if assumed else None,
     )
 
 
-def _focus(graph: DependencyGraph, result: Explanation, evidence: EvidenceBuilder, text: str) -> Focus:
+def _focus(graph: DependencyGraph, result: Explanation, evidence: EvidenceBuilder, text: str, mask: Clear) -> Focus:
     if any(facts.id == text for facts in graph.facts):
         return focus_on_batch(graph, result.structure, evidence, text, PATHS)
-    return focus_on_key(graph, result.structure, evidence, find_key(graph, "focus", text), PATHS)
+    return focus_on_key(graph, result.structure, evidence, find_key(graph, "focus", text, mask), PATHS)
 
 
-def _what_if(graph: DependencyGraph, result: Explanation, assumed: list[str]) -> WhatIf:
-    return assume(graph, result.structure, [find_key(graph, "assume_arrived", text) for text in assumed])
+def _what_if(graph: DependencyGraph, result: Explanation, assumed: list[str], mask: Clear) -> WhatIf:
+    return assume(graph, result.structure, [find_key(graph, "assume_arrived", text, mask) for text in assumed])
 
 
-def find_key(graph: DependencyGraph, argument: str, text: str) -> int:
+def find_key(graph: DependencyGraph, argument: str, text: str, mask: Clear = CLEAR) -> int:
     """The key that a handle, `schema:external_id` or a bare external id means.
 
     Raises InvalidArgument when it is none or not just one, with what may have been meant.
@@ -240,7 +247,9 @@ def find_key(graph: DependencyGraph, argument: str, text: str) -> int:
     key = graph.find(schema, external) if external else None
     if key is not None:
         return key
-    found = find_handle(graph, text) if text.startswith("b-") and len(text) >= len("b-") + 4 else []
+    found = _find_masked(graph, schema, external, mask) if mask is not CLEAR else []
+    if mask is CLEAR and text.startswith("b-") and len(text) >= len("b-") + 4:
+        found = find_handle(graph, text)
     found = found or [graph.number(name, text) for name in graph.schemas if text in graph.externals(name)]
     if len(found) == 1:
         return found[0]
@@ -248,5 +257,16 @@ def find_key(graph: DependencyGraph, argument: str, text: str) -> int:
     raise InvalidArgument(
         f"{argument} names {'more than one thing' if found else 'nothing'} among the pending resources that were read.",
         advice="Use schema:external_id, a handle from an answer, or (focus only) a batch id.",
-        quotes=[f"{graph.schema(key)}:{graph.external_of[key]}" for key in likely[:3]],
+        quotes=[f"{graph.schema(key)}:{mask.id(graph.external_of[key])}" for key in likely[:3]],
     )
+
+
+def _find_masked(graph: DependencyGraph, schema: str, external: str, mask: Clear) -> list[int]:
+    """The keys that bear a mask as an answer shows it: `schema:id-…`, `id-…` alone, or a handle `b-…`."""
+    if not external and schema.startswith("b-"):
+        return [key for key in range(graph.keys) if mask.handle("", *graph.key(key)) == schema]
+    wanted = external or schema
+    if not wanted.startswith("id-"):
+        return []
+    names = graph.definitions(schema) if external else graph.schemas
+    return [graph.number(name, id) for name in names for id in graph.externals(name) if mask.id(id) == wanted]

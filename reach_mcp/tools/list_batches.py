@@ -60,13 +60,14 @@ each. Reads one page, or all that match."""
         census = Census(details=include_pending_details)
 
         def fold(batch: Batch) -> None:
+            call.mask.learn(batch)
             if wanted.matches(batch):
                 census.add(batch)
 
         coverage = await walk(
             app.client,
             query,
-            tenant=app.tenant(tenant_id),
+            tenant=call.tenant(tenant_id),
             deadline=call.deadline,
             fold=fold,
             enough=_past(wanted) if sort_by == "createdAt" and sort_direction == "desc" else _never,
