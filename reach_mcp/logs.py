@@ -7,11 +7,13 @@ import logging
 import re
 import sys
 import time
+import traceback
 from collections.abc import Iterable
 from typing import Any
 
 import stamina.instrumentation
 
+from reach_mcp.masks import CLEAR, Clear, Mask
 from reach_mcp.settings import ConfigurationError, Settings, secret
 
 _SHAPES = re.compile(r"(?i:(bearer)\s+)[^\s\"',;]+|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
@@ -23,8 +25,10 @@ def configure_logging(settings: Settings) -> None:
 
     Libraries speak from WARNING upwards: below it they log URLs, headers and bodies.
     """
+    key = settings.mask_key
+    mask = CLEAR if key is None else Mask(key.get_secret_value(), None)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines(settings.log_format == "json", _secrets(settings)))
+    handler.setFormatter(Lines(settings.log_format == "json", _secrets(settings), mask))
     level = logging.getLevelNamesMapping()[settings.log_level]
     logging.basicConfig(level=max(logging.WARNING, level), handlers=[handler], force=True)
     logging.getLogger("reach_mcp").setLevel(level)
@@ -34,23 +38,35 @@ def configure_logging(settings: Settings) -> None:
 class Lines(logging.Formatter):
     """A record as a line of text or as a JSON object. A record's `facts` stand behind its message."""
 
-    def __init__(self, as_json: bool, secrets: Iterable[str]) -> None:
+    def __init__(self, as_json: bool, secrets: Iterable[str], mask: Clear = CLEAR) -> None:
         super().__init__(datefmt="%Y-%m-%dT%H:%M:%SZ")
         self.converter = time.gmtime
         self._as_json = as_json
+        self._mask = mask
         self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         facts: dict[str, Any] = {name: self._clean(value) for name, value in getattr(record, "facts", {}).items()}
-        message, trace = self._clean(record.getMessage()), ""
+        message, trace = self._clean(self._said(record)), ""
         if record.exc_info:
-            trace = self._clean(self.formatException(record.exc_info))
+            trace = self._clean(self._trace(record.exc_info))
         head = {"time": self.formatTime(record, self.datefmt), "level": record.levelname, "logger": record.name}
         if self._as_json:
             return json.dumps(head | {"message": message} | facts | ({"trace": trace} if trace else {}))
         words = [*head.values(), message, *(f"{name}={value}" for name, value in facts.items())]
         lines = [" ".join(words), *trace.splitlines()]
         return "\n    ".join(_CONTROL.sub(lambda found: ascii(found[0])[1:-1], line) for line in lines)
+
+    def _said(self, record: logging.LogRecord) -> str:
+        """The message. Ours hold nothing of a tenant; those of libraries may, and are masked where masks are on."""
+        message = record.getMessage()
+        return message if record.name.split(".")[0] == "reach_mcp" else self._mask.text(message)
+
+    def _trace(self, exception: Any) -> str:
+        """A trace. Where masks are on, what the exceptions say is left out: it may repeat any value."""
+        if self._mask is CLEAR:
+            return self.formatException(exception)
+        return "\n".join(_trace_places(exception[1]))
 
     def _clean(self, value: object) -> Any:
         if isinstance(value, int | float):
@@ -61,11 +77,23 @@ class Lines(logging.Formatter):
         return _SHAPES.sub(lambda found: f"{found[1]} ***" if found[1] else "***", text)
 
 
+def _trace_places(error: BaseException | None) -> Iterable[str]:
+    """Kinds of an exception and its causes, outermost first, with the places that they passed."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield type(error).__name__
+        for frame in traceback.extract_tb(error.__traceback__):
+            yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+        error = error.__cause__ or error.__context__
+
+
 def _secrets(settings: Settings) -> Iterable[str]:
     pairs = [
         (settings.api_token, settings.api_token_file),
         (settings.jwt_secret, settings.jwt_secret_file),
         (settings.auth_token, settings.auth_token_file),
+        (settings.mask_key, None),
     ]
     for value, file in pairs:
         try:

@@ -149,9 +149,11 @@ def _add_resources(server: StrictServer, app: App) -> None:
         try:
             return await read_batch(app, batch_id)
         except (NotFound, InvalidArgument) as error:
-            raise ResourceNotFoundError(describe_error(error, app.mark())) from error
+            raise ResourceNotFoundError(
+                describe_error(error, app.mark(), app.mask(app.client.pinned_tenant))
+            ) from error
         except (ReachError, ConfigurationError) as error:
-            raise ResourceError(describe_error(error, app.mark())) from error
+            raise ResourceError(describe_error(error, app.mark(), app.mask(app.client.pinned_tenant))) from error
 
 
 def _add_completion(server: StrictServer, app: App) -> None:

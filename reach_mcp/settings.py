@@ -78,6 +78,12 @@ class Settings(BaseSettings):
     answer_parts: Literal["both", "text", "structured"] = Field(
         "both", alias="REACH_MCP_ANSWER_PARTS", description="`text` or `structured` for hosts that show both twice."
     )
+    mask_key: SecretStr | None = Field(
+        None,
+        alias="REACH_MCP_MASK_KEY",
+        min_length=16,
+        description="Secret that masks external ids and personal text in answers and logs; unset, nothing is masked.",
+    )
     host: str = Field("127.0.0.1", alias="REACH_MCP_HOST", description="Address to listen on with `serve --http`.")
     port: int = Field(
         8765, alias="REACH_MCP_PORT", ge=0, le=65535, description="Port to listen on; 0 takes a free one."

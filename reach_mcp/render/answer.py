@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from reach_mcp.render.clean import clean
+from reach_mcp.masks import CLEAR, Clear
+from reach_mcp.render.clean import LOOKED_AT, clean
 from reach_mcp.render.tokens import bound_tokens
 
 CONCISE = 2120
@@ -37,7 +38,8 @@ class Level:
     """How much is shown: `rows` of the main list, `few` of each side list, `samples` a row, `length` of a text.
 
     `names` is the most characters of an id or a name: longer ones are cut, so that no data can exceed the budget; no
-    argument takes a longer one than the first levels show. `call` is the most characters of a next call.
+    argument takes a longer one than the first levels show. `call` is the most characters of a next call. `mask` hides
+    personal data; it is put in by `fit`.
     """
 
     rows: int
@@ -46,6 +48,7 @@ class Level:
     length: int = 120
     names: int = 500
     call: int = 1200
+    mask: Clear = CLEAR
 
     @property
     def some(self) -> int:
@@ -61,6 +64,14 @@ class Level:
         """An id or a name, exact unless it is longer than shown."""
         return text if len(text) <= self.names or text in DOCUMENTED else clean(text, self.names)
 
+    def id(self, external: str) -> str:
+        """An external id as it is shown: masked where masks are on."""
+        return self.name(self.mask.id(external))
+
+    def text(self, text: str, longest: int | None = None) -> str:
+        """Free text as it is shown: cleaned, masked where masks are on, and bounded."""
+        return mask_text(text, self.mask, self.length if longest is None else longest)
+
     def first(self, numbers: Mapping[str, int], count: int) -> dict[str, int]:
         """The first of some counts by name. Names that read alike once they are cut stay apart."""
         shown: dict[str, int] = {}
@@ -70,6 +81,18 @@ class Level:
                 short, twin = f"{self.name(name)} ({twin})", twin + 1
             shown[short] = number
         return shown
+
+
+def mask_text(text: str, mask: Clear, longest: int) -> str:
+    """Free text cleaned, masked and bounded, in this order: what hides in a word would hide the word, and a cut too."""
+    if mask is CLEAR:
+        return clean(text, longest)
+    head, unread = text, 0
+    if len(text) > LOOKED_AT:
+        head = text[:LOOKED_AT].rpartition(" ")[0]
+        unread = len(text) - len(head)
+    masked = mask.text(clean(head, LOOKED_AT))
+    return clean(f"{masked}…(+{unread} characters)" if unread else masked, longest)
 
 
 def _step_down(rows: range, few: int, samples: int, length: int, names: int = 500, call: int = 1200) -> list[Level]:
@@ -119,6 +142,7 @@ def fit(
     *,
     detailed: bool,
     budget: int,
+    mask: Clear = CLEAR,
 ) -> Answer:
     """The fullest answer within the budget: text and structured content together, in tokens and in characters.
 
@@ -129,7 +153,7 @@ def fit(
     answers: dict[int, Answer] = {}
 
     def fits(place: int) -> bool:
-        document = build(levels[place])
+        document = build(replace(levels[place], mask=mask))
         text = write(document)
         encoded = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         words = bound_tokens(text)

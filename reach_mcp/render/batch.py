@@ -14,7 +14,7 @@ from reach_mcp.analysis.times import rfc3339
 from reach_mcp.api.models import Batch
 from reach_mcp.render.answer import Document, Level, keep_calls
 from reach_mcp.render.batches import build_row, rest, write_next, write_row
-from reach_mcp.render.clean import Fence, clean
+from reach_mcp.render.clean import Fence
 from reach_mcp.render.phrases import counts, join, plural, record, when
 
 
@@ -32,9 +32,9 @@ def build_batch(
         "error_groups": [
             {
                 "category": level.name(group.category),
-                "text": clean(group.text, level.length),
+                "text": level.text(group.text),
                 "records": group.count,
-                "examples": [level.name(example) for example in group.examples],
+                "examples": [level.id(example) for example in group.examples],
             }
             for group in shown
         ],
@@ -62,7 +62,7 @@ def _build_waiting(batch: Batch, level: Level, now: float) -> Document:
         "rows": graph.rows,
         "missing": len(ranked),
         "top_missing": [
-            {"schema": level.name(graph.schema(key)), "id": level.name(graph.external_of[key]), "rows": listed[key]}
+            {"schema": level.name(graph.schema(key)), "id": level.id(graph.external_of[key]), "rows": listed[key]}
             for key in ranked[: level.some]
         ],
         "expired": expiry.expired,

@@ -11,7 +11,7 @@ from reach_mcp.analysis.overview import BatchRow, Census
 from reach_mcp.analysis.times import rfc3339
 from reach_mcp.api.walk import Coverage
 from reach_mcp.render.answer import DOCUMENTED, Document, Level, keep_calls
-from reach_mcp.render.clean import Fence, clean
+from reach_mcp.render.clean import Fence
 from reach_mcp.render.coverage import build_coverage, rest_of
 from reach_mcp.render.phrases import counts, coverage_line, join, places, plural, when
 
@@ -58,7 +58,7 @@ def build_row(row: BatchRow, level: Level, *, detailed: bool) -> Document:
     found["errors"] = level.first(row.categories, count)
     if len(row.categories) > count:
         found["more_errors"] = len(row.categories) - count
-    found["message"] = clean(row.message, level.length)
+    found["message"] = level.text(row.message)
     return {
         name: value for name, value in found.items() if name in ("id", "status", "type") or value not in (None, "", {})
     }

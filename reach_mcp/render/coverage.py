@@ -7,7 +7,6 @@ from typing import Any
 
 from reach_mcp.api.walk import Coverage
 from reach_mcp.render.answer import Level
-from reach_mcp.render.clean import clean
 from reach_mcp.render.phrases import plural
 
 _WHY = {
@@ -46,7 +45,7 @@ def build_coverage(coverage: Coverage, level: Level, age: int = 0) -> dict[str, 
     if notes:
         found["note"] = "; ".join(notes)
     if coverage.malformed and level.some:
-        found["malformed"] = [level.name(clean(name, 60)) for name in coverage.malformed[:3]]
+        found["malformed"] = [level.name(level.text(name, 60)) for name in coverage.malformed[:3]]
     return found
 
 

@@ -70,7 +70,7 @@ def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> D
         document["pending"]["deeper"] = sum(islice(depths.values(), DEPTHS, None))
     if graph.unreadable_times:
         document["expiry"]["unreadable"] = len(graph.unreadable_times)
-    document["since"] = write_token(result.snapshot)
+    document["since"] = level.mask.token(write_token(result.snapshot))
     if result.changes is not None:
         document["changes"] = _build_changes(graph, result.changes, level)
     elif found.focus is not None:
@@ -79,7 +79,7 @@ def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> D
         document["what_if"] = _build_what_if(graph, found.what_if, level)
     else:
         document |= _build_parts(result, level, detailed)
-    return document | keep_calls(_next_calls(found, document), level)
+    return document | keep_calls(_next_calls(found, document, level), level)
 
 
 def _build_parts(result: Explanation, level: Level, detailed: bool) -> Document:
@@ -111,9 +111,9 @@ def _build_parts(result: Explanation, level: Level, detailed: bool) -> Document:
 def _build_blocker(graph: DependencyGraph, explained: Explained, level: Level) -> Document:
     blocker = explained.blocker
     document: Document = {
-        "handle": explained.handle,
+        "handle": level.mask.handle(explained.handle, *graph.key(blocker.key)),
         "schema": level.name(graph.schema(blocker.key)),
-        "id": level.name(graph.external_of[blocker.key]),
+        "id": level.id(graph.external_of[blocker.key]),
         "waiting": blocker.waiting,
         "direct": blocker.direct,
         "frees": blocker.frees,
@@ -123,7 +123,7 @@ def _build_blocker(graph: DependencyGraph, explained: Explained, level: Level) -
         **_build_finding(explained.finding, level),
     }
     if level.samples > 1:
-        document["examples"] = [level.name(graph.external_of[key]) for key in explained.examples[: level.samples]]
+        document["examples"] = [level.id(graph.external_of[key]) for key in explained.examples[: level.samples]]
     if explained.expired == blocker.waiting:
         document["causes"].append("expired")
     empty = [name for name in ("expires", "expired", "examples") if not document.get(name, True)]
@@ -138,7 +138,7 @@ def _build_finding(finding: Finding, level: Level) -> Document:
             "batch": level.name(last.batch_id),
             "at": _moment(last.at),
             "category": level.name(clean(last.category, 60)),
-            "error": clean(last.error, level.length),
+            "error": level.text(last.error),
         }
         if last.batch_type == DELETE:
             document["failed_in"]["type"] = "BATCH_DELETE"
@@ -146,7 +146,7 @@ def _build_finding(finding: Finding, level: Level) -> Document:
             document["failed_in"]["more_batches"] = len(finding.failures) - 1
     if finding.similar:
         shown = finding.similar[: max(level.samples, 1)]
-        document["similar"] = [{"id": level.name(one.external_id), "rule": one.rule, "seen": one.seen} for one in shown]
+        document["similar"] = [{"id": level.id(one.external_id), "rule": one.rule, "seen": one.seen} for one in shown]
         if len(finding.similar) > len(shown):
             document["more_similar"] = len(finding.similar) - len(shown)
     return document
@@ -170,7 +170,7 @@ def _build_wave(graph: DependencyGraph, wave: Wave, level: Level, detailed: bool
     shown = wave.steps[: level.rows if detailed else min(level.rows, CONCISE_ROWS)]
     ids: dict[str, list[str]] = {}
     for step in shown:
-        ids.setdefault(level.name(graph.schema(step.key)), []).append(level.name(graph.external_of[step.key]))
+        ids.setdefault(level.name(graph.schema(step.key)), []).append(level.id(graph.external_of[step.key]))
     document: Document = {
         "schemas": level.first(wave.schemas, level.kinds),
         "keys": wave.keys,
@@ -210,7 +210,7 @@ def _build_hour(graph: DependencyGraph, hour: Hour, level: Level) -> Document:
         document["others"] = hour.rows - sum(schemas.values())
     holders = hour.held_by[: max(level.samples, 1) if level.few else 0]
     if holders:
-        document["held_by"] = level.first({_name(graph, key): rows for key, rows in holders}, len(holders))
+        document["held_by"] = level.first({_name(graph, key, level): rows for key, rows in holders}, len(holders))
     return document
 
 
@@ -234,9 +234,15 @@ def _build_changes(graph: DependencyGraph, changes: Changes, level: Level) -> Do
 
 
 def _build_moved(graph: DependencyGraph, moved: Moved, level: Level) -> Document:
-    name = {} if moved.key is None else {"schema": graph.schema(moved.key), "id": graph.external_of[moved.key]}
-    names = {part: level.name(text) for part, text in name.items()}
-    return {"handle": moved.handle, **names, "before": moved.before, "now": moved.now}
+    if moved.key is None:
+        return {"handle": level.mask.handle(moved.handle), "before": moved.before, "now": moved.now}
+    return {
+        "handle": level.mask.handle(moved.handle, *graph.key(moved.key)),
+        "schema": level.name(graph.schema(moved.key)),
+        "id": level.id(graph.external_of[moved.key]),
+        "before": moved.before,
+        "now": moved.now,
+    }
 
 
 def _build_focus(graph: DependencyGraph, focus: Focus, level: Level) -> Document:
@@ -246,7 +252,7 @@ def _build_focus(graph: DependencyGraph, focus: Focus, level: Level) -> Document
     if focus.key is None:
         document["batch"] = level.name(focus.batch_id)
     else:
-        document |= {"schema": level.name(graph.schema(focus.key)), "id": level.name(graph.external_of[focus.key])}
+        document |= {"schema": level.name(graph.schema(focus.key)), "id": level.id(graph.external_of[focus.key])}
         batches = graph.batches_of(focus.rows)
         document["batches"] = [level.name(batch) for batch in batches[: level.some]]
         if len(batches) > level.some:
@@ -271,7 +277,7 @@ def _build_what_if(graph: DependencyGraph, what_if: WhatIf, level: Level) -> Doc
         "still_waiting": what_if.left,
         "stuck": what_if.stuck,
         "still_missing": [
-            {"schema": level.name(graph.schema(key)), "id": level.name(graph.external_of[key]), "rows": rows}
+            {"schema": level.name(graph.schema(key)), "id": level.id(graph.external_of[key]), "rows": rows}
             for key, rows in what_if.holders[: level.some]
         ],
     }
@@ -283,11 +289,11 @@ def _build_what_if(graph: DependencyGraph, what_if: WhatIf, level: Level) -> Doc
 
 
 def _names(graph: DependencyGraph, keys: Iterable[int], level: Level) -> list[str]:
-    return [level.name(_name(graph, key)) for key in keys]
+    return [level.name(_name(graph, key, level)) for key in keys]
 
 
-def _name(graph: DependencyGraph, key: int) -> str:
-    return f"{graph.schema(key)}:{graph.external_of[key]}"
+def _name(graph: DependencyGraph, key: int, level: Level) -> str:
+    return f"{graph.schema(key)}:{level.mask.id(graph.external_of[key])}"
 
 
 def _path(graph: DependencyGraph, keys: Sequence[int], level: Level) -> list[str]:
@@ -306,8 +312,12 @@ def _moment(seconds: float) -> str:
     return "" if isinf(seconds) else rfc3339(seconds)
 
 
-def _next_calls(found: Explanations, document: Document) -> list[Document]:
+def _next_calls(found: Explanations, document: Document, level: Level) -> list[Document]:
     arguments, calls = dict(found.arguments), []
+    if "focus" in arguments:
+        arguments["focus"] = level.mask.argument(arguments["focus"])
+    if "assume_arrived" in arguments:
+        arguments["assume_arrived"] = [level.mask.argument(text) for text in arguments["assume_arrived"]]
     shown = len(document.get("blockers", ()))
     if "blockers" in document and found.result.first + shown < found.result.roots and shown:
         calls.append({**arguments, "offset": found.result.first + shown})

@@ -82,6 +82,8 @@ async def read_batch(app: App, batch_id: str) -> str:
         batch, malformed = await app.client.get_batch(
             batch_id, tenant=app.tenant(None), deadline=deadline, include_pending_details=True
         )
+    mask = app.mask(app.tenant(None))
+    mask.learn(batch)
     fence, now = Fence(app.mark()), app.clock().timestamp()
     arguments = {"batch_id": batch_id}
     return fit(
@@ -89,4 +91,5 @@ async def read_batch(app: App, batch_id: str) -> str:
         lambda document: write_batch(document, fence),
         detailed=False,
         budget=app.settings.answer_tokens,
+        mask=mask,
     ).text

@@ -14,6 +14,7 @@ from mcp_types import CallToolResult, TextContent
 
 from reach_mcp.api.client import Deadline, ReachClient
 from reach_mcp.api.errors import InvalidArgument, ReachError
+from reach_mcp.masks import CLEAR, Clear, Mask
 from reach_mcp.render import Fence, describe_error
 from reach_mcp.render.answer import Answer, Document, Level, fit
 from reach_mcp.settings import ConfigurationError, Settings
@@ -54,6 +55,11 @@ class App:
             raise InvalidArgument("This server is pinned to another tenant (REACH_TENANT_ID). Leave tenant_id out.")
         return named if pinned is None else pinned
 
+    def mask(self, tenant: str | None) -> Clear:
+        """What hides a tenant's personal data; nothing, unless a key is set."""
+        key = self.settings.mask_key
+        return CLEAR if key is None else Mask(key.get_secret_value(), tenant)
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -74,6 +80,13 @@ class Call:
     app: App
     deadline: Deadline
     now: float
+    mask: Clear
+
+    def tenant(self, named: str | None) -> str | None:
+        """The tenant to ask for, whose masks hold from here on."""
+        tenant = self.app.tenant(named)
+        self.mask = self.app.mask(tenant)
+        return tenant
 
     async def read(
         self, read: Callable[[Progress], Awaitable[Reading]], *question: object, fresh: bool, shared: bool = True
@@ -93,7 +106,11 @@ class Call:
         """The fullest answer within the budget of the settings."""
         fence = Fence(self.app.mark())
         answer = fit(
-            build, lambda document: write(document, fence), detailed=detailed, budget=self.app.settings.answer_tokens
+            build,
+            lambda document: write(document, fence),
+            detailed=detailed,
+            budget=self.app.settings.answer_tokens,
+            mask=self.mask,
         )
         answer.meta["reach/fence"] = {"mark": fence.mark, "note": FENCED}
         return answer
@@ -105,12 +122,13 @@ async def run(app: App, work: Callable[[Call], Awaitable[Answer]]) -> CallToolRe
     # No host says how long it will wait: neither protocol era has a field for it. So the deadline is a setting; it runs
     # from here, while the call still waits for its turn.
     deadline = Deadline(app.settings.deadline)
+    call = Call(app, deadline, app.now(), app.mask(None))
     try:
         async with app.turns.take(CALLER.get().id, deadline):
-            call = Call(app, deadline, app.now())
+            call.now = app.now()
             answer = await work(call)
     except (ReachError, ConfigurationError) as error:
-        text = describe_error(error, app.mark())
+        text = describe_error(error, app.mark(), call.mask)
         about: dict[str, Any] = {"reach/error": type(error).__name__}
         if isinstance(error, ReachError) and error.retry_after is not None:
             about["reach/retry_after"] = round(error.retry_after)

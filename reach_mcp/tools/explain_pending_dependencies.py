@@ -22,6 +22,7 @@ from reach_mcp.api.client import BatchQuery
 from reach_mcp.api.errors import InvalidArgument, ReachError
 from reach_mcp.api.models import Batch
 from reach_mcp.api.walk import Coverage, walk
+from reach_mcp.masks import CLEAR, Clear
 from reach_mcp.render.answer import Answer
 from reach_mcp.render.explanation import Explanations, build_explanation, write_explanation
 from reach_mcp.tools import arguments as a
@@ -92,12 +93,13 @@ pending) by how many wait, with causes and evidence, chains, circles, what is de
         )
         if sum(map(bool, (focus, assume_arrived, since))) > 1:
             raise InvalidArgument("focus, assume_arrived and since exclude one another. Give one of them a call.")
-        tenant = app.tenant(tenant_id)
+        tenant = call.tenant(tenant_id)
         question = json.dumps([tenant, cursor, batch_type, status, schema, created_after, created_before])
-        before = None if since is None else _read_since(since, question)
+        before = None if since is None else _read_since(call.mask.open_token(since), question)
         walks = _Walks(call, query, tenant, wanted, before)
         # What changed since is asked again and again for news: it is always read anew, and lacks what others need.
         reading = await call.read(walks.run, "explain", query, question, fresh=fresh, shared=before is None)
+        call.mask = reading.found.mask
         asked = _Asked(focus, assume_arrived, offset, response_format, question, before)
         detailed = response_format == "detailed"
         async with reading.lock:
@@ -126,6 +128,8 @@ class _Read:
     evidence: EvidenceBuilder
     coverage: Coverage
     evidence_coverage: Coverage
+    mask: Clear
+    """What hides personal data: it knows the ids that were read."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,7 @@ class _Walks:
         self._call = call
         self._query = query
         self._tenant = tenant
+        self._mask = call.mask
         self._wanted = wanted
         self._before = before
         self._graph = GraphBuilder() if before is None else GraphBuilder(since=before.newest)
@@ -173,7 +178,7 @@ class _Walks:
         if self._error is not None:
             raise self._error
         graph = await anyio.to_thread.run_sync(self._graph.build)
-        read = _Read(graph, self._evidence, self._coverage, self._evidence_coverage)
+        read = _Read(graph, self._evidence, self._coverage, self._evidence_coverage, self._mask)
         both = (self._coverage, self._evidence_coverage)
         size = sum(coverage.size for coverage in both)
         return Reading(read, self._call.now, size, keep=all(coverage.stop != "error" for coverage in both))
@@ -200,8 +205,13 @@ class _Walks:
         self._progress.note(coverage, self._graph.rows)
 
     def _fold(self, batch: Batch) -> None:
+        self._mask.learn(batch)
         if self._wanted.matches(batch):
             self._graph.add(batch)
+
+    def _fold_evidence(self, batch: Batch) -> None:
+        self._mask.learn(batch)
+        self._evidence.add(batch)
 
     async def _read_evidence(self) -> None:
         """The walk that may fail: causes are then not looked up, and the answer says so."""
@@ -211,7 +221,7 @@ class _Walks:
                 BatchQuery(limit=100),
                 tenant=self._tenant,
                 deadline=self._call.deadline,
-                fold=self._evidence.add,
+                fold=self._fold_evidence,
                 pages=EVIDENCE_PAGES,
             )
         except ReachError as error:
@@ -239,22 +249,25 @@ def _work_out(read: _Read, now: float, asked: _Asked) -> Explanations:
         coverage=read.coverage,
         evidence=read.evidence_coverage,
         arguments={},
-        focus=None if focus is None else _focus(graph, result, read.evidence, focus, now),
-        what_if=_what_if(graph, result, assumed) if assumed else None,
+        focus=None if focus is None else _focus(read, result, focus, now),
+        what_if=_what_if(read, result, assumed) if assumed else None,
     )
 
 
-def _focus(graph: DependencyGraph, result: Explanation, evidence: EvidenceBuilder, text: str, now: float) -> Focus:
+def _focus(read: _Read, result: Explanation, text: str, now: float) -> Focus:
+    graph = read.graph
     if any(facts.id == text for facts in graph.facts):
-        return focus_on_batch(graph, result.structure, evidence, text, PATHS, now=now)
-    return focus_on_key(graph, result.structure, evidence, find_key(graph, "focus", text), PATHS, now=now)
+        return focus_on_batch(graph, result.structure, read.evidence, text, PATHS, now=now)
+    key = find_key(graph, "focus", text, read.mask)
+    return focus_on_key(graph, result.structure, read.evidence, key, PATHS, now=now)
 
 
-def _what_if(graph: DependencyGraph, result: Explanation, assumed: list[str]) -> WhatIf:
-    return assume(graph, result.structure, [find_key(graph, "assume_arrived", text) for text in assumed])
+def _what_if(read: _Read, result: Explanation, assumed: list[str]) -> WhatIf:
+    keys = [find_key(read.graph, "assume_arrived", text, read.mask) for text in assumed]
+    return assume(read.graph, result.structure, keys)
 
 
-def find_key(graph: DependencyGraph, argument: str, text: str) -> int:
+def find_key(graph: DependencyGraph, argument: str, text: str, mask: Clear = CLEAR) -> int:
     """The key that a handle, `schema:external_id` or a bare external id means.
 
     Raises InvalidArgument when it is none or not just one, with what may have been meant.
@@ -263,7 +276,9 @@ def find_key(graph: DependencyGraph, argument: str, text: str) -> int:
     key = graph.find(schema, external) if external else None
     if key is not None:
         return key
-    found = find_handle(graph, text) if text.startswith("b-") and len(text) >= len("b-") + 4 else []
+    found = _find_masked(graph, schema, external, mask) if mask is not CLEAR else []
+    if mask is CLEAR and text.startswith("b-") and len(text) >= len("b-") + 4:
+        found = find_handle(graph, text)
     found = found or [graph.number(name, text) for name in graph.schemas if text in graph.externals(name)]
     if len(found) == 1:
         return found[0]
@@ -271,5 +286,16 @@ def find_key(graph: DependencyGraph, argument: str, text: str) -> int:
     raise InvalidArgument(
         f"{argument} names {'more than one thing' if found else 'nothing'} among the pending resources that were read.",
         advice="Use schema:external_id, a handle from an answer, or (focus only) a batch id.",
-        quotes=[f"{graph.schema(key)}:{graph.external_of[key]}" for key in likely[:3]],
+        quotes=[f"{graph.schema(key)}:{mask.id(graph.external_of[key])}" for key in likely[:3]],
     )
+
+
+def _find_masked(graph: DependencyGraph, schema: str, external: str, mask: Clear) -> list[int]:
+    """The keys that bear a mask as an answer shows it: `schema:id-…`, `id-…` alone, or a handle `b-…`."""
+    if not external and schema.startswith("b-"):
+        return [key for key in range(graph.keys) if mask.handle("", *graph.key(key)) == schema]
+    wanted = external or schema
+    if not wanted.startswith("id-"):
+        return []
+    names = graph.definitions(schema) if external else graph.schemas
+    return [graph.number(name, id) for name in names for id in graph.externals(name) if mask.id(id) == wanted]

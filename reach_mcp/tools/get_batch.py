@@ -27,10 +27,11 @@ its pending resources in brief."""
     async def work(call: Call) -> Answer:
         batch, malformed = await app.client.get_batch(
             batch_id,
-            tenant=app.tenant(tenant_id),
+            tenant=call.tenant(tenant_id),
             deadline=call.deadline,
             include_pending_details=include_pending_details,
         )
+        call.mask.learn(batch)
         return call.fit(
             lambda level: build_batch(
                 batch, malformed, level, now=call.now, details=include_pending_details, arguments=arguments

@@ -57,12 +57,13 @@ each. Reads one page, or all that match."""
             include_pending_details=include_pending_details or None,
             only_batches_with_pending_resources=only_batches_with_pending_resources or None,
         )
-        tenant = app.tenant(tenant_id)
+        tenant = call.tenant(tenant_id)
 
         async def read(progress: Progress) -> Reading:
-            census = Census(details=include_pending_details)
+            census, mask = Census(details=include_pending_details), call.mask
 
             def fold(batch: Batch) -> None:
+                mask.learn(batch)
                 if wanted.matches(batch):
                     census.add(batch)
 
@@ -82,11 +83,11 @@ each. Reads one page, or all that match."""
                 both_ends=not include_pending_details,
                 ordered=True,
             )
-            return Reading((census, coverage), call.now, coverage.size, keep=coverage.stop != "error")
+            return Reading((census, coverage, mask), call.now, coverage.size, keep=coverage.stop != "error")
 
         question = ("list", tenant, query, status, schema, created_after, created_before)
         reading = await call.read(read, *question, fresh=fresh, shared=not one_page)
-        census, coverage = reading.found
+        census, coverage, call.mask = reading.found
         found = Listing(reading.at, census, coverage, one_page, offset, arguments, call.age(reading))
         detailed = response_format == "detailed"
         return call.fit(lambda level: build_listing(found, level, detailed=detailed), write_listing, detailed=detailed)
