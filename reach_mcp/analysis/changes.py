@@ -2,8 +2,9 @@
 
 A token holds totals, a sum over row ids that tells "the same rows" from others, when the newest row was stored, how
 many rows were to expire within an hour, six hours and a day, and the first blockers of the ranking with how many waited
-for each. So the totals, the new rows and the named blockers are exact; whether a row that is gone cleared or expired
-is known as a bound.
+for each. So the totals and the named blockers are exact. New rows are counted by when they were stored, which may be
+earlier than the newest of then: their number, and with it that of rows that are gone, is known as a bound, and so is
+how many of these can have expired.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class Moved:
 class Changes:
     """The difference between then and now, in rows.
 
-    `gone` rows were listed then and are not now; `expired_at_most` of them can have expired, the others cleared.
-    `others` root blockers were not named by the token: of them only the number is known.
+    At least `new` rows were not listed then, and at least `gone` are not now; no more than `expired_at_most` of these
+    can have expired. `others` root blockers were not named by the token: of them only the number is known.
     """
 
     since: int
@@ -164,7 +165,7 @@ def compare(graph: DependencyGraph, before: Snapshot, *, new: int, now: float) -
         now=graph.rows,
         new=new,
         gone=gone,
-        expired_at_most=min(gone, _could_expire(before, now)),
+        expired_at_most=min(before.rows, _could_expire(before, now)),
         roots_before=before.roots,
         roots_now=len(graph.roots),
         moved=moved,

@@ -25,7 +25,7 @@ def build_coverage(coverage: Coverage, level: Level, age: int = 0) -> dict[str, 
     if coverage.stop in _WHY:
         notes.append(_WHY[coverage.stop])
     if coverage.error is not None and coverage.stop == "error":
-        notes.append(str(coverage.error))
+        notes.append(str(coverage.error).removesuffix("."))
     if coverage.read_back_to is not None:
         notes.append("the newest and the oldest were read, what is missing lies between them")
     if coverage.resumed:

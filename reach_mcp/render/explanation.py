@@ -220,8 +220,8 @@ def _build_changes(graph: DependencyGraph, changes: Changes, level: Level) -> Do
         return document
     document |= {
         "before": changes.before,
-        "new": changes.new,
-        "gone": changes.gone,
+        "new_at_least": changes.new,
+        "gone_at_least": changes.gone,
         "expired_at_most": changes.expired_at_most,
         "blockers_before": changes.roots_before,
         "blockers_now": changes.roots_now,
@@ -493,8 +493,8 @@ def _write_changes(changes: Document, as_of: str, fence: Fence) -> list[str]:
     if changes["same_rows"]:
         return [f"Nothing moved since {since}: the same {plural(changes['now'], 'row')} wait."]
     lines = [
-        f"Since {since}: {changes['before']} rows then, {changes['now']} now; {changes['new']} new, "
-        f"{changes['gone']} gone (at most {changes['expired_at_most']} of them expired, the others cleared); "
+        f"Since {since}: {changes['before']} rows then, {changes['now']} now; at least {changes['new_at_least']} new, "
+        f"at least {changes['gone_at_least']} gone (at most {changes['expired_at_most']} can have expired); "
         f"root blockers {changes['blockers_before']} then, {changes['blockers_now']} now."
     ]
     for moved in changes["moved"]:

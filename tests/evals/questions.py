@@ -415,7 +415,10 @@ TIMES = [
         "before",
         (Call(EXPLAIN), Call(EXPLAIN, since, tenant="after")),
         (
-            Fact(("7 rows then", "5 now", "2 new", "4 gone"), {"before": 7, "now": 5, "new": 2, "gone": 4}),
+            Fact(
+                ("7 rows then", "5 now", "at least 2 new", "at least 4 gone"),
+                {"before": 7, "now": 5, "new_at_least": 2, "gone_at_least": 4},
+            ),
             Fact(('"cust_b"', "3 waited", "5 wait now"), {"id": "cust_b", "before": 3, "now": 5}),
             Fact(("2 then", "1 now"), {"blockers_before": 2, "blockers_now": 1}),
         ),
@@ -429,8 +432,23 @@ TIMES = [
         "before",
         (Call(EXPLAIN), Call(EXPLAIN, since)),
         (Fact(("Nothing moved", "7 rows"), {"same_rows": True, "now": 7}),),
-        (Fact(("gone",), {"gone": 4}),),
+        (Fact(("gone",), {"gone_at_least": 4}),),
         most=500,
+    ),
+    Question(
+        "what changed, as far as can be known",
+        AGENT,
+        "Did what waited clear, and has anything come since you looked?",
+        "before",
+        (Call(EXPLAIN), Call(EXPLAIN, since, tenant="after_unnoticed")),
+        (
+            Fact(
+                ("7 rows then", "5 now", "at least 0 new", "at least 2 gone"),
+                {"before": 7, "now": 5, "new_at_least": 0, "gone_at_least": 2},
+            ),
+        ),
+        (Fact(("the others cleared",)),),
+        most=700,
     ),
 ]
 

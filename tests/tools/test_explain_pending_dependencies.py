@@ -389,7 +389,7 @@ async def test_token_of_an_answer_tells_what_moved() -> None:
     for form in ("concise", "detailed"):
         reply = await ask(serve(now), EXPLAIN, since=before.content["since"], response_format=form)
         changes = reply.content["changes"]
-        assert (changes["before"], changes["now"], changes["new"], changes["gone"]) == (21, 20, 2, 3)
+        assert (changes["before"], changes["now"], changes["new_at_least"], changes["gone_at_least"]) == (21, 20, 2, 3)
         assert len(changes["moved"]) + changes.get("more_moved", 0) == 4
         assert changes["named_unchanged"] == 2
         assert f"one [{changes['moved'][0]['handle']}]: 6 waited, blocks no more" in reply.text
