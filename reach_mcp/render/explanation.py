@@ -451,9 +451,10 @@ def _write_waves(waves: list[Document], as_of: str, fence: Fence) -> list[str]:
         more = f" and {wave['more_keys']} more" if "more_keys" in wave else ""
         shown = f" (those shown {wave['shown_frees']})" if more else ""
         expiry = f", first expiry {when(wave['first_expiry'], as_of)}" if wave["first_expiry"] else ""
+        so_far = f", {wave['total']} so far" if number > 1 else ""
         lines.append(
-            f"- wave {number}: {plural(wave['keys'], 'record')} free {wave['frees']}{shown}, {wave['total']} in all, "
-            f"completing {plural(wave['batches'], 'batch', 'batches')}{expiry}: {ids}{more}"
+            f"- wave {number}: {plural(wave['keys'], 'record')} free {wave['frees']}{shown}{so_far}, "
+            f"{plural(wave['batches'], 'batch', 'batches')} complete{expiry}: {ids}{more}"
         )
     return lines
 
