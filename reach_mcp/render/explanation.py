@@ -506,7 +506,10 @@ def _write_focus(focus: Document, coverage: Document, as_of: str, fence: Fence) 
     lines = [f"Focus {what}: {state}; {focus['waiting_for_it']} wait for it{deadline}."]
     cause = _write_finding(focus, as_of, fence) if "causes" in focus else ""
     if cause:
-        lines.append(f"Cause: {cause}.")
+        where = (
+            f" in the {plural(_searched(coverage), 'batch', 'batches')} read" if "not_seen" in focus["causes"] else ""
+        )
+        lines.append(f"Cause: {cause}{where}.")
     if focus["paths"]:
         lines.append(
             f"Waits for {plural(focus['root_blockers'], 'root blocker')}, {len(focus['paths'])} shown; "
