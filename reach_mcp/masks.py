@@ -153,7 +153,7 @@ class Mask(Clear):
 
     def token(self, token: str) -> str:
         """A since token, sealed: it holds hashes of blockers' names, which could be guessed at otherwise."""
-        plain = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        plain = token.encode()
         nonce = hmac.digest(self._key, b"seal" + plain, hashlib.sha256)[:6]
         return base64.urlsafe_b64encode(nonce + self._stream(nonce, plain)).decode().rstrip("=")
 
@@ -163,8 +163,7 @@ class Mask(Clear):
             sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except ValueError:
             return ""
-        plain = self._stream(sealed[:6], sealed[6:])
-        return base64.urlsafe_b64encode(plain).decode().rstrip("=")
+        return self._stream(sealed[:6], sealed[6:]).decode("latin-1")
 
     def _stream(self, nonce: bytes, data: bytes) -> bytes:
         stream = hashlib.shake_256(self._key + nonce).digest(len(data))

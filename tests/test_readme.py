@@ -142,12 +142,12 @@ async def _build_changes() -> str:
     async with Client(_demo_server()) as client:
         answer = await client.call_tool("explain_pending_dependencies", {})
         token = (answer.structured_content or {})["since"]
-        same = await _tell(client, "what changed: nothing", {"since": token}, '{"since": "AYGg…"}')
+        same = await _tell(client, "what changed: nothing", {"since": token}, '{"since": "s2…"}')
     story = [_without(batch, "loc_annex_02") for batch in build_story(NOW)["northwind"]]
     settings, later = load_settings(demo=True), NOW + timedelta(hours=1)
     transport = asgi_transport(build_demo_api({"northwind": story}, default_tenant="northwind"))
     async with Client(build_server(settings, transport=transport, clock=lambda: later, mark=lambda: "k72")) as client:
-        return same + await _tell(client, "what changed", {"since": token}, '{"since": "AYGg…"}')
+        return same + await _tell(client, "what changed", {"since": token}, '{"since": "s2…"}')
 
 
 def _without(batch: dict[str, Any], external_id: str) -> dict[str, Any]:

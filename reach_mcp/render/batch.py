@@ -9,7 +9,7 @@ from typing import Any
 
 from reach_mcp.analysis.expiry import sum_expiry
 from reach_mcp.analysis.graph import GraphBuilder
-from reach_mcp.analysis.overview import count_categories, group_errors, read_batch
+from reach_mcp.analysis.overview import BatchRow, count_categories, group_errors, read_batch
 from reach_mcp.analysis.times import rfc3339
 from reach_mcp.api.models import Batch
 from reach_mcp.render.answer import Document, Level, keep_calls
@@ -28,7 +28,7 @@ def build_batch(
     categories = count_categories(batch.get("errors") or {})
     found: Document = {
         "as_of": rfc3339(now),
-        "batch": build_row(row, replace(level, length=max(level.length, 160 if level.few else 0)), detailed=True),
+        "batch": _build_state(row, replace(level, length=max(level.length, 160 if level.few else 0))),
         "error_groups": [
             {
                 "category": level.name(group.category),
@@ -49,6 +49,12 @@ def build_batch(
     if details:
         found["waiting"] = _build_waiting(batch, level, now)
     return found | keep_calls(_next_calls(found, arguments, row.pending), level)
+
+
+def _build_state(row: BatchRow, level: Level) -> Document:
+    """The batch as a row, without its error categories: they have a place of their own in this answer."""
+    state = build_row(row, level, detailed=True)
+    return {name: value for name, value in state.items() if name not in ("errors", "more_errors")}
 
 
 def _build_waiting(batch: Batch, level: Level, now: float) -> Document:

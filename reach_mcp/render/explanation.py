@@ -464,9 +464,10 @@ def _write_waves(waves: list[Document], as_of: str, fence: Fence) -> list[str]:
         more = f" and {wave['more_keys']} more" if "more_keys" in wave else ""
         shown = f" (those shown {wave['shown_frees']})" if more else ""
         expiry = f", first expiry {when(wave['first_expiry'], as_of)}" if wave["first_expiry"] else ""
+        so_far = f", {wave['total']} so far" if number > 1 else ""
         lines.append(
-            f"- wave {number}: {plural(wave['keys'], 'record')} free {wave['frees']}{shown}, {wave['total']} in all, "
-            f"completing {plural(wave['batches'], 'batch', 'batches')}{expiry}: {ids}{more}"
+            f"- wave {number}: {plural(wave['keys'], 'record')} free {wave['frees']}{shown}{so_far}, "
+            f"{plural(wave['batches'], 'batch', 'batches')} complete{expiry}: {ids}{more}"
         )
     return lines
 
@@ -520,7 +521,10 @@ def _write_focus(focus: Document, coverage: Document, as_of: str, fence: Fence) 
     lines = [f"Focus {what}: {state}; {focus['waiting_for_it']} wait for it{deadline}."]
     cause = _write_finding(focus, as_of, fence) if "causes" in focus else ""
     if cause:
-        lines.append(f"Cause: {cause}.")
+        where = (
+            f" in the {plural(_searched(coverage), 'batch', 'batches')} read" if "not_seen" in focus["causes"] else ""
+        )
+        lines.append(f"Cause: {cause}{where}.")
     if focus["paths"]:
         lines.append(
             f"Waits for {plural(focus['root_blockers'], 'root blocker')}, {len(focus['paths'])} shown; "

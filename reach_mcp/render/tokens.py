@@ -23,6 +23,7 @@ COMMON = frozenset(
     was wave waves what when where which while with within without wrong T Z b c d e f g h s t
     appointments back By cascade could details E end get holds If include input INV k kind like looks Missing named
     number Payload prefix rate Reason refer rule Still text unexpected were whole why
+    Error held Since token
     """.split()  # noqa: SIM905 - a word list is read as words
 )
 

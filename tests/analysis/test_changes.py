@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -9,13 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reach_mcp.analysis.changes import NAMED, Changes, TokenRefused, compare, read_token, take_snapshot, write_token
+from reach_mcp.analysis.changes import (
+    NAMED,
+    VERSION,
+    Changes,
+    TokenRefused,
+    compare,
+    read_token,
+    take_snapshot,
+    write_token,
+)
 from reach_mcp.analysis.evidence import EvidenceBuilder
 from reach_mcp.analysis.expiry import sum_expiry
 from reach_mcp.analysis.explanation import explain
 from reach_mcp.analysis.graph import DependencyGraph, GraphBuilder
 from reach_mcp.analysis.handles import find_handle
 from tests.builders import NOW, batch, pending
+from tests.contract.tokens import count_tokens
 from tests.strategies import tenants
 
 NOW_SECONDS = NOW.timestamp()
@@ -172,3 +183,32 @@ def test_the_newest_row_is_found_among_times_of_several_zones() -> None:
     ]
 
     assert _graph(batch("b1", *rows)).newest == NOW_SECONDS
+
+
+def test_a_token_costs_fifty_tokens_at_most_for_six_blockers() -> None:
+    """It stands twice in every answer: each token of it is a blocker that is not shown."""
+    rows = [pending(f"t/{n}", f"c/{n % 9}", created="2026-11-23T10:00:00.123Z") for n in range(900)]
+
+    token = _token(_graph(batch("b1", *rows)))
+
+    assert count_tokens(token) <= 50
+
+
+@pytest.mark.parametrize("created", ["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z", "2026-11-23T10:00:00.1Z"])
+def test_the_newest_row_of_any_year_is_not_new_the_next_time(created: str) -> None:
+    """A time that comes back rounded would show rows as new that are not, or hide those that are."""
+    row = pending("t/1", "c/1", created=created)
+
+    graph, changes = _changes(_token(_graph(batch("b1", row))), batch("b1", row))
+
+    assert (changes.new, changes.same) == (0, True)
+    assert graph.newest == read_token(_token(graph), question=QUESTION).newest
+
+
+@pytest.mark.parametrize("digits", ["", "1" * 20, "0" * 25, "0" * 25 + "3", "0" * 25 + "912"])
+def test_a_token_that_was_made_up_with_a_right_check_is_refused(digits: str) -> None:
+    """The check is no secret: what passes it is read with the same care."""
+    body = f"{VERSION}{digits}"
+
+    with pytest.raises(TokenRefused, match="not a token that this server gave"):
+        read_token(f"{body}{zlib.crc32(body.encode()) % 10**6:06}", question=QUESTION)

@@ -71,6 +71,13 @@ async def test_call_for_the_first_blocker_explains_it() -> None:
     assert "is missing and not itself pending (a root blocker); 3 wait for it" in focused.text
 
 
+async def test_cause_that_was_not_found_says_where_it_was_looked_for() -> None:
+    """Not seen, without a place, reads as never sent."""
+    reply = await ask(serve([CHAIN]), EXPLAIN, focus="customers:Cust_1")
+
+    assert "Cause: not seen in the 1 batch read." in reply.text
+
+
 @pytest.mark.parametrize(
     "focus", ["invoices:i1", "INVOICES:i1", "sd_invoices:i1", "i1"], ids=["name", "any case", "definition", "bare id"]
 )

@@ -36,6 +36,14 @@ async def test_errors_are_grouped_by_likeness_and_the_rest_is_counted() -> None:
     assert f'1 record {MARK}"SILENT"; e.g. {MARK}"silent"' in whole.text
 
 
+async def test_error_categories_are_told_once() -> None:
+    reply = await ask(serve([WAITS]), GET, batch_id="b")
+
+    assert reply.content["categories"] == {"SHAPE": 4, "SILENT": 1}
+    assert "errors" not in reply.content["batch"]
+    assert reply.text.count(f'4 {MARK}"SHAPE"') == 1
+
+
 async def test_what_waits_is_told_in_brief() -> None:
     reply = await ask(serve([WAITS]), GET, batch_id="b")
 
