@@ -56,6 +56,9 @@ class Coverage:
     Of the very moment itself some batches may be missing. None unless a walk from both ends broke off.
     """
 
+    most: int = 0
+    """The largest total that the API said. One that falls while reading may have moved batches past the cursor."""
+
     size: int = 0
     _ids: set[str] = field(default_factory=set, repr=False)
 
@@ -66,19 +69,20 @@ class Coverage:
 
     @property
     def disagrees(self) -> bool:
-        """The API's own total says that there are more batches than its last page was reached with."""
+        """By the API's own total, at its largest, there are more batches than its last page was reached with."""
         return not (self.stop or self.resumed) and self.short
 
     @property
     def short(self) -> bool:
-        """Whether fewer batches were read than the API says there are."""
-        return self.total is not None and self.total > self.batches + self.lost
+        """Whether fewer batches were read than the API ever said there are."""
+        return self.most > self.batches + self.lost
 
     def add(self, page: Page) -> None:
         """Count one page in, from whichever end."""
         self.pages += 1
         self.size += page.size
         self.total = page.total if page.total is not None else self.total
+        self.most = max(self.most, page.total or 0)
         self._ids.update(batch["batchId"] for batch in page.batches)
         self.batches = len(self._ids)
 

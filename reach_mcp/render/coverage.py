@@ -30,8 +30,10 @@ def build_coverage(coverage: Coverage, level: Level, age: int = 0) -> dict[str, 
         notes.append("the newest and the oldest were read, what is missing lies between them")
     if coverage.resumed:
         notes.append("this goes on from a cursor, what came before it is not counted")
-    if coverage.disagrees:
+    if coverage.disagrees and coverage.most == coverage.total:
         notes.append("Reach says that there are more batches than its pages held")
+    elif coverage.disagrees:
+        notes.append(f"batches went while reading, {coverage.most} at first: others may have been passed over")
     if coverage.malformed:
         notes.append(f"{plural(len(coverage.malformed), 'batch or row', 'batches or rows')} malformed, left out")
     if coverage.repeats:

@@ -235,6 +235,14 @@ async def test_total_beyond_what_the_pages_held_is_a_disagreement(total: int | N
     assert (coverage.disagrees, coverage.complete) == (disagrees, not disagrees)
 
 
+@pytest.mark.parametrize(("first", "disagrees"), [(3, True), (2, False)])
+async def test_total_that_falls_below_what_was_read_may_hide_a_batch(first: int, disagrees: bool) -> None:
+    """Where one batch goes, another may move up past the cursor: of three, one was never shown."""
+    coverage = await follow(Reach(page(batch("b1"), cursor="c1", total=first), page(batch("b2"), total=1)))
+
+    assert (coverage.disagrees, coverage.complete, coverage.total) == (disagrees, not disagrees, 1)
+
+
 async def test_total_is_the_last_that_was_said() -> None:
     """Batches come while a walk runs, and not every page need say how many."""
     reach = Reach(page(batch("b1"), cursor="c1", total=2), page(batch("b2"), cursor="c2", total=3), page(batch("b3")))
