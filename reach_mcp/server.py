@@ -210,6 +210,9 @@ class StrictServer(MCPServer[None]):
             with self._cancellable(context):
                 result = await self._call_known(tool, arguments, context)
                 outcome = "error" if getattr(result, "is_error", False) else "ok"
+                cost = (result.meta or {}).get("reach/cost")
+                if cost is not None and context is not None:
+                    cost["request_id"] = str(context.request_id)[:64]
                 return result
         except Exception:
             outcome = "crash"

@@ -97,6 +97,9 @@ class Deadline:
         self.size = 0
         """Bytes of answers read for this call."""
 
+        self.request_id: str | None = None
+        """Reach's id of the last request that was answered with one."""
+
     def left(self) -> float:
         """Seconds left, never below zero."""
         return max(0.0, self._end - time.monotonic())
@@ -195,6 +198,7 @@ class ReachClient:
             deadline.requests += 1
             try:
                 async with self._http().stream("GET", path, params=params, headers=headers) as response:
+                    deadline.request_id = _request_id(response) or deadline.request_id
                     body = await self._read(response, token)
                     deadline.size += len(body)
                     return body

@@ -15,8 +15,9 @@ from mcp_types import CallToolResult, TextContent
 from reach_mcp.api.client import Deadline, ReachClient
 from reach_mcp.api.errors import InvalidArgument, ReachError
 from reach_mcp.masks import CLEAR, Clear, Mask
-from reach_mcp.render import Fence, describe_error
+from reach_mcp.render import Fence, clean, describe_error
 from reach_mcp.render.answer import Answer, Document, Level, fit
+from reach_mcp.render.tokens import bound_tokens
 from reach_mcp.settings import ConfigurationError, Settings
 from reach_mcp.tools.readings import Progress, Reading, Readings, Report
 from reach_mcp.tools.turns import Turns
@@ -129,18 +130,12 @@ async def run(app: App, work: Callable[[Call], Awaitable[Answer]]) -> CallToolRe
             answer = await work(call)
     except (ReachError, ConfigurationError) as error:
         text = describe_error(error, app.mark(), call.mask)
-        about: dict[str, Any] = {"reach/error": type(error).__name__}
+        cost = _cost(call, started, bound_tokens(text), {})
+        about: dict[str, Any] = {"reach/error": type(error).__name__, "reach/cost": cost}
         if isinstance(error, ReachError) and error.retry_after is not None:
             about["reach/retry_after"] = round(error.retry_after)
         return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta=about)
-    meta: dict[str, Any] = answer.meta | {
-        "reach/cost": {
-            "estimated_tokens": answer.tokens,
-            "upstream_calls": call.deadline.requests,
-            "bytes_read": call.deadline.size,
-            "milliseconds": round(1000 * (time.monotonic() - started)),
-        }
-    }
+    meta: dict[str, Any] = answer.meta | {"reach/cost": _cost(call, started, answer.tokens, answer.document)}
     parts = app.settings.answer_parts
     text = answer.text if parts != "structured" else "See the structured content."
     return CallToolResult(
@@ -148,3 +143,18 @@ async def run(app: App, work: Callable[[Call], Awaitable[Answer]]) -> CallToolRe
         structured_content=answer.document if parts != "text" else {"as_of": answer.document["as_of"]},
         _meta=meta,
     )
+
+
+def _cost(call: Call, started: float, tokens: int, document: Document) -> Document:
+    """What a call took and read. A batch by its id is no page of a listing: `get_batch` has no coverage to tell."""
+    cost: Document = {
+        "estimated_tokens": tokens,
+        "upstream_calls": call.deadline.requests,
+        "bytes_read": call.deadline.size,
+        "milliseconds": round(1000 * (time.monotonic() - started)),
+    }
+    if "coverage" in document:
+        cost["coverage"] = {name: document["coverage"][name] for name in ("pages", "batches", "complete")}
+    if call.deadline.request_id:
+        cost["reach_request_id"] = clean(call.deadline.request_id, 80)
+    return cost
