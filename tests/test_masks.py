@@ -32,6 +32,7 @@ def test_mask_of_an_id_is_short_and_readable() -> None:
         ("“Jo” is not known", "“text-X” is not known"),
         ("owner John Smith left", "owner text-X left"),
         ("owner Smith, John left", "owner text-X left"),
+        ("John Smith owes Jane Roe money", "text-X owes text-X money"),
         ("see order INV-20.", "see order text-X."),
         ("cust_abc failed", "id-X failed"),
         ("needs cust_abc, Müller Ödön or more", "needs id-X, text-X or more"),

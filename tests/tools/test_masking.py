@@ -126,6 +126,22 @@ async def test_token_of_a_masked_answer_tells_what_changed() -> None:
     assert "since" in await refused(serve(BATCHES), EXPLAIN, since=token)
 
 
+async def test_answer_from_an_earlier_reading_is_masked_alike() -> None:
+    """A follow-up call reads nothing: the ids that its texts may name were learned by the call before."""
+    server = serve(BATCHES, mask_key=KEY)
+    first = await ask(server, EXPLAIN)
+    listed = await ask(server, LIST, scope="all")
+
+    again = await ask(server, EXPLAIN, response_format="detailed")
+    focused = await ask(server, EXPLAIN, focus="customers:cust_kiwi")
+    relisted = await ask(server, LIST, scope="all", response_format="detailed")
+
+    assert [one.meta["reach/cost"]["upstream_calls"] for one in (again, focused, relisted)] == [0, 0, 0]
+    assert again.content["blockers"][0]["failed_in"] == first.content["blockers"][0]["failed_in"]
+    for told in (first, listed, again, focused, relisted):
+        assert "_kiwi" not in (told.text + compact(told.content)).lower()
+
+
 async def test_words_of_reach_are_masked_in_errors() -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         return answer_page({"success": False, "message": SAID}, status=400)
