@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from reach_mcp.analysis.chains import Circle, deepest_chains, find_structure, trace_chain
+from reach_mcp.analysis.chains import CIRCLES, Circle, deepest_chains, find_structure, trace_chain
 from reach_mcp.analysis.graph import DependencyGraph
 from tests.analysis.graphs import MOMENT, build_graph, count_steps, names, number, row_names
 from tests.builders import Json, pending
@@ -206,3 +206,12 @@ def test_cost_grows_with_the_length(rows: object) -> None:
         return count_steps(lambda: deepest_chains(graph, find_structure(graph), 3))
 
     assert cost(build_graph(*rows(2_000))) < 2.2 * cost(build_graph(*rows(1_000)))
+
+
+def test_first_circles_are_looked_at_and_all_are_counted() -> None:
+    """t/0 waits for itself; t/1 for itself and for t/0; and so on: thirty circles, each behind the ones before."""
+    rows = [pending(f"t/{place}", f"t/{place}", f"t/{max(place - 1, 0)}") for place in range(30)]
+    found = find_structure(build_graph(*rows))
+
+    assert [circle.behind for circle in found.circles] == list(range(29, 29 - CIRCLES, -1))
+    assert len(found.groups) == 30

@@ -219,3 +219,14 @@ def test_what_is_like_nothing_suggests_nothing() -> None:
     """A wrong suggestion is worse than none."""
     assert suggested("customers", "zzz") == []
     assert suggest_keys(build_graph(), "customers", "1") == []
+
+
+def test_circle_in_focus_is_told_where_it_is_none_of_the_first() -> None:
+    """Thirty resources that wait for themselves: whoever asks about the last wants that one."""
+    graph = build_graph(*[pending(f"t/{place:02}", f"t/{place:02}") for place in range(30)])
+    found = on_key(graph, "t/29").circle
+
+    assert found is not None
+    assert names(graph, found.members) == ["t/29"]
+    assert (found.rows, found.behind) == (1, 0)
+    assert found not in find_structure(graph).circles
