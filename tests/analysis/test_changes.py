@@ -212,3 +212,14 @@ def test_a_token_that_was_made_up_with_a_right_check_is_refused(digits: str) -> 
 
     with pytest.raises(TokenRefused, match="not a token that this server gave"):
         read_token(f"{body}{zlib.crc32(body.encode()) % 10**6:06}", question=QUESTION)
+
+
+def test_a_token_with_one_digit_copied_wrongly_is_refused() -> None:
+    """A model that copies a hundred digits may slip."""
+    token = _token(_graph(batch("b1", pending("t/1", "c/1"))))
+    place = len(token) // 2
+    wrong = token[:place] + str((int(token[place]) + 1) % 10) + token[place + 1 :]
+
+    assert read_token(token, question=QUESTION)
+    with pytest.raises(TokenRefused, match="or it was cut"):
+        read_token(wrong, question=QUESTION)
