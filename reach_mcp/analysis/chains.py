@@ -179,6 +179,8 @@ def _bound_waiting(graph: DependencyGraph, components: Sequence[Sequence[int]]) 
     for place in reversed(range(len(components))):  # what waits comes before what it waits for
         uppers = set[int]()
         for key in components[place]:
+            if not graph.is_inner[key]:
+                continue  # nothing waits for it
             rows = graph.listing(key)
             links = [graph.row_key[row] for row in rows if graph.bears_link[row]]
             # A link that arrives by another of its rows is in no component: then nothing is known.
