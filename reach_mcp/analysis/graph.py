@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, compress, count, islice, repeat
 from math import inf, isnan, nan
-from operator import sub
+from operator import not_, sub
 from weakref import proxy
 
 from reach_mcp.analysis.times import parse_time
@@ -210,22 +210,24 @@ class GraphBuilder:
         return {row_id: self.unreadable_times[row_id] for row_id, moment in rows if isnan(moment)}
 
     def _compact(self) -> None:
-        """Drop rows that a later reading replaced."""
+        """Drop rows that a later reading replaced, and keys that only these mention."""
         latest = {row_id: row for row, row_id in enumerate(self.row_ids) if row not in self._dead}
-        alive = sorted(latest.values())
-        deps, starts = array("i"), array("i", [0])
-        for row in alive:
-            deps.extend(self.deps[self.dep_start[row] : self.dep_start[row + 1]])
-            starts.append(len(deps))
-        self.deps, self.dep_start = deps, starts
-        self.row_key = array("i", [self.row_key[row] for row in alive])
-        self.row_batch = array("i", [self.row_batch[row] for row in alive])
-        self.expires = array("d", [self.expires[row] for row in alive])
-        self.row_ids = [self.row_ids[row] for row in alive]
-        mentioned = {*self.row_key, *self.deps}
-        for known in self._index.values():
-            for external in [external for external, key in known.items() if key not in mentioned]:
-                del known[external]
+        kept = bytearray(len(self.row_ids))
+        for row in latest.values():
+            kept[row] = 1
+        del latest
+        widths = array("i", map(sub, self.dep_start[1:], self.dep_start))
+        kept_deps = bytearray(chain.from_iterable(map(repeat, kept, widths)))
+        dropped = {*compress(self.row_key, map(not_, kept)), *compress(self.deps, map(not_, kept_deps))}
+        self.deps = array("i", compress(self.deps, kept_deps))
+        self.dep_start = array("i", accumulate(compress(widths, kept), initial=0))
+        self.row_key = array("i", compress(self.row_key, kept))
+        self.row_batch = array("i", compress(self.row_batch, kept))
+        self.expires = array("d", compress(self.expires, kept))
+        self.row_ids = list(compress(self.row_ids, kept))
+        dropped.difference_update(self.row_key, self.deps)
+        for key in dropped:
+            del self._index[self._index.schemas[self._index.schema_of[key]]][self._index.external_of[key]]
 
 
 def _drop_repeats(keys: list[int], widths: list[int]) -> tuple[list[int], list[int]]:
