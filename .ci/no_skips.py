@@ -24,6 +24,7 @@ class NoSkips:
         self._look_at(report)
 
     def _look_at(self, report: Report) -> None:
+        # Skips nothing: it notes what was, which fails the run. An expected failure is reported as skipped too.
         if report.skipped and not hasattr(report, "wasxfail"):
             self.skipped[report.nodeid] = str(report.longrepr)
 
