@@ -232,7 +232,7 @@ def _move(graph: DependencyGraph, before: Snapshot) -> tuple[tuple[Moved, ...], 
         place = bisect_left(numbers, (beginning << _BITS, -1))
         found = place < len(numbers) and numbers[place][0] >> _BITS == beginning
         key = numbers[place][1] if found else None
-        now = 0 if key is None else len(graph.waiting([key]))
+        now = 0 if key is None else graph.count_waiting(key)
         if now == count:
             unchanged += 1
         else:

@@ -6,6 +6,8 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Sequence
 
+import numpy as np
+
 from reach_mcp.analysis.graph import DependencyGraph, Key
 
 SHORTEST = 5
@@ -47,4 +49,4 @@ def find_handle(graph: DependencyGraph, handle: str) -> list[int]:
     """The keys that a handle may mean: root blockers first, else pending keys; one, unless it is too short."""
     start = handle.removeprefix("b-").lower()
     found = [key for key in graph.roots if digest(graph.key(key)).startswith(start)]
-    return found or [key for key in sorted(set(graph.row_key)) if digest(graph.key(key)).startswith(start)]
+    return found or [key for key in np.unique(graph.row_key).tolist() if digest(graph.key(key)).startswith(start)]

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from reach_mcp.analysis.evidence import EvidenceBuilder
 from reach_mcp.analysis.graph import DependencyGraph, GraphBuilder
-from tests.builders import NOW, Json, batch, split_key
+from tests.builders import NOW, Json, as_read, batch, split_key
 
 TraceFunction: TypeAlias = Callable[[FrameType, str, Any], Any]
 
@@ -28,7 +28,7 @@ def read_with_ids(batches: Iterable[Json]) -> tuple[DependencyGraph, Sequence[st
     """The graph of batches, and the id of each of its rows."""
     builder = GraphBuilder()
     for one in batches:
-        builder.add(one)  # type: ignore[arg-type] # wire JSON as a dict
+        builder.add(as_read(one))
     return builder.build(), builder.row_ids
 
 
@@ -41,7 +41,7 @@ def build_evidence(*batches: Json) -> EvidenceBuilder:
     """What batches say about records."""
     evidence = EvidenceBuilder()
     for one in batches:
-        evidence.add(one)  # type: ignore[arg-type] # wire JSON as a dict
+        evidence.add(as_read(one))
     return evidence
 
 
