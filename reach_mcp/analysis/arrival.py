@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -89,15 +88,17 @@ class Arrival:
         if not queue:
             return len(clearing)
         cleared, arrived = len(clearing), {key}
-        fewer = defaultdict(int, dict.fromkeys(rows[self.left[rows] > 1].tolist(), 1))
+        fewer = np.zeros(graph.rows, np.int32)
+        fewer[rows] = 1
+        came = fewer.data
         while queue:
             above = queue.pop()
             if above in arrived or self._round_of[above] >= 0:
                 continue
             arrived.add(above)
             for row in graph.listing(above):
-                fewer[row] += 1
-                if fewer[row] == left[row]:
+                came[row] += 1
+                if came[row] == left[row]:
                     cleared += 1
                     if self._bears_link[row]:
                         queue.append(graph.bears[row])

@@ -19,6 +19,7 @@ from functools import cached_property
 from itertools import chain, count
 from math import inf, isnan, nan
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +120,12 @@ class GraphBuilder:
     """Batch id to its place in `facts`."""
 
     repeats: int = 0
-    row_ids: list[str] = field(default_factory=list)
+    row_id: array[int] = field(default_factory=lambda: array("q"))
+    """Hashes of 64 bits stand for the rows' ids: of 200,000, two are alike once in a thousand million times."""
+
+    row_sum: array[int] = field(default_factory=lambda: array("I"))
+    """CRC-32 of the rows' ids, the same in every process."""
+
     row_key: array[int] = field(default_factory=lambda: array("i"))
     expires: array[float] = field(default_factory=lambda: array("d"))
     deps: array[int] = field(default_factory=lambda: array("i"))
@@ -130,9 +136,9 @@ class GraphBuilder:
     """Rows stored after this moment are counted as new."""
 
     newest: float = -inf
-    new: set[str] = field(default_factory=set)
-    unreadable_times: dict[str, str] = field(default_factory=dict)
-    """Row id to the `expiresAt` that could not be read, or bore no zone."""
+    new: set[int] = field(default_factory=set)
+    unreadable_times: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Places of rows whose `expiresAt` could not be read, or bore no zone, to their ids and what it says."""
 
     _index: _Index = field(default_factory=lambda: _Index())
     _replaced: list[BatchFacts] = field(default_factory=list)
@@ -159,7 +165,9 @@ class GraphBuilder:
     def _add_rows(self, rows: Sequence[PendingResource]) -> None:
         # The hot loop of the product: a few passes over each batch, each a comprehension without a call of ours.
         index = self._index
-        self.row_ids += [row.id for row in rows]
+        ids = [row.id for row in rows]
+        self.row_id.fromlist(list(map(hash, ids)))
+        self.row_sum.fromlist([crc32(id.encode("utf-8", "surrogatepass")) for id in ids])
         self.row_key.fromlist([index[row.schema_definition_id](row.resource_external_id) for row in rows])
         lists = [row.missing_dependencies for row in rows]
         self.deps.fromlist([index[one.schema_definition_id](one.external_id) for one in chain.from_iterable(lists)])
@@ -167,8 +175,8 @@ class GraphBuilder:
         moments = parse_times([row.expires_at for row in rows])
         self.expires.fromlist(moments)
         if isnan(sum(moments)):
-            pairs = zip(rows, moments, strict=True)
-            self.unreadable_times |= {row.id: row.expires_at for row, moment in pairs if isnan(moment)}
+            places = enumerate(zip(rows, moments, strict=True), len(self.row_key) - len(rows))
+            self.unreadable_times |= {place: (row.id, row.expires_at) for place, (row, at) in places if isnan(at)}
         self._look_at_storing(rows)
         if len(self.schema_names) < len(index):
             self._learn_names(rows)
@@ -179,7 +187,7 @@ class GraphBuilder:
         alike = len(set(map(len, texts))) == 1 and {text[-1:] for text in texts} == {"Z"}
         latest = parse_time(max(texts)) if alike else nan
         if isnan(latest) or latest > self.since:
-            stored = dict(zip((row.id for row in rows), parse_times(texts), strict=True))
+            stored = dict(zip((hash(row.id) for row in rows), parse_times(texts), strict=True))
             self.new.update(row_id for row_id, moment in stored.items() if moment > self.since)
             latest = max((moment for moment in stored.values() if not isnan(moment)), default=-inf)
         self.newest = max(self.newest, latest)
@@ -199,46 +207,44 @@ class GraphBuilder:
     def build(self) -> DependencyGraph:
         """The graph of what was folded in. The builder is used up."""
         starts = [facts.start for facts in self.facts]
-        row_batch = np.repeat(np.arange(len(starts), dtype=np.int32), np.diff([*starts, len(self.row_key)]))
+        batches = np.repeat(np.arange(len(starts), dtype=np.int32), np.diff([*starts, len(self.row_key)]))
+        ids = np.array(self.row_id, np.int64)
         missing = _list_once(_starts(_numbers(self.listed)), _numbers(self.deps))
-        columns = (_numbers(self.row_key), row_batch, np.array(self.expires, np.float64))
-        if self._replaced or len(set(self.row_ids)) < len(self.row_ids):
-            kept = self._find_latest()
-            columns = (columns[0][kept], columns[1][kept], columns[2][kept])
+        kept = self._find_latest(ids)
+        if len(kept) < len(ids):
             missing = Groups(_starts(np.diff(missing.start)[kept]), missing.of(kept))
-            self.row_ids = [self.row_ids[row] for row in kept.tolist()]
-            self._forget_unless({*columns[0].tolist(), *missing.values.tolist()})
+            self._forget_unless({*_numbers(self.row_key)[kept].tolist(), *missing.values.tolist()})
+        stayed = set(kept.tolist()) if self.unreadable_times else ()
         return DependencyGraph(
-            row_key=columns[0],
-            row_batch=columns[1],
-            expires=columns[2],
+            row_id=ids[kept],
+            row_key=_numbers(self.row_key)[kept],
+            row_batch=batches[kept],
+            expires=np.array(self.expires, np.float64)[kept],
             missing=missing,
             index=self._index.numbers,
             schema_names=self.schema_names,
             facts=self.facts,
             repeats=self.repeats,
-            unreadable_times=self._unreadable(columns[2]),
-            row_ids=self.row_ids,
+            unreadable_times=dict(said for row, said in self.unreadable_times.items() if row in stayed),
+            rows_sum=int(np.array(self.row_sum, np.uint32)[kept].sum(dtype=np.uint64)),
             newest=self.newest,
-            new=len(self.new.intersection(self.row_ids)) if self.new else 0,
+            new=len(self.new.intersection(ids[kept].tolist())) if self.new else 0,
         )
 
-    def _find_latest(self) -> Numbers:
+    def _find_latest(self, ids: NDArray[np.int64]) -> Numbers:
         """Rows that no later reading replaced, be it of their batch or of themselves."""
-        dead = set(chain.from_iterable(range(facts.start, facts.end) for facts in self._replaced))
-        latest = {row_id: row for row, row_id in enumerate(self.row_ids) if row not in dead}
-        return np.array(sorted(latest.values()), np.int32)
+        alive = np.ones(len(ids), np.bool_)
+        for facts in self._replaced:
+            alive[facts.start : facts.end] = False
+        rows = np.flatnonzero(alive)[::-1]
+        latest: Numbers = np.sort(rows[np.unique(ids[rows], return_index=True)[1]]).astype(np.int32)
+        return latest
 
     def _forget_unless(self, used: set[int]) -> None:
         """Drop the names of keys that only replaced rows mention."""
         for numbers in self._index.numbers.values():
             for external in [external for external, key in numbers.items() if key not in used]:
                 del numbers[external]
-
-    def _unreadable(self, moments: Moments) -> dict[str, str]:
-        """Row ids, in order of reading, to times that can't be read, as their last reading bore them."""
-        ids = [self.row_ids[row] for row in np.flatnonzero(np.isnan(moments)).tolist()]
-        return {row_id: self.unreadable_times[row_id] for row_id in ids}
 
 
 def _numbers(column: array[int]) -> Numbers:
@@ -276,6 +282,7 @@ class DependencyGraph:
     def __init__(
         self,
         *,
+        row_id: NDArray[np.int64],
         row_key: Numbers,
         row_batch: Numbers,
         expires: Moments,
@@ -285,10 +292,12 @@ class DependencyGraph:
         facts: list[BatchFacts],
         repeats: int,
         unreadable_times: dict[str, str],
-        row_ids: list[str],
+        rows_sum: int,
         newest: float,
         new: int,
     ) -> None:
+        self.row_id = row_id
+        """What the hashes of the rows' ids are in this process."""
         self.row_key = row_key
         self.bears: memoryview[int] = row_key.data
         """`row_key` for a look at one row."""
@@ -300,7 +309,9 @@ class DependencyGraph:
         self.facts = facts
         self.repeats = repeats
         self.unreadable_times = unreadable_times
-        self.row_ids = row_ids
+        """Ids of rows, in order of reading, to times that can't be read."""
+        self.rows_sum = rows_sum
+        """Differs, all but surely, when other rows wait, in whatever order they are read."""
         self.newest = newest
         """When the newest row was stored, in Unix seconds; minus infinity when no row says so readably."""
         self.new = new

@@ -33,7 +33,7 @@ def shorten(number: int, length: int) -> str:
 
 def build_handles(graph: DependencyGraph, keys: Sequence[int]) -> dict[int, str]:
     """A handle for each of some keys, long enough to tell it from every other root blocker."""
-    numbers = sorted(key_number(graph.key(root)) for root in graph.roots) if keys else []
+    numbers = sorted(map(key_number, map(graph.key, graph.roots))) if keys else []
     return {key: f"b-{digest(graph.key(key))[: _length(key_number(graph.key(key)), numbers)]}" for key in keys}
 
 

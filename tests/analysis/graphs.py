@@ -26,10 +26,12 @@ def read(*batches: Json) -> DependencyGraph:
 
 def read_with_ids(batches: Iterable[Json]) -> tuple[DependencyGraph, Sequence[str]]:
     """The graph of batches, and the id of each of its rows."""
-    builder = GraphBuilder()
+    builder, batches = GraphBuilder(), list(batches)
     for one in batches:
         builder.add(as_read(one))
-    return builder.build(), builder.row_ids
+    graph = builder.build()
+    names = {hash(row["id"]): row["id"] for one in batches for row in one.get("pendingResources") or ()}
+    return graph, [names[number] for number in graph.row_id.tolist()]
 
 
 def build_graph(*rows: Json) -> DependencyGraph:

@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 
-from tests.analysis.graphs import MOMENT, build_graph, name, names, number, read, row_names
+from tests.analysis.graphs import MOMENT, build_graph, name, names, number, read, read_with_ids, row_names
 from tests.builders import batch, pending
 
 
@@ -43,12 +43,14 @@ def test_batch_that_is_read_again_is_replaced_whole() -> None:
 
 def test_row_that_turns_up_again_counts_once_as_it_last_stood() -> None:
     """The unit is a row by its id, wherever it is listed."""
-    graph = read(
-        batch("b1", pending("t/1", "c/1", id="r1"), pending("t/2", "c/1", id="r2")),
-        batch("b2", pending("t/1", "c/2", "c/3", id="r1")),
+    graph, ids = read_with_ids(
+        [
+            batch("b1", pending("t/1", "c/1", id="r1"), pending("t/2", "c/1", id="r2")),
+            batch("b2", pending("t/1", "c/2", "c/3", id="r1")),
+        ]
     )
 
-    assert [(graph.row_ids[row], names(graph, graph.missing(row))) for row in range(graph.rows)] == [
+    assert [(ids[row], names(graph, graph.missing(row))) for row in range(graph.rows)] == [
         ("r2", ["c/1"]),
         ("r1", ["c/2", "c/3"]),
     ]
