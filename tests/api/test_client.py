@@ -37,7 +37,6 @@ from reach_mcp.api.client import (
     SortBy,
     SortDirection,
     asgi_transport,
-    origin,
 )
 from reach_mcp.api.credentials import Credential, NoCredential, PartnerSecret, StaticToken, TokenFile
 from reach_mcp.api.errors import (
@@ -612,18 +611,6 @@ async def test_cookie_of_one_answer_is_not_sent_with_the_next_request() -> None:
             await client.list_batches(BatchQuery(), tenant=None, deadline=Deadline(5))
 
     assert ["cookie" in request.headers for request in reach.requests] == [False, False]
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://api.embedreach.com/v1?x=1", "https://api.embedreach.com"),
-        ("http://user:secret@[::1]:8080/", "http://[::1]:8080"),
-    ],
-)
-def test_origin_shows_no_more_than_scheme_and_host(url: str, shown: str) -> None:
-    """Paths bear tenants, queries bear cursors, and user information bears secrets."""
-    assert origin(url) == shown
 
 
 # Bodies
