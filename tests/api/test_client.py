@@ -38,7 +38,7 @@ from reach_mcp.api.client import (
     SortDirection,
     asgi_transport,
 )
-from reach_mcp.api.credentials import Credential, NoCredential, PartnerSecret, StaticToken, TokenFile
+from reach_mcp.api.credentials import Credential, PartnerSecret, StaticToken, TokenFile
 from reach_mcp.api.errors import (
     BadRequest,
     BodyTooLarge,
@@ -772,7 +772,7 @@ async def test_without_a_credential_nothing_is_sent() -> None:
     """The call says what to set; Reach is not asked for a refusal that is certain."""
     reach = Reach(good())
 
-    assert type(await failure(reach, credential=NoCredential())) is CredentialMissing
+    assert type(await failure(reach, credential=Credential())) is CredentialMissing
     assert reach.requests == []
 
 

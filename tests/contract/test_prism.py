@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from reach_mcp.api import BatchQuery, ReachClient
 from reach_mcp.api.client import Deadline
-from reach_mcp.api.credentials import NoCredential, StaticToken
+from reach_mcp.api.credentials import Credential, StaticToken
 from reach_mcp.api.errors import (
     BadRequest,
     CredentialMissing,
@@ -128,7 +128,7 @@ async def test_missing_credential_sends_nothing(prism: str) -> None:
     """The contract asks for a bearer token; without one there is nothing to ask for."""
     transport = Preferring()
 
-    async with ReachClient(prism, NoCredential(), transport=transport) as client:
+    async with ReachClient(prism, Credential(), transport=transport) as client:
         with pytest.raises(CredentialMissing):
             await client.list_batches(BatchQuery(), tenant=None, deadline=Deadline(20))
 
