@@ -99,7 +99,6 @@ class ToolCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> None:
         session = ctx.ensure_object(Session)
-        _check_credential(session.settings)
         arguments = {name: value for name, value in ctx.params.items() if value not in (None, ())}
         as_json = arguments.pop("as_json")
         walks = self.name == "explain" or arguments.get("scope") == "all"
@@ -155,19 +154,6 @@ def needs_attention(content: Mapping[str, Any]) -> bool:
         return bool(batch.get("failed") or batch.get("pending") or batch["status"] == "failure")
     census = content.get("census", {"records": {}, "status": {}})
     return bool(census["records"].get("failed") or census["records"].get("pending") or "failure" in census["status"])
-
-
-def _check_credential(settings: Settings) -> None:
-    """A missing credential is a matter of configuration, so it is found before anything is asked."""
-    from reach_mcp.api.credentials import build_credential
-    from reach_mcp.api.errors import CredentialMissing
-
-    if settings.demo:
-        return
-    try:
-        build_credential(settings).token()
-    except CredentialMissing as error:
-        raise BadConfiguration(str(error)) from error
 
 
 async def _call(server: Any, tool: str, arguments: dict[str, Any]) -> Any:
