@@ -5,14 +5,13 @@ Prism answers over real HTTP, refuses what the contract does not allow, and make
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
-import stamina
 from inline_snapshot import external_file
 from mcp import Client
 from pydantic import SecretStr
@@ -38,7 +37,7 @@ from reach_mcp.settings import load_settings
 from tests.contract.openapi import GET, LIST, Json, example, query_parameters, read_ours
 from tests.contract.test_openapi import EVERY_PARAMETER
 
-pytestmark = [pytest.mark.anyio, pytest.mark.instrument]
+pytestmark = [pytest.mark.anyio, pytest.mark.instrument, pytest.mark.usefixtures("without_waits")]
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TOKEN = SecretStr("not-a-real-token")
@@ -71,13 +70,6 @@ class Preferring(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._network.aclose()
-
-
-@pytest.fixture(autouse=True)
-def _without_waits() -> Iterator[None]:
-    """Tries follow one another at once; how many there may be is still the client's to say."""
-    with stamina.set_testing(True, attempts=100, cap=True):
-        yield
 
 
 @asynccontextmanager
