@@ -361,15 +361,6 @@ async def test_failing_server_is_asked_four_times(status: int) -> None:
     assert len(reach.requests) == 4
 
 
-@pytest.mark.parametrize("failures", [1, 2, 3])
-async def test_burst_of_failures_is_ridden_out(failures: int) -> None:
-    """The caller never hears of it."""
-    reach = Reach(*[says(503)] * failures, good())
-
-    assert await ask(reach) == ["b1"]
-    assert len(reach.requests) == failures + 1
-
-
 def caused(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
     return error
@@ -824,14 +815,7 @@ async def test_no_secret_shows_in_errors_logs_or_reprs(
 # Settings that the HTTP library reads
 
 
-@pytest.fixture
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.mark.usefixtures("_no_proxies")
+@pytest.mark.usefixtures("bare_network")
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
