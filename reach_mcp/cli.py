@@ -99,7 +99,6 @@ class ToolCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> None:
         session = ctx.ensure_object(Session)
-        _check_credential(session.settings)
         arguments = {name: value for name, value in ctx.params.items() if value not in (None, ())}
         as_json = arguments.pop("as_json")
         walks = self.name == "explain" or arguments.get("scope") == "all"
@@ -112,62 +111,41 @@ def _report(result: Any, *, as_json: bool, walks: bool) -> int:
     if result.is_error:
         raise (BadConfiguration if (result.meta or {}).get("reach/error") in BAD_USAGE else NoAnswer)(text)
     click.echo(json.dumps(content, indent=2, ensure_ascii=False) if as_json else text)
-    if not needs_attention(content) and walks and not content["coverage"]["complete"]:
+    if needs_attention(content):
+        return 1
+    if walks and not content["coverage"]["complete"]:
         raise NoAnswer("Not everything could be read, so that nothing waits or failed is not certain.")
-    return 1 if needs_attention(content) else 0
+    return 0
 
 
 def build_params(schema: Mapping[str, Any]) -> list[click.Parameter]:
     """A tool's arguments for the command line: what is required by place, the rest as options."""
     required = schema.get("required", ())
-    params: list[click.Parameter] = []
-    for name, part in schema["properties"].items():
-        if name in required:
-            params.append(click.Argument([name]))
-            continue
-        flag = f"--{name.replace('_', '-')}"
-        names = f"{flag}/--no-{flag[2:]}" if part.get("type") == "boolean" else flag
-        words = [part.get("description", ""), f"[default: {part['default']}]" if part.get("default", "") != "" else ""]
-        many = part.get("type") == "array"
-        params.append(
-            click.Option(
-                [names, name], type=_param_type(part), default=None, multiple=many, help=" ".join(words).strip()
-            )
-        )
-    return params
+    return [
+        click.Argument([name]) if name in required else _build_option(name, part)
+        for name, part in schema["properties"].items()
+    ]
 
 
-def _param_type(part: Mapping[str, Any]) -> Any:
-    if "enum" in part:
-        return click.Choice([str(value) for value in part["enum"]])
-    if part.get("type") in ("integer", "number"):
-        kind = click.IntRange if part["type"] == "integer" else click.FloatRange
-        return kind(part.get("minimum"), part.get("maximum"))
-    return bool if part.get("type") == "boolean" else str
+def _build_option(name: str, part: Mapping[str, Any]) -> click.Option:
+    kind, flag, default = part.get("type"), name.replace("_", "-"), part.get("default", "")
+    bounds = part.get("minimum"), part.get("maximum")
+    types = {"integer": click.IntRange(*bounds), "number": click.FloatRange(*bounds), "boolean": bool}
+    return click.Option(
+        [f"--{flag}/--no-{flag}" if kind == "boolean" else f"--{flag}", name],
+        type=click.Choice(part["enum"]) if "enum" in part else types.get(str(kind), str),
+        default=None,
+        multiple=kind == "array",
+        help=part.get("description", "") + ("" if default == "" else f" [default: {default}]"),
+    )
 
 
 def needs_attention(content: Mapping[str, Any]) -> bool:
     """Whether an answer tells of records that wait or failed, or of a batch that failed as a whole."""
-    if "pending" in content:
-        return bool(content["pending"]["rows"])
-    if "batch" in content:
-        batch = content["batch"]
-        return bool(batch.get("failed") or batch.get("pending") or batch["status"] == "failure")
-    census = content.get("census", {"records": {}, "status": {}})
-    return bool(census["records"].get("failed") or census["records"].get("pending") or "failure" in census["status"])
-
-
-def _check_credential(settings: Settings) -> None:
-    """A missing credential is a matter of configuration, so it is found before anything is asked."""
-    from reach_mcp.api.credentials import build_credential
-    from reach_mcp.api.errors import CredentialMissing
-
-    if settings.demo:
-        return
-    try:
-        build_credential(settings).token()
-    except CredentialMissing as error:
-        raise BadConfiguration(str(error)) from error
+    batch, census = content.get("batch", {}), content.get("census", {})
+    counts = [part.get(name) for part in (batch, census.get("records", {})) for name in ("failed", "pending")]
+    whole = batch.get("status") == "failure" or "failure" in census.get("status", {})
+    return whole or any([*counts, content.get("pending", {}).get("rows")])
 
 
 async def _call(server: Any, tool: str, arguments: dict[str, Any]) -> Any:

@@ -63,7 +63,7 @@ class Door:
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
-        self._token = None if token is None else token.encode()
+        self._bearer = None if token is None else f"bearer {token}".encode()
         self._key = secrets.token_bytes(32)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,32 +77,28 @@ class Door:
         return await self._app(inner, receive, _labelling(scope, send))
 
     def _caller(self, scope: Scope) -> str:
-        """Tells callers apart, so that none can keep the others waiting: by token, where one is checked, and address.
+        """Tells callers apart by address, so that none can keep the others waiting.
 
-        A token that nobody checks is not looked at: a caller could show another one each time. The key is drawn at
-        each start, so that nothing can be learnt from it.
+        What a caller can choose, such as a token that nobody checks, is not looked at. The key is drawn at each start,
+        so that nothing can be learnt from the name.
         """
         address = (scope.get("client") or ("",))[0]
-        return hmac.digest(self._key, (self._token or b"") + b" " + address.encode(), "sha256").hex()
+        return hmac.digest(self._key, address.encode(), "sha256").hex()
 
     def _answer(self, scope: Scope) -> Response | None:
         """What to say instead of letting the request in; None lets it in."""
-        path, method = scope["path"], scope["method"]
-        if path == "/healthz":
-            health = JSONResponse({"status": "ok", "server": "reach-mcp", "version": __version__})
-            return health if method in ("GET", "HEAD") else Response(status_code=405, headers={"Allow": "GET"})
-        if path != PATH:
+        allowed = {PATH: ("POST",), "/healthz": ("GET", "HEAD")}.get(scope["path"])
+        if allowed is None:
             return Response(f"Not found. The MCP endpoint is {PATH}.", status_code=404)
-        if method != "POST":
-            return Response(status_code=405, headers={"Allow": "POST"})
-        if self._token is not None and not self._accepts(Headers(scope=scope).get("authorization", "")):
+        if scope["method"] not in allowed:
+            return Response(status_code=405, headers={"Allow": allowed[0]})
+        if scope["path"] != PATH:
+            return JSONResponse({"status": "ok", "server": "reach-mcp", "version": __version__})
+        scheme, _, shown = Headers(scope=scope).get("authorization", "").partition(" ")
+        bearer = f"{scheme.lower()} {shown.strip()}".encode("latin-1")
+        if self._bearer is not None and not hmac.compare_digest(bearer, self._bearer):
             return Response("Bearer token missing or wrong.", status_code=401, headers={"WWW-Authenticate": "Bearer"})
         return None
-
-    def _accepts(self, header: str) -> bool:
-        assert self._token is not None
-        scheme, _, shown = header.partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode("latin-1"), self._token)
 
 
 def _labelling(scope: Scope, send: Send) -> Send:

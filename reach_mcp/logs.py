@@ -89,14 +89,8 @@ def _trace_places(error: BaseException | None) -> Iterable[str]:
 
 
 def _secrets(settings: Settings) -> Iterable[str]:
-    pairs = [
-        (settings.api_token, settings.api_token_file),
-        (settings.jwt_secret, settings.jwt_secret_file),
-        (settings.auth_token, settings.auth_token_file),
-        (settings.mask_key, None),
-    ]
-    for value, file in pairs:
+    for name in ("api_token", "jwt_secret", "auth_token", "mask_key"):
         try:
-            yield secret(value, file, "") or ""
+            yield secret(getattr(settings, name), getattr(settings, f"{name}_file", None), "") or ""
         except ConfigurationError:
             continue  # who needs the file says what is wrong with it

@@ -12,20 +12,18 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 SHORTEST = 3
 """Least characters of an external id that is looked for in free text; shorter ones would hit every other word."""
 
-_MASK = re.compile(r"\b(?:id|text)-[a-z2-7]{8}(?![\w-])")
-_EMAIL = re.compile(r"(?<![^\s@<>\"'`,;:()\[\]])[^\s@<>\"'`,;:()\[\]]+@[^\s<>\"'`,;()\[\]]+")
-_QUOTED = re.compile(r"""(?<!\w)(["'`])(?!\1)(.{1,400}?)\1(?!\w)|[“„‘«]([^”“’»]{1,400})[”“’»]""")
-_PHONE = re.compile(r"\+?\(?\d[\d ().\-/]{4,}\d")
-_DIGITS = re.compile(r"(?<![^\s,;()\[\]])[^\s\d,;()\[\]]*\d[^\s,;()\[\]]*")
+_MASK = re.compile(r"\b((?:id|text)-[a-z2-7]{8})(?![\w-])")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _EDGE = re.compile(r"(?<![^\W_])(?=\S)")
+
+Place = tuple[int, int]
+"""Where something stands in a text: its start and its end."""
 
 
 class Clear:
@@ -105,51 +103,34 @@ class Mask(Clear):
         return self._texts[text]
 
     def _mask_text(self, text: str) -> str:
-        for step in (
-            partial(_QUOTED.sub, self._quoted),
-            partial(_EMAIL.sub, self._found),
-            self._mask_known,
-            partial(_PHONE.sub, self._found),
-            partial(_DIGITS.sub, self._found),
-            self._mask_names,
-        ):
-            text = _outside_masks(step, text)
+        for find in (_find_quoted, _find_emails, self._find_known, _find_phones, _find_digits, _find_names):
+            parts = _MASK.split(text)  # what stands at odd places is masked already
+            parts[::2] = [self._splice(part, find(part)) for part in parts[::2]]
+            text = "".join(parts)
         return text
 
-    def _found(self, found: re.Match[str]) -> str:
-        return self._value(found[0])
-
-    def _quoted(self, found: re.Match[str]) -> str:
-        value = found[2] or found[3]
-        return f"{found[0][0]}{self._value(value)}{found[0][-1]}"
+    def _splice(self, text: str, places: Iterable[Place]) -> str:
+        parts, end = [], 0
+        for start, stop in places:
+            parts += [text[end:start], self._value(text[start:stop])]
+            end = stop
+        return "".join([*parts, text[end:]])
 
     def _value(self, value: str) -> str:
-        stripped = value.rstrip(".:!?")
+        stripped = value if value in self._known else value.rstrip(".:!?")
         kind = "id" if stripped in self._known else "text"
         return f"{kind}-{self._digest(stripped)[:8]}{value[len(stripped) :]}"
 
-    def _mask_names(self, text: str) -> str:
-        parts, end = [], 0
-        for run in _find_names(text):
-            parts += [text[end : run[0]], self._value(text[slice(*run)])]
-            end = run[1]
-        return "".join([*parts, text[end:]])
-
-    def _mask_known(self, text: str) -> str:
+    def _find_known(self, text: str) -> Iterator[Place]:
         """Known ids that stand apart from letters and digits, the longest first."""
-        parts, end = [], 0
-        lengths = sorted(self._lengths, reverse=True)
+        end, lengths = 0, sorted(self._lengths, reverse=True)
         for found in _EDGE.finditer(text):
             start = found.start()
-            if start < end:
-                continue
-            for length in lengths:
-                stop = start + length
+            for stop in (start + length for length in lengths if start >= end):
                 if text[start:stop] in self._known and not text[stop : stop + 1].isalnum():
-                    parts += [text[end:start], self.id(text[start:stop])]
+                    yield start, stop
                     end = stop
                     break
-        return "".join([*parts, text[end:]])
 
     def token(self, token: str) -> str:
         """A since token, sealed: it holds hashes of blockers' names, which could be guessed at otherwise."""
@@ -174,24 +155,25 @@ class Mask(Clear):
         return base64.b32encode(number).decode().lower()
 
 
-def _outside_masks(step: Callable[[str], str], text: str) -> str:
-    """Do a step between the masks that stand already, so that none is masked again."""
-    masks = [*_MASK.findall(text), ""]
-    return "".join(step(part) + mask for part, mask in zip(_MASK.split(text), masks, strict=True))
+def _finder(pattern: str) -> Callable[[str], Iterator[Place]]:
+    """Finds the last group of a pattern, or all of it where it has none."""
+    compiled = re.compile(pattern)
+    return lambda text: (found.span(found.lastindex or 0) for found in compiled.finditer(text))
 
 
-def _find_names(text: str) -> Iterator[tuple[int, int]]:
-    """Where two or more capitalised words stand in a row, a comma between them or not."""
-    start = end = words = 0
-    for found in _WORD.finditer(text):
-        if not found[0][0].isupper():
-            continue
-        if words and text[end : found.start()] in (" ", ", "):
-            words += 1
-        else:
-            if words > 1:
-                yield start, end
-            start, words = found.start(), 1
-        end = found.end()
-    if words > 1:
-        yield start, end
+_find_quoted = _finder(r"""(?<!\w)(["'`])(?!\1)(.{1,400}?)\1(?!\w)|[“„‘«]([^”“’»]{1,400})[”“’»]""")
+_find_emails = _finder(r"(?<![^\s@<>\"'`,;:()\[\]])[^\s@<>\"'`,;:()\[\]]+@[^\s<>\"'`,;()\[\]]+")
+_find_phones = _finder(r"\+?\(?\d[\d ().\-/]{4,}\d")
+_find_digits = _finder(r"(?<![^\s,;()\[\]])[^\s\d,;()\[\]]*\d[^\s,;()\[\]]*")
+
+
+def _find_names(text: str) -> Iterator[Place]:
+    """Two or more capitalised words in a row, a comma between them or not."""
+    runs: list[list[re.Match[str]]] = []
+    for word in _WORD.finditer(text):
+        if word[0][0].isupper():
+            if runs and text[runs[-1][-1].end() : word.start()] in (" ", ", "):
+                runs[-1].append(word)
+            else:
+                runs.append([word])
+    return ((run[0].start(), run[-1].end()) for run in runs if len(run) > 1)

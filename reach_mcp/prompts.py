@@ -11,8 +11,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import mcp_types
+from mcp_types import PromptArgument
+from pydantic import Field
 
 from reach_mcp.misfits import quote_name, suggest
 
@@ -36,31 +39,21 @@ class PromptFileWrong(ValueError):
     """A prompt's file can't be read: a mistake of ours, found at the start."""
 
 
-@dataclass(frozen=True)
-class Argument:
-    name: str
-    description: str
-    required: bool
-
-
-@dataclass(frozen=True)
-class Prompt:
+class Prompt(mcp_types.Prompt):
     """One prompt as its file has it."""
 
-    name: str
-    title: str
-    description: str
-    arguments: tuple[Argument, ...]
-    text: str
+    arguments: list[PromptArgument]
+    text: str = Field(exclude=True)
 
     def render(self, values: Mapping[str, str]) -> str:
         """The text with these values in it, each in quotes; PromptRefused when they don't fit the arguments."""
         given = {name: value for name, value in values.items() if value}
-        wrong = [*self._misfits(given), *(f"{name} {fault}" for name, fault in _faults(given))]
+        wrong = "; ".join(self._misfits(given))
         if wrong:
-            raise PromptRefused(f"{self.name}: {'; '.join(wrong)}.")
+            raise PromptRefused(f"{self.name}: {wrong}.")
         lines = (line for line in self.text.splitlines() if all(slot in given for slot in _SLOT.findall(line)))
-        return "\n".join(_SLOT.sub(lambda slot: _quote(given[slot[1]]), line) for line in lines)
+        quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in given.items()}
+        return "\n".join(_SLOT.sub(lambda slot: quoted[slot[1]], line) for line in lines)
 
     def _misfits(self, given: Mapping[str, str]) -> Iterable[str]:
         known = [argument.name for argument in self.arguments]
@@ -68,6 +61,11 @@ class Prompt:
         for argument in self.arguments:
             if argument.required and argument.name not in given:
                 yield f"{argument.name} is missing ({argument.description})"
+        for name, value in given.items():
+            if len(value) > LONGEST:
+                yield f"{quote_name(name)} is longer than {LONGEST} characters"
+            elif any(unicodedata.category(character).startswith("C") for character in value):
+                yield f"{quote_name(name)} holds control or invisible characters"
 
 
 def load_prompts(places: Iterable[Path] = PLACES) -> dict[str, Prompt]:
@@ -110,17 +108,10 @@ def _build_prompt(name: str, fields: dict[str, str], arguments: list[dict[str, s
     unknown = set(_SLOT.findall(text)) - {argument["name"] for argument in arguments}
     if unknown:
         raise PromptFileWrong(f"{name}.md: the text names {', '.join(sorted(unknown))}, which is no argument.")
-    known = tuple(Argument(a["name"], a["description"], a["required"] == "true") for a in arguments)
-    return Prompt(name, fields["title"], fields["description"], known, text.strip())
-
-
-def _faults(given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    for name, value in given.items():
-        if len(value) > LONGEST:
-            yield quote_name(name), f"is longer than {LONGEST} characters"
-        elif any(unicodedata.category(character).startswith("C") for character in value):
-            yield quote_name(name), "holds control or invisible characters"
-
-
-def _quote(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    known = [
+        PromptArgument(name=a["name"], description=a["description"], required=a["required"] == "true")
+        for a in arguments
+    ]
+    return Prompt(
+        name=name, title=fields["title"], description=fields["description"], arguments=known, text=text.strip()
+    )

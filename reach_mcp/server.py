@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import anyio
+import mcp_types
 from mcp import MCPError
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -28,13 +29,11 @@ from mcp_types import (
     CompletionContext,
     GetPromptResult,
     InputRequiredResult,
-    PromptArgument,
     PromptMessage,
     PromptReference,
     ResourceTemplateReference,
     TextContent,
 )
-from mcp_types import Prompt as PromptListing
 from pydantic import SecretStr, ValidationError
 
 from reach_mcp import __version__
@@ -43,12 +42,13 @@ from reach_mcp.api.client import asgi_transport
 from reach_mcp.api.credentials import StaticToken, build_credential
 from reach_mcp.api.errors import InvalidArgument, NotFound
 from reach_mcp.misfits import describe_misfits, quote_name, suggest
-from reach_mcp.prompts import Prompt, PromptRefused, load_prompts
+from reach_mcp.prompts import PromptRefused, load_prompts
 from reach_mcp.render import describe_error, draw_mark
 from reach_mcp.render.glossary import GLOSSARY
 from reach_mcp.settings import ConfigurationError, Settings
-from reach_mcp.tools import App, build_tools, read_batch, recent_batch_ids
+from reach_mcp.tools import App, build_tools, recent_batch_ids
 from reach_mcp.tools.app import CALLER, Caller
+from reach_mcp.tools.get_batch import read_batch
 
 logger = logging.getLogger(__name__)
 
@@ -83,11 +83,7 @@ def build_server(
     mark: Callable[[], str] = draw_mark,
 ) -> StrictServer:
     """The whole server. `transport` replaces the network to Reach; no request is sent before the first call."""
-    if settings.demo:
-        # A tenant id in the environment is one of the real API.
-        tenant = None if settings.demo_tenant == "northwind" else settings.demo_tenant
-        settings = settings.model_copy(update={"tenant_id": tenant})
-    client = _demo_client(settings, transport, clock) if settings.demo else _client(settings, transport)
+    client = _build_client(settings, transport, clock)
     app = App(client=client, settings=settings, clock=clock, mark=mark)
 
     @asynccontextmanager
@@ -113,28 +109,24 @@ def build_server(
     return server
 
 
-def _client(settings: Settings, transport: Any) -> ReachClient:
+def _build_client(settings: Settings, transport: Any, clock: Callable[[], datetime]) -> ReachClient:
+    """The client that the settings name, or one of the demo API in this process."""
+    url, credential, tenant = settings.api_url, build_credential(settings), settings.tenant_id
+    if settings.demo:
+        from reach_mcp.demo.api import build_demo_api
+        from reach_mcp.demo.story import DEFAULT_TENANT, build_story
+
+        # A tenant id in the environment is one of the real API. The default tenant is seen by its own token, without
+        # being named; any other by the partner's.
+        url, tenant = "http://reach.demo", None if settings.demo_tenant == DEFAULT_TENANT else settings.demo_tenant
+        credential = StaticToken(SecretStr("demo" if tenant is None else "demo-partner"))
+        transport = transport or asgi_transport(build_demo_api(build_story(clock()), default_tenant=DEFAULT_TENANT))
     return ReachClient(
-        settings.api_url,
-        build_credential(settings),
-        tenant=settings.tenant_id,
+        url,
+        credential,
+        tenant=tenant,
         transport=transport,
         max_body=int(settings.max_body_mb * 1e6),
-        max_requests=settings.max_requests,
-    )
-
-
-def _demo_client(settings: Settings, transport: Any, clock: Callable[[], datetime]) -> ReachClient:
-    """A client of the demo API in this process: the default tenant by its own token, another by the partner's."""
-    from reach_mcp.demo.api import build_demo_api
-    from reach_mcp.demo.story import DEFAULT_TENANT, build_story
-
-    api = build_demo_api(build_story(clock()), default_tenant=DEFAULT_TENANT)
-    return ReachClient(
-        "http://reach.demo",
-        StaticToken(SecretStr("demo" if settings.tenant_id is None else "demo-partner")),
-        tenant=settings.tenant_id,
-        transport=transport or asgi_transport(api),
         max_requests=settings.max_requests,
     )
 
@@ -148,12 +140,9 @@ def _add_resources(server: StrictServer, app: App) -> None:
     async def batch(batch_id: str) -> str:
         try:
             return await read_batch(app, batch_id)
-        except (NotFound, InvalidArgument) as error:
-            raise ResourceNotFoundError(
-                describe_error(error, app.mark(), app.mask(app.client.pinned_tenant))
-            ) from error
         except (ReachError, ConfigurationError) as error:
-            raise ResourceError(describe_error(error, app.mark(), app.mask(app.client.pinned_tenant))) from error
+            kind = ResourceNotFoundError if isinstance(error, NotFound | InvalidArgument) else ResourceError
+            raise kind(describe_error(error, app.mark(), app.mask(app.client.pinned_tenant))) from error
 
 
 def _add_completion(server: StrictServer, app: App) -> None:
@@ -204,38 +193,29 @@ class StrictServer(MCPServer[None]):
         if tool is None:
             hint = suggest(name, [tool.name for tool in self._tool_manager.list_tools()])
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {quote_name(name)}{hint}")
-        start, outcome = time.monotonic(), "cancelled"
-        CALLER.set(Caller() if context is None else _find_caller(context))
+        start, outcome, label, request = time.monotonic(), "cancelled", "", ""
+        if context is not None:
+            label, request = _label(context.request_context), str(context.request_id)
+            # The door of http.py tells callers apart; over stdio there is one.
+            door = getattr(context.request_context.request, "scope", {})
+            CALLER.set(Caller(door.get(CALLER_KEY, ""), context.report_progress))
         try:
-            with self._cancellable(context):
+            with anyio.CancelScope() as scope:
+                if label:
+                    self._labelled[label, request] = scope
                 result = await self._call_known(tool, arguments, context)
                 outcome = "error" if getattr(result, "is_error", False) else "ok"
-                cost = (result.meta or {}).get("reach/cost")
-                if cost is not None and context is not None:
-                    cost["request_id"] = str(context.request_id)[:64]
+                cost = (result.meta or {}).get("reach/cost", {})
+                cost["request_id"] = request[:64]
                 return result
         except Exception:
             outcome = "crash"
             raise
         finally:
-            request = None if context is None else context.request_id
+            self._labelled.pop((label, request), None)
             facts = {"tool": name, "ms": round(1000 * (time.monotonic() - start)), "outcome": outcome}
-            logger.info("call", extra={"facts": facts | {"request": str(request)[:64]}})
+            logger.info("call", extra={"facts": facts | {"request": request[:64]}})
         raise MCPError(code=0, message="Request cancelled")  # nobody waits for it, but the stream has to end
-
-    @contextmanager
-    def _cancellable(self, context: Context[None, Any] | None) -> Iterator[None]:
-        """Let the host cancel what runs in the block, which then ends early."""
-        label = "" if context is None else _label(context.request_context)
-        if context is None or not label:
-            yield
-            return
-        with anyio.CancelScope() as scope:
-            self._labelled[label, context.request_id] = scope
-            try:
-                yield
-            finally:
-                self._labelled.pop((label, context.request_id), None)
 
     async def _call_known(
         self, tool: Tool, arguments: dict[str, Any], context: Context[None, Any] | None
@@ -254,8 +234,8 @@ class StrictServer(MCPServer[None]):
                 content=[TextContent(type="text", text=text)], is_error=True, _meta={"reach/error": "InvalidArgument"}
             )
 
-    async def list_prompts(self) -> list[PromptListing]:
-        return [_list_prompt(prompt) for prompt in self._prompts.values()]
+    async def list_prompts(self) -> list[mcp_types.Prompt]:
+        return [*self._prompts.values()]
 
     async def get_prompt(
         self,
@@ -276,17 +256,3 @@ class StrictServer(MCPServer[None]):
 def _label(context: ServerRequestContext[None, Any]) -> str:
     """The label that the request bears; empty over stdio, where the SDK knows which call is meant."""
     return str(getattr(context.request, "headers", {}).get(LABEL, ""))
-
-
-def _find_caller(context: Context[None, Any]) -> Caller:
-    """Who calls, as the door of http.py tells them apart; over stdio there is one."""
-    scope = getattr(context.request_context.request, "scope", {})
-    return Caller(scope.get(CALLER_KEY, ""), context.report_progress)
-
-
-def _list_prompt(prompt: Prompt) -> PromptListing:
-    arguments = [
-        PromptArgument(name=argument.name, description=argument.description, required=argument.required)
-        for argument in prompt.arguments
-    ]
-    return PromptListing(name=prompt.name, title=prompt.title, description=prompt.description, arguments=arguments)

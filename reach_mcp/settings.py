@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -124,7 +124,11 @@ class Settings(BaseSettings):
     @classmethod
     def _check_url(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
+        try:
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # urllib reads the port late
+            usable = False
+        if not usable:
             raise ValueError("must be an http or https URL such as https://api.embedreach.com")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must bear no user name, password, query or fragment; the token has a setting of its own")
@@ -133,14 +137,6 @@ class Settings(BaseSettings):
     def caller_token(self) -> str | None:
         """The bearer token that HTTP callers must show, from its setting or its file."""
         return secret(self.auth_token, self.auth_token_file, "REACH_MCP_AUTH_TOKEN")
-
-
-def _has_port(parts: SplitResult) -> bool:
-    """Whether the port, if there is one, can be one: urllib reads it late."""
-    try:
-        return parts.port != 0
-    except ValueError:
-        return False
 
 
 def load_settings(**flags: Any) -> Settings:
@@ -156,9 +152,9 @@ def load_settings(**flags: Any) -> Settings:
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
-    name = str(location[0]) if location else "settings"
-    field = Settings.model_fields.get(name)
-    return str(field.alias) if field else name
+    """The variable of a setting that is named by it or, where a flag set it, by its field."""
+    field = Settings.model_fields.get(str(location[0]))
+    return str(field.alias if field else location[0])
 
 
 def secret(value: SecretStr | None, file: Path | None, name: str) -> str | None:

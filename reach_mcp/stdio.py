@@ -17,21 +17,17 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import anyio
-from mcp.server.connection import Connection
 from mcp.server.mcpserver import MCPServer
-from mcp.server.runner import modern_error_data, serve_dual_era_loop, serve_one
+from mcp.server.runner import serve_dual_era_loop
 from mcp.server.stdio import stdio_server
-from mcp.shared.exceptions import NoBackChannelError
-from mcp.shared.inbound import InboundLadderRejection, classify_inbound_request
 from mcp.shared.message import SessionMessage
-from mcp.shared.transport_context import TransportContext
-from mcp_types import ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse, RequestId
+from mcp_types import JSONRPCRequest
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -64,7 +60,7 @@ async def run_stdio(
                         request = item.message if isinstance(item, SessionMessage) else None
                         if probing and isinstance(request, JSONRPCRequest):
                             if request.method == "server/discover":
-                                await write.send(SessionMessage(await _answer_probe(lowlevel, state, request)))
+                                await _answer_probe(lowlevel, state, item, write.send)
                                 continue
                             probing = False
                         await send.send(item)
@@ -100,40 +96,15 @@ def _caught_signals(cancel: Callable[[], None], die: Callable[[int], None]) -> I
             signal.signal(number, handler)
 
 
-async def _answer_probe(server: Any, state: Any, request: JSONRPCRequest) -> JSONRPCResponse | JSONRPCError:
-    route = classify_inbound_request({"method": request.method, "params": request.params})
-    if isinstance(route, InboundLadderRejection):
-        return _refuse(request.id, ErrorData(code=route.code, message=route.message, data=route.data))
-    connection = Connection.from_envelope(route.protocol_version, route.client_info, route.client_capabilities)
-    context = _ProbeContext(request.id)
-    try:
-        result = await serve_one(
-            server, context, request.method, request.params, connection=connection, lifespan_state=state
-        )
-    except Exception as error:  # whatever the handler raised: the SDK maps it to its protocol error
-        return _refuse(request.id, modern_error_data(error))
-    return JSONRPCResponse(jsonrpc="2.0", id=request.id, result=result)
-
-
-def _refuse(request_id: RequestId, error: ErrorData) -> JSONRPCError:
-    return JSONRPCError(jsonrpc="2.0", id=request_id, error=error)
-
-
-@dataclass
-class _ProbeContext:
-    """What a handler needs to know of a request that is answered outside any connection: there is no way back."""
-
-    request_id: RequestId | None
-    transport: TransportContext = field(default_factory=lambda: TransportContext(kind="stdio", can_send_request=False))
-    message_metadata: None = None
-    can_send_request: bool = False
-    cancel_requested: anyio.Event = field(default_factory=anyio.Event)
-
-    async def send_raw_request(self, method: str, *_: Any) -> dict[str, Any]:
-        raise NoBackChannelError(method)
-
-    async def notify(self, *_: Any) -> None:
-        """Nobody listens."""
-
-    async def progress(self, *_: Any) -> None:
-        """Nobody listens."""
+async def _answer_probe(
+    server: Any, state: Any, probe: SessionMessage, reply: Callable[[SessionMessage], Awaitable[None]]
+) -> None:
+    """Answer as the SDK does, out of a connection of the probe's own: that one's era is decided by it."""
+    ask, asked = anyio.create_memory_object_stream[SessionMessage | Exception](1)
+    answer, answered = anyio.create_memory_object_stream[SessionMessage](1)
+    with ask, asked, answer, answered:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(serve_dual_era_loop, server, asked, answer, lifespan_state=state))
+            await ask.send(probe)
+            await reply(await answered.receive())
+            tasks.cancel_scope.cancel()

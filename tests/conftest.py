@@ -33,6 +33,24 @@ def _streams_that_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AppStatus, "should_exit", False)
 
 
+NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@pytest.fixture
+def bare_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no CA bundle of the machine that runs the tests."""
+    for name in NETWORK:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def without_waits() -> Iterator[None]:
+    """Tries follow one another at once; how many there may be is still the client's to say."""
+    with stamina.set_testing(True, attempts=100, cap=True):
+        yield
+
+
 @pytest.fixture
 def restored_logging() -> Iterator[None]:
     """For tests that configure logging: the root logger is one for the whole process."""

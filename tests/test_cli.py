@@ -8,7 +8,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,7 +16,6 @@ import anyio
 import click
 import httpx
 import pytest
-import stamina
 from click.testing import CliRunner, Result
 from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, TextContent
@@ -37,7 +36,7 @@ from reach_mcp.cli import (
 from reach_mcp.server import build_server
 from reach_mcp.settings import load_settings
 
-pytestmark = pytest.mark.usefixtures("restored_logging")
+pytestmark = pytest.mark.usefixtures("restored_logging", "without_waits")
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -45,13 +44,6 @@ INITIALIZE = {
     "method": "initialize",
     "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}},
 }
-
-
-@pytest.fixture(autouse=True)
-def _without_waits() -> Iterator[None]:
-    """Tries follow one another at once."""
-    with stamina.set_testing(True, attempts=100, cap=True):
-        yield
 
 
 def reach(*arguments: str, stdin: Any = None, **environment: str) -> Result:

@@ -61,6 +61,13 @@ def test_id_has_the_same_mask_in_text_as_in_its_field() -> None:
     assert mask.text("No customer Jo Doe: 'Jo Doe'") == f"No customer {mask.id('Jo Doe')}: '{mask.id('Jo Doe')}'"
 
 
+def test_id_that_ends_like_a_sentence_has_its_mask_in_quotes_as_well() -> None:
+    mask = Mask(KEY, "acme")
+    mask.learn(batch("b", pending("transactions/t", "customers/Acme Inc.")))
+
+    assert mask.text("No customer 'Acme Inc.'.") == f"No customer '{mask.id('Acme Inc.')}'."
+
+
 def test_ids_of_under_three_characters_are_not_looked_for_in_text() -> None:
     """They would hit every other word."""
     mask = Mask(KEY, "acme")

@@ -463,7 +463,7 @@ async def test_crash_and_cancellation_are_outcomes_of_their_own(caplog: pytest.L
         tasks.cancel_scope.cancel()
 
     facts = [vars(record)["facts"] for record in caplog.records if record.name == "reach_mcp.server"]
-    assert [(fact["outcome"], fact["request"]) for fact in facts] == [("crash", "None"), ("cancelled", "None")]
+    assert [(fact["outcome"], fact["request"]) for fact in facts] == [("crash", ""), ("cancelled", "")]
 
 
 async def test_clock_and_mark_default_to_now_and_to_a_mark_that_can_not_be_known(demo_settings: Settings) -> None:

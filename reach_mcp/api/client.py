@@ -8,16 +8,17 @@ import re
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
-from types import TracebackType
+from datetime import UTC
+from functools import cached_property
 from typing import Any, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import anyio
 import httpx
 import stamina
+from pydantic.alias_generators import to_camel
 
 from reach_mcp.api.credentials import Credential, token_end
 from reach_mcp.api.errors import (
@@ -82,8 +83,8 @@ class BatchQuery:
 
     def params(self) -> dict[str, str]:
         """The query parameters by their names on the wire."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {_camel(name): _as_text(value) for name, value in values.items() if value is not None}
+        values = {to_camel(field.name): getattr(self, field.name) for field in fields(self)}
+        return dict(httpx.QueryParams({name: value for name, value in values.items() if value is not None}))
 
 
 class Deadline:
@@ -130,15 +131,12 @@ class ReachClient:
         self._transport = transport
         self._max_body = max_body
         self._slots = anyio.Semaphore(max_requests)
-        self._http_client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        client, self._http_client = self._http_client, None
+    async def __aexit__(self, *_: object) -> None:
+        client = vars(self).pop("_http", None)
         if client is not None:
             await client.aclose()
 
@@ -157,47 +155,47 @@ class ReachClient:
         return parse_batch(await self._get(path, params, tenant, deadline))
 
     async def _get(self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline) -> bytes:
-        _check_header("tenant_id", tenant)
+        if tenant is not None and not re.fullmatch("[!-~]([ -~]*[!-~])?", tenant):
+            raise InvalidArgument("tenant_id must be plain ASCII without spaces around it: it is sent in a header.")
+        headers = {} if tenant is None else {"reach-tenant-id": tenant}
         backoff = _Backoff(deadline)
         try:
             with anyio.fail_after(deadline.left()):
-                return await self._get_with_retries(path, params, tenant, deadline, backoff)
+                async for attempt in stamina.retry_context(
+                    on=backoff, attempts=TRIES, timeout=None, wait_initial=0.2, wait_max=5, wait_jitter=0.3
+                ):
+                    with attempt:
+                        backoff.failure = None
+                        return await self._get_renewing(path, params, headers, deadline)
         except TimeoutError:
             raise (backoff.failure or TimedOut()) from None
-
-    async def _get_with_retries(
-        self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline, backoff: _Backoff
-    ) -> bytes:
-        retries = stamina.retry_context(
-            on=backoff, attempts=TRIES, timeout=None, wait_initial=0.2, wait_max=5, wait_jitter=0.3
-        )
-        async for attempt in retries:
-            with attempt:
-                backoff.failure = None
-                return await self._get_renewing(path, params, tenant, deadline)
         raise AssertionError("stamina ends with a result or an error")  # pragma: no cover
 
-    async def _get_renewing(self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline) -> bytes:
+    async def _get_renewing(
+        self, path: str, params: dict[str, str], headers: dict[str, str], deadline: Deadline
+    ) -> bytes:
         """One request; when the credential is refused and can be renewed, once more."""
         token = self.credential.token()
         try:
-            return await self._request(path, params, tenant, token, deadline)
+            return await self._request(path, params, headers, token, deadline)
         except Unauthorized as error:
             if not self.credential.renew(token, server_time=error.server_time):
                 raise
-        return await self._request(path, params, tenant, self.credential.token(), deadline)
+        return await self._request(path, params, headers, self.credential.token(), deadline)
 
     async def _request(
-        self, path: str, params: dict[str, str], tenant: str | None, token: str, deadline: Deadline
+        self, path: str, params: dict[str, str], headers: dict[str, str], token: str, deadline: Deadline
     ) -> bytes:
-        _check_token(token)
-        headers = {"Authorization": f"Bearer {token}"}
-        if tenant is not None:
-            headers["reach-tenant-id"] = tenant
+        if not re.fullmatch("[!-~]+", token):
+            raise CredentialMissing(
+                "The Reach credential is not a token.",
+                advice="A JWT is one line without spaces: set it without 'Bearer', quotes or line breaks.",
+            )
+        headers = headers | {"Authorization": f"Bearer {token}"}
         async with self._slots:
             deadline.requests += 1
             try:
-                async with self._http().stream("GET", path, params=params, headers=headers) as response:
+                async with self._http.stream("GET", path, params=params, headers=headers) as response:
                     deadline.request_id = _request_id(response) or deadline.request_id
                     body = await self._read(response, token)
                     deadline.size += len(body)
@@ -207,13 +205,9 @@ class ReachClient:
             except (httpx.InvalidURL, UnicodeEncodeError):
                 raise InvalidArgument("An argument is too long for a URL, or is no text.") from None
 
+    @cached_property
     def _http(self) -> httpx.AsyncClient:
         """The connection pool, made at the first request: reading the CA bundle would slow every start."""
-        if self._http_client is None:
-            self._http_client = self._new_http_client()
-        return self._http_client
-
-    def _new_http_client(self) -> httpx.AsyncClient:
         try:
             client = httpx.AsyncClient(
                 base_url=self._base_url,
@@ -241,26 +235,7 @@ class ReachClient:
             body = await _read_body(response, ERROR_BODY)
         except (ReachError, httpx.TransportError):
             body = b""  # the status says enough
-        raise self._status_error(response, body, token)
-
-    def _status_error(self, response: httpx.Response, body: bytes, token: str) -> StatusError:
-        status = response.status_code
-        facts: dict[str, Any] = {"quotes": parse_error(body), "request_id": _request_id(response)}
-        if response.is_redirect:
-            return Redirected(f"Reach's address redirects elsewhere ({status}), which was not followed.", **facts)
-        kind = _STATUS.get(status, UnexpectedStatus)
-        if kind is RateLimited or kind is ServerFailed:
-            facts["retry_after"] = _retry_after(response)
-        if kind in (ServerFailed, UnexpectedStatus):
-            facts["message"] = f"Reach answered with status {status}."
-        if kind is not Unauthorized:
-            return kind(**facts)
-        end = token_end(token)
-        server_time = _http_date(response.headers.get("date"))
-        ended = 0.0 if end is None else (server_time or time.time()) - end
-        if ended > 0:
-            facts["message"] = f"Reach did not accept the credential (401): it ended {_age(ended)} ago."
-        return Unauthorized(server_time=server_time, **facts)
+        raise _status_error(response, body, token)
 
 
 class _Backoff:
@@ -282,40 +257,28 @@ class _Backoff:
 
 async def _read_body(response: httpx.Response, limit: int) -> bytes:
     """The whole body, inflated piece by piece, so that neither size nor compression can exceed the limit."""
-    chunks = bytearray()
-    async for chunk in _inflate(response, limit):
-        chunks += chunk
-        if len(chunks) > limit:
-            raise BodyTooLarge(f"The answer is larger than the limit of {limit / 1e6:g} MB.")
-        if len(chunks) > _inflated_at_most(response):
-            raise BodyTooLarge(
-                f"The answer is compressed more than {INFLATION}-fold, as no answer of Reach is.",
-                advice="Check REACH_API_URL; a proxy may have answered in Reach's place.",
-            )
-    return bytes(chunks)
-
-
-async def _inflate(response: httpx.Response, limit: int) -> AsyncIterator[bytes]:
     encoding = response.headers.get("content-encoding", "identity").lower()
-    if encoding == "identity":
-        async for chunk in response.aiter_raw():
-            yield chunk
-        return
-    if encoding not in ("gzip", "x-gzip", "deflate"):
+    if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
         raise UnexpectedStatus("The answer is compressed in a way that was not asked for.")
-    inflater = zlib.decompressobj(wbits=47)
-    async for chunk in response.aiter_raw():
-        try:
-            yield inflater.decompress(chunk, min(limit, _inflated_at_most(response)) + 1)
-        except zlib.error:
-            raise NoConnection("The compressed answer broke off or is damaged.") from None
-    if not inflater.eof:
-        raise NoConnection("The compressed answer broke off or is damaged.")
-
-
-def _inflated_at_most(response: httpx.Response) -> int:
-    """Bytes that what has arrived may honestly become; small answers may shrink as far as they like."""
-    return 65_536 + INFLATION * response.num_bytes_downloaded
+    inflater = None if encoding == "identity" else zlib.decompressobj(wbits=47)
+    body = bytearray()
+    try:
+        async for chunk in response.aiter_raw():
+            # What has arrived may honestly become so much; small answers may shrink as far as they like.
+            honest = 65_536 + INFLATION * response.num_bytes_downloaded
+            body += inflater.decompress(chunk, min(limit, honest) + 1) if inflater else chunk
+            if len(body) > limit:
+                raise BodyTooLarge(f"The answer is larger than the limit of {limit / 1e6:g} MB.")
+            if len(body) > honest:
+                raise BodyTooLarge(
+                    f"The answer is compressed more than {INFLATION}-fold, as no answer of Reach is.",
+                    advice="Check REACH_API_URL; a proxy may have answered in Reach's place.",
+                )
+        if inflater and not inflater.eof:
+            raise zlib.error
+    except zlib.error:
+        raise NoConnection("The compressed answer broke off or is damaged.") from None
+    return bytes(body)
 
 
 async def _forget_location(response: httpx.Response) -> None:
@@ -323,17 +286,19 @@ async def _forget_location(response: httpx.Response) -> None:
     response.headers.pop("location", None)
 
 
-def _check_token(token: str) -> None:
-    if not re.fullmatch("[!-~]+", token):
-        raise CredentialMissing(
-            "The Reach credential is not a token.",
-            advice="A JWT is one line without spaces: set it without 'Bearer', quotes or line breaks.",
-        )
-
-
-def _check_header(name: str, value: str | None) -> None:
-    if value is not None and not re.fullmatch("[!-~]([ -~]*[!-~])?", value):
-        raise InvalidArgument(f"{name} must be plain ASCII without spaces around it: it is sent in a header.")
+def _status_error(response: httpx.Response, body: bytes, token: str) -> StatusError:
+    status = response.status_code
+    kind = Redirected if response.is_redirect else _STATUS.get(status, UnexpectedStatus)
+    facts: dict[str, Any] = {"quotes": parse_error(body), "request_id": _request_id(response)}
+    if kind in (RateLimited, ServerFailed):
+        facts["retry_after"] = _retry_after(response)
+    if kind is Unauthorized:
+        end, server_time = token_end(token), _http_date(response.headers.get("date", ""))
+        ended = 0.0 if end is None else (server_time or time.time()) - end
+        if ended > 0:
+            facts["message"] = f"Reach did not accept the credential (401): it ended {_age(ended)} ago."
+        return Unauthorized(server_time=server_time, **facts)
+    return kind(kind.message.format(status=status), **facts)
 
 
 def _transport_error(error: Exception) -> ReachError:
@@ -366,25 +331,21 @@ def _retry_after(response: httpx.Response) -> float | None:
     if value.isdecimal():
         return float(value)
     moment = _http_date(value)
-    now = _http_date(response.headers.get("date")) or time.time()
+    now = _http_date(response.headers.get("date", "")) or time.time()
     return None if moment is None else max(0.0, moment - now)
 
 
-def _http_date(value: str | None) -> float | None:
-    if not value:
-        return None
+def _http_date(value: str) -> float | None:
     try:
-        moment: datetime = email.utils.parsedate_to_datetime(value)
+        moment = email.utils.parsedate_to_datetime(value)
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _request_id(response: httpx.Response) -> str | None:
-    for name in ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray"):
-        if name in response.headers:
-            return str(response.headers[name])[:80]
-    return None
+    names = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
+    return next((str(response.headers[name])[:80] for name in names if name in response.headers), None)
 
 
 def _age(seconds: float) -> str:
@@ -394,23 +355,6 @@ def _age(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(word.capitalize() for word in tail)
-
-
-def _as_text(value: str | bool | int) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
 def asgi_transport(app: Any) -> httpx.AsyncBaseTransport:
     """A transport that reaches an ASGI app instead of the network: how the demo is served."""
     return httpx.ASGITransport(app=app)
-
-
-def origin(url: str) -> str:
-    """Scheme and host of a URL: what may be shown of it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

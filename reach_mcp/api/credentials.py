@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import jwt
 from pydantic import SecretStr
@@ -21,28 +20,23 @@ LEEWAY = 300
 """Seconds before its end at which a JWT is renewed; a tenth of it is taken off `iat`, for clocks that disagree."""
 
 
-class Credential(Protocol):
-    """A source of tokens, asked once a request. Neither the source nor its repr ever shows the token."""
+class Credential:
+    """A source of tokens, asked once a request. Neither the source nor its repr ever shows the token.
+
+    As it stands it has none: the server starts all the same, and each call says what to set.
+    """
 
     def token(self) -> str:
         """The token to send now. Raises CredentialMissing or ConfigurationError."""
-
-    def renew(self, refused: str, *, server_time: float | None) -> bool:
-        """After a 401: whether the next `token()` differs from the refused one and is worth one more try."""
-
-
-class NoCredential:
-    """Stands in until a credential is set, so that the server starts and can say what is missing."""
-
-    def token(self) -> str:
         raise CredentialMissing
 
-    def renew(self, refused: str, *, server_time: float | None) -> bool:  # noqa: ARG002 - there is nothing to renew
-        return False
+    def renew(self, refused: str, *, server_time: float | None) -> bool:  # noqa: ARG002 - for those who sign
+        """After a 401: whether the next `token()` differs from the refused one and is worth one more try."""
+        return self.token() != refused
 
 
 @dataclass
-class StaticToken:
+class StaticToken(Credential):
     """A JWT as it was given; it can't be renewed."""
 
     value: SecretStr
@@ -50,39 +44,19 @@ class StaticToken:
     def token(self) -> str:
         return self.value.get_secret_value().strip()
 
-    def renew(self, refused: str, *, server_time: float | None) -> bool:  # noqa: ARG002 - there is nothing to renew
-        return False
-
 
 @dataclass
-class TokenFile:
-    """A file that somebody else keeps fresh; it is read again whenever it has changed."""
+class TokenFile(Credential):
+    """A file that somebody else keeps fresh. It is read for each request: that costs next to nothing beside one."""
 
     path: Path
-    _stamp: tuple[int, int] | None = None
-    _value: SecretStr = field(default_factory=lambda: SecretStr(""))
 
     def token(self) -> str:
-        stamp = self._stat()
-        if stamp is None or stamp != self._stamp:
-            self._value = SecretStr(read_secret(self.path, "REACH_API_TOKEN_FILE"))
-            self._stamp = stamp
-        return self._value.get_secret_value()
-
-    def renew(self, refused: str, *, server_time: float | None) -> bool:  # noqa: ARG002 - the file's owner renews it
-        self._stamp = None
-        return self.token() != refused
-
-    def _stat(self) -> tuple[int, int] | None:
-        try:
-            stat = self.path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_ino
+        return read_secret(self.path, "REACH_API_TOKEN_FILE")
 
 
 @dataclass
-class PartnerSecret:
+class PartnerSecret(Credential):
     """Signs partner JWTs (HS256) and renews each before its end, by Reach's clock where that is known."""
 
     partner_id: str
@@ -107,7 +81,7 @@ class PartnerSecret:
         if server_time is not None:
             self._skew = server_time - self.clock()
         self._ends = 0.0
-        return self.token() != refused
+        return super().renew(refused, server_time=server_time)
 
     def _sign(self, now: float) -> str:
         claims = {
@@ -133,7 +107,7 @@ def build_credential(settings: Settings) -> Credential:
             settings.partner_id,
             lambda: secret(settings.jwt_secret, settings.jwt_secret_file, "REACH_JWT_SECRET") or "",
         )
-    return NoCredential()
+    return Credential()
 
 
 def token_end(token: str) -> float | None:

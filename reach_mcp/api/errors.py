@@ -86,7 +86,7 @@ class Busy(ReachError):
 
 
 class StatusError(ReachError):
-    """Reach answered with an error status."""
+    """Reach answered with an error status, which stands in the message."""
 
 
 class BadRequest(StatusError):
@@ -120,16 +120,17 @@ class RateLimited(StatusError):
 
 
 class ServerFailed(StatusError):
-    message = "Reach failed to answer."
+    message = "Reach answered with status {status}."
     advice = "This is on Reach's side; try again in a minute."
 
 
 class Redirected(StatusError):
-    message = "Reach's address redirects elsewhere, which was not followed."
+    message = "Reach's address redirects elsewhere ({status}), which was not followed."
     advice = "Check REACH_API_URL and the token: a redirect to a sign-in page means that one of them is wrong."
 
 
 class UnexpectedStatus(StatusError):
+    message = "Reach answered with status {status}."
     advice = "Check REACH_API_URL; a proxy may have answered in Reach's place."
 
 

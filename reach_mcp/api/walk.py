@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import anyio
 import anyio.lowlevel
+from anyio.streams.memory import MemoryObjectSendStream
 
 from reach_mcp.api.client import BatchQuery, Deadline, ReachClient
 from reach_mcp.api.errors import BadRequest, BodyTooLarge, ReachError, TimedOut
@@ -60,7 +62,6 @@ class Coverage:
     """The largest total that the API said. One that falls while reading may have moved batches past the cursor."""
 
     size: int = 0
-    _ids: set[str] = field(default_factory=set, repr=False)
 
     @property
     def complete(self) -> bool:
@@ -76,15 +77,6 @@ class Coverage:
     def short(self) -> bool:
         """Whether fewer batches were read than the API ever said there are."""
         return self.most > self.batches + self.lost
-
-    def add(self, page: Page) -> None:
-        """Count one page in, from whichever end."""
-        self.pages += 1
-        self.size += page.size
-        self.total = page.total if page.total is not None else self.total
-        self.most = max(self.most, page.total or 0)
-        self._ids.update(batch["batchId"] for batch in page.batches)
-        self.batches = len(self._ids)
 
 
 async def walk(
@@ -112,250 +104,224 @@ async def walk(
     read there is kept and folded last, so that batches come in the API's order.
     """
     newest_first = query.sort_by in (None, "createdAt") and query.sort_direction in (None, "desc")
-    both_ends = both_ends and newest_first and query.cursor is None and enough is None and pages is None
-    request = _Request(client, tenant, deadline, (query.limit,) if query.limit or not sizes else tuple(sizes))
-    return await _Walk(request, query, fold, enough, pages, on_page, both_ends, ordered).run()
+    run = _Walk(
+        partial(client.list_batches, tenant=tenant, deadline=deadline),
+        fold,
+        enough,
+        pages,
+        on_page,
+        sizes=[query.limit] if query.limit or not sizes else list(sizes),
+        both_ends=both_ends and newest_first and query.cursor is None and enough is None and pages is None,
+        kept=[] if ordered else None,
+        front=_End(query),
+        back=_End(replace(query, sort_direction="asc")),
+        coverage=Coverage(resumed=query.cursor is not None),
+    )
+    return await run.to_the_end()
 
 
-class _Request:
-    """Asks for pages, each as large as has been found to fit."""
-
-    def __init__(
-        self, client: ReachClient, tenant: str | None, deadline: Deadline, sizes: tuple[int | None, ...]
-    ) -> None:
-        self._client = client
-        self._tenant = tenant
-        self._deadline = deadline
-        self._sizes = list(sizes)
-
-    async def page(self, end: _End, cursor: str | None) -> Page:
-        """The page at the cursor.
-
-        One that is too large is asked for in less, from its cursor on; should Reach not take that cursor with another
-        limit, from the start. Larger pages are never asked for half-way: a cursor that counts pages would skip some.
-        """
-        shrunk = False
-        while True:
-            limit = self._sizes[0]
-            try:
-                return await self._client.list_batches(
-                    replace(end.query, cursor=cursor, limit=limit), tenant=self._tenant, deadline=self._deadline
-                )
-            except BodyTooLarge:
-                if not self._shrink(limit):
-                    raise
-                shrunk = True
-            except BadRequest:
-                if shrunk and cursor != end.query.cursor:
-                    cursor, end.again = end.query.cursor, True
-                elif end.pages or limit is None or limit <= USUAL or not self._shrink(limit):
-                    raise
-
-    def _shrink(self, limit: int | None) -> bool:
-        """Go on with smaller pages than this limit, if there are any; the other end may have done so meanwhile."""
-        if self._sizes[0] == limit and len(self._sizes) > 1:
-            del self._sizes[0]
-        return self._sizes[0] != limit
-
-
-@dataclass
 class _End:
-    """One order of the list, as far as it was read."""
+    """One order of the list: how far its reader has come, and what was taken of what the reader handed on."""
 
-    query: BatchQuery
-    pages: int = 0
-    ids: set[str] = field(default_factory=set)
-    cursors: set[str | None] = field(default_factory=set)
-    malformed: list[str] = field(default_factory=list)
-    frontier: datetime | None = None
-    """When the batch was created that was read last."""
+    def __init__(self, query: BatchQuery) -> None:
+        self.query = query
+        self.scope = anyio.CancelScope()
+        self.cursor, self.limit = query.cursor, query.limit
+        """What the page was asked for by, last."""
+        self.cursors = set[str | None]()
+        """What every page was asked for by, since the first."""
+        self.stop: Stop = ""
+        self.error: ReachError | None = None
+        self.page = Page(has_next=True)
+        """The page that was taken last."""
+        self.begin()
 
-    sound: bool = True
-    """Every batch could be read, bore a time, and stood in the order asked for."""
+    def begin(self) -> None:
+        """Nothing is read yet, or all of it comes again."""
+        self.ids = set[str]()
+        self.malformed: list[str] = []
+        self.lost = 0
+        self.frontier: datetime | None = None
+        """When the batch was created that was read last."""
+        self.sound = True
+        """Every batch could be read, bore a time, and stood in the order asked for."""
 
-    stop: Stop = ""
-    last: bool = False
-    """The API's last page was read."""
-
-    again: bool = False
-    """The next page is the first once more."""
-
-    def start_again(self) -> None:
-        """Forget the cursors and the order of what was read, since it comes again."""
-        self.ids.clear()
-        self.cursors = {self.query.cursor}
-        self.frontier, self.again = None, False
-
-    def add(self, page: Page) -> int:
+    def take(self, page: Page) -> int:
         """Count one page in; how many of its batches had been read before."""
-        self.pages += 1
+        self.page = page
         self.malformed += page.malformed
-        self.sound = self.sound and not page.lost
+        self.lost += page.lost
         repeats = 0
         for batch in page.batches:
             repeats += batch["batchId"] in self.ids
             self.ids.add(batch["batchId"])
-            self._advance(_created(batch))
-        self.last = not page.has_next
-        self.cursors.add(page.cursor)
+        created = [_created(batch) for batch in page.batches]
+        times = [moment for moment in (self.frontier, *created) if moment is not None]
+        in_order = times == sorted(times, reverse=self.query.sort_direction != "asc")
+        self.sound = self.sound and in_order and None not in created and not page.lost
+        self.frontier = times[-1] if times else None
         return repeats
 
-    def _advance(self, created: datetime | None) -> None:
-        if created is None:
-            self.sound = False
-            return
-        if self.frontier is not None and created != self.frontier:
-            self.sound = self.sound and (created > self.frontier) is (self.query.sort_direction == "asc")
-        self.frontier = created
 
-
-class _Walk:
-    """One walk while it runs. What it reads is counted and folded without a pause, so that neither is cut short."""
-
-    def __init__(
-        self,
-        request: _Request,
-        query: BatchQuery,
-        fold: Callable[[Batch], None],
-        enough: Callable[[Page], bool] | None,
-        pages: int | None,
-        on_page: Callable[[Coverage], Awaitable[None]] | None,
-        both_ends: bool,
-        ordered: bool,
-    ) -> None:
-        self._request = request
-        self._fold = fold
-        self._enough = enough
-        self._pages = pages
-        self._on_page = on_page
-        self._both_ends = both_ends
-        self._front = _End(query, cursors={query.cursor})
-        self._back = _End(replace(query, sort_direction="asc"), cursors={None})
-        self._kept: list[Batch] | None = [] if ordered else None
-        self._forward, self._backward = anyio.CancelScope(), anyio.CancelScope()
-        self._met = False
-        self._coverage = Coverage(resumed=query.cursor is not None)
-
-    async def run(self) -> Coverage:
-        """Read the front to its end, and the back until they meet."""
-        page = await self._request.page(self._front, self._front.query.cursor)
-        async with anyio.create_task_group() as tasks:
-            if self._both_ends and page.has_next and page.total is not None and page.total > 2 * len(page.batches):
-                tasks.start_soon(self._read_back)
-            with self._forward:
-                await self._follow(self._front, page)
-            self._backward.cancel()
-        return self._finish()
-
-    async def _read_back(self) -> None:
-        with self._backward:
-            try:
-                page = await self._request.page(self._back, None)
-            except ReachError:
-                return  # the front goes on alone
-            await self._follow(self._back, page)
-
-    async def _follow(self, end: _End, page: Page) -> None:
-        while True:
-            stop = self._stop(page, end)
-            async with anyio.create_task_group() as tasks:
-                ahead = _Ahead(self._request, end, page.cursor)
-                if page.has_next and not stop:
-                    tasks.start_soon(ahead.run)
-                    await _let_it_start()
-                self._take(page, end, stop)
-                if self._on_page is not None:
-                    await self._on_page(self._coverage)
-                if stop or not page.has_next or self._met:
-                    tasks.cancel_scope.cancel()
-            if stop or not page.has_next or self._met:
-                return
-            if ahead.page is None:
-                end.stop = "deadline" if isinstance(ahead.error, TimedOut) else "error"
-                if end is self._front:
-                    self._coverage.error = ahead.error
-                return
-            if end.again:
-                end.start_again()
-            page = ahead.page
-
-    def _take(self, page: Page, end: _End, stop: Stop) -> None:
-        """Count and fold one page, and see whether the two ends have met."""
-        coverage = self._coverage
-        coverage.add(page)
-        coverage.repeats += end.add(page)
-        end.stop = stop
-        if end is self._front:
-            coverage.cursor = page.cursor
-            coverage.lost += page.lost
-        if end is self._back and self._kept is not None:
-            self._kept += page.batches
-        else:
-            for batch in page.batches:
-                self._fold(batch)
-        if not self._back.pages:
-            return
-        if not (self._front.sound and self._back.sound):
-            self._backward.cancel()
-        elif self._have_met():
-            self._met = not coverage.short
-            self._backward.cancel()
-            if self._met:
-                self._forward.cancel()
-
-    def _have_met(self) -> bool:
-        if self._back.last:
-            return True
-        front, back = self._front.frontier, self._back.frontier
-        return front is not None and back is not None and front < back
-
-    def _stop(self, page: Page, end: _End) -> Stop:
-        """Why an end should not go on after a page that says there are more; empty when it should, or was the last."""
-        if not page.has_next:
-            return ""
-        if self._enough is not None and self._enough(page):
-            return "enough"
-        if end.pages + 1 == self._pages:
-            return "page" if self._pages == 1 else "bound"
-        if page.cursor is None or not (page.batches or page.malformed):
-            return "empty_page"
-        if page.cursor in end.cursors:
-            return "cursor_repeats"
-        return ""
-
-    def _finish(self) -> Coverage:
-        """The coverage, with what the back end adds to it unless the front has read all by itself."""
-        front, back, coverage = self._front, self._back, self._coverage
-        coverage.stop = "" if self._met else front.stop
-        coverage.malformed = list(front.malformed)
-        if self._met:
-            coverage.cursor = None
-        if front.last:
-            return coverage
-        coverage.malformed += [name for name in back.malformed if name not in set(front.malformed)]
-        for batch in reversed(self._kept or ()):
-            if batch["batchId"] not in front.ids:
-                self._fold(batch)
-        if front.sound and back.sound and not self._have_met():
-            coverage.read_back_to = back.frontier
-        return coverage
+_Handed = tuple[_End, Page, bool]
+"""A page that a reader hands on, and whether it is the first of its end, or is so once more."""
 
 
 @dataclass
-class _Ahead:
-    """The next page, or the error in its place: raised inside a task group it would come out wrapped in a group."""
+class _Walk:
+    """One walk while it runs: a reader for each end hands pages on, and what takes them says when that is enough."""
 
-    request: _Request
-    end: _End
-    cursor: str | None
-    page: Page | None = None
-    error: ReachError | None = None
+    read: Callable[[BatchQuery], Awaitable[Page]]
+    fold: Callable[[Batch], None]
+    enough: Callable[[Page], bool] | None
+    pages: int | None
+    on_page: Callable[[Coverage], Awaitable[None]] | None
+    sizes: list[int | None]
+    """What may be asked for, the first at present: as large as has been found to fit."""
+    both_ends: bool
+    kept: list[Batch] | None
+    front: _End
+    back: _End
+    coverage: Coverage
+    seen: set[str] = field(default_factory=set)
 
-    async def run(self) -> None:
-        try:
-            self.page = await self.request.page(self.end, self.cursor)
-        except ReachError as error:
-            self.error = error
+    async def to_the_end(self) -> Coverage:
+        """Read the front to its end, and the back until they meet. Only one page at a time is taken, from either."""
+        first = await self._ask(self.front)
+        send, receive = anyio.create_memory_object_stream[_Handed]()
+        with send, receive:
+            async with anyio.create_task_group() as tasks:
+                if self.both_ends and first.has_next and (first.total or 0) > 2 * len(first.batches):
+                    tasks.start_soon(self._read, self.back, send)
+                tasks.start_soon(self._read, self.front, send, first)
+                async for end, page, begins in receive:
+                    await _let_it_start()
+                    self._take(end, page, begins)
+                    if self.on_page is not None:
+                        await self.on_page(self.coverage)
+                    if self._met:
+                        tasks.cancel_scope.cancel()
+        return self._finish()
+
+    async def _read(self, end: _End, send: MemoryObjectSendStream[_Handed], page: Page | None = None) -> None:
+        """Hand on page after page; while one is folded, the next is asked for. When the front ends, the walk does."""
+        with end.scope:
+            try:
+                page = page or await self._ask(end)
+                while True:
+                    begins = not end.cursors
+                    end.cursors.add(end.cursor)
+                    end.stop = self._stop(end, page)
+                    await send.send((end, page, begins))
+                    if end.stop or not page.has_next:
+                        break
+                    end.cursor = page.cursor
+                    page = await self._ask(end)
+            except ReachError as error:
+                end.stop, end.error = "deadline" if isinstance(error, TimedOut) else "error", error
+        if end is self.front:
+            self.back.scope.cancel()
+            send.close()
+
+    async def _ask(self, end: _End) -> Page:
+        """The page at an end's cursor.
+
+        One that is too large is asked for in less, from its cursor on; should Reach not take that cursor with another
+        limit, from the start. Larger pages are never asked for half-way: a cursor that counts pages would skip some.
+        """
+        while True:
+            limit, half_way = self.sizes[0], end.cursor != end.query.cursor
+            try:
+                page = await self.read(replace(end.query, cursor=end.cursor, limit=limit))
+            except BodyTooLarge:
+                if not self._shrink(limit):
+                    raise
+            except BadRequest:
+                if half_way and limit != end.limit:
+                    end.cursor = end.query.cursor
+                    end.cursors.clear()
+                elif half_way or limit is None or limit <= USUAL or not self._shrink(limit):
+                    raise
+            else:
+                end.limit = limit
+                return page
+
+    def _shrink(self, limit: int | None) -> bool:
+        """Go on with smaller pages than this limit, if there are any; the other end may have done so meanwhile."""
+        if self.sizes[0] == limit and len(self.sizes) > 1:
+            del self.sizes[0]
+        return self.sizes[0] != limit
+
+    def _stop(self, end: _End, page: Page) -> Stop:
+        """Why an end should not go on after a page that says there are more; empty when it should, or was the last."""
+        if not page.has_next:
+            return ""
+        if self.enough is not None and self.enough(page):
+            return "enough"
+        if len(end.cursors) == self.pages:
+            return "page" if self.pages == 1 else "bound"
+        if page.cursor is None or not (page.batches or page.malformed):
+            return "empty_page"
+        return "cursor_repeats" if page.cursor in end.cursors else ""
+
+    def _take(self, end: _End, page: Page, begins: bool) -> None:
+        """Count and fold one page. Without a pause, so that neither is cut short."""
+        if begins:
+            end.begin()
+        coverage = self.coverage
+        coverage.pages += 1
+        coverage.size += page.size
+        coverage.total = coverage.total if page.total is None else page.total
+        coverage.most = max(coverage.most, page.total or 0)
+        coverage.repeats += end.take(page)
+        coverage.lost = self.front.lost
+        self.seen.update(batch["batchId"] for batch in page.batches)
+        coverage.batches = len(self.seen)
+        self._fold(end, page)
+        if self._crossed or not self._sound:
+            self.back.scope.cancel()
+
+    def _fold(self, end: _End, page: Page) -> None:
+        if end is self.back and self.kept is not None:
+            self.kept += page.batches
+            return
+        # Where the ends meet, the last page of the one holds what the other reads: it is folded again only if changed.
+        other = self.front if end is self.back else self.back
+        folded = {} if self.kept is not None else {batch["batchId"]: batch for batch in other.page.batches}
+        for batch in page.batches:
+            if folded.get(batch["batchId"]) != batch:
+                self.fold(batch)
+
+    @property
+    def _sound(self) -> bool:
+        """Whether times tell where each end stands."""
+        return self.front.sound and self.back.sound
+
+    @property
+    def _crossed(self) -> bool:
+        front, back = self.front.frontier, self.back.frontier
+        return not self.back.page.has_next or (front is not None and back is not None and front < back)
+
+    @property
+    def _met(self) -> bool:
+        """Whether nothing can lie between what the two ends have read."""
+        return self._sound and self._crossed and not self.coverage.short
+
+    def _finish(self) -> Coverage:
+        """The coverage, with what the back end adds to it unless the front has read all by itself."""
+        front, back, coverage = self.front, self.back, self.coverage
+        coverage.malformed = list(front.malformed)
+        if not self._met:
+            coverage.stop, coverage.error, coverage.cursor = front.stop, front.error, front.page.cursor
+        if not front.page.has_next:
+            return coverage
+        coverage.malformed += [name for name in back.malformed if name not in front.malformed]
+        for batch in reversed(self.kept or ()):
+            if batch["batchId"] not in front.ids:
+                self.fold(batch)
+        if self._sound and not self._crossed:
+            coverage.read_back_to = back.frontier
+        return coverage
 
 
 def _created(batch: Batch) -> datetime | None:

@@ -9,16 +9,13 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
 from reach_mcp.api.client import BatchQuery, Deadline
-from reach_mcp.render import Fence
-from reach_mcp.render.answer import fit
-from reach_mcp.render.batch import build_batch, write_batch
 from reach_mcp.tools.app import App
 from reach_mcp.tools.explain_pending_dependencies import explain_pending_dependencies
 from reach_mcp.tools.get_batch import get_batch
 from reach_mcp.tools.list_batches import list_batches
 from reach_mcp.tools.schemas import OUTPUT
 
-__all__ = ["App", "build_tools", "read_batch", "recent_batch_ids"]
+__all__ = ["App", "build_tools", "recent_batch_ids"]
 
 _TITLES = {
     list_batches: "Reach: list batches",
@@ -73,23 +70,3 @@ async def recent_batch_ids(app: App, prefix: str) -> list[str]:
     async with app.turns.take("", deadline):
         page = await app.client.list_batches(BatchQuery(limit=100), tenant=app.tenant(None), deadline=deadline)
     return [batch["batchId"] for batch in page.batches if batch["batchId"].startswith(prefix)]
-
-
-async def read_batch(app: App, batch_id: str) -> str:
-    """One batch as text, as `get_batch` tells it. Raises a ReachError."""
-    deadline = Deadline(app.settings.deadline)
-    async with app.turns.take("", deadline):
-        batch, malformed = await app.client.get_batch(
-            batch_id, tenant=app.tenant(None), deadline=deadline, include_pending_details=True
-        )
-    mask = app.mask(app.tenant(None))
-    mask.learn(batch)
-    fence, now = Fence(app.mark()), app.clock().timestamp()
-    arguments = {"batch_id": batch_id}
-    return fit(
-        lambda level: build_batch(batch, malformed, level, now=now, details=True, arguments=arguments),
-        lambda document: write_batch(document, fence),
-        detailed=False,
-        budget=app.settings.answer_tokens,
-        mask=mask,
-    ).text

@@ -21,6 +21,8 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from math import inf
 from typing import Any
 
 import anyio
@@ -60,20 +62,16 @@ class Progress:
             self.message = f"{coverage.pages} page{'s'[: coverage.pages > 1]}{waiting}"
 
 
-@dataclass(frozen=True)
-class _Kept:
-    reading: Reading
-    until: float
-    timer: asyncio.TimerHandle
-    """Frees the memory. A machine that slept wakes up before its timers do, hence `until`."""
-
-
 class _Flight:
     def __init__(self, read: Callable[[Progress], Awaitable[Reading]]) -> None:
         self.progress = Progress()
         self.waiting = 0
         self.task = asyncio.ensure_future(read(self.progress))
         self.task.add_done_callback(_look_at)
+        self.timer: asyncio.TimerHandle | None = None
+        """Frees what was brought, once it is kept."""
+        self.until = inf
+        """When that is due, by a clock that goes on while a machine sleeps: its timers don't."""
 
     async def join(self, report: Report | None) -> Reading:
         """Wait for what it brings, or for its error; the last to leave before that ends it."""
@@ -110,7 +108,6 @@ class Readings:
         self._largest = largest
         self._clock = clock
         self._flights: dict[str, _Flight] = {}
-        self._kept: dict[str, _Kept] = {}
         self._key = secrets.token_bytes(32)
 
     def question(self, token: str, *parts: object) -> str:
@@ -132,39 +129,40 @@ class Readings:
         """
         if question is None or not self._seconds:
             return await _Flight(read).join(report)
-        if fresh:
-            self._drop(question)
-            self._flights.pop(question, None)  # whoever waits for it still gets it
-        kept = self._kept.get(question)
-        if kept is not None and self._clock().timestamp() < kept.until:
-            return kept.reading
         flight = self._flights.get(question)
-        if flight is None or flight.task.cancelling():
+        outdated = flight is not None and self._clock().timestamp() >= flight.until
+        if flight is None or fresh or outdated or flight.task.cancelling():
+            self._drop(question)  # whoever waits for it still gets it
             flight = self._flights[question] = _Flight(read)
-            flight.task.add_done_callback(lambda _: self._land(question, flight))
+            flight.task.add_done_callback(partial(self._land, question))
         return await flight.join(report)
 
-    def _land(self, question: str, flight: _Flight) -> None:
+    def _land(self, question: str, task: asyncio.Future[Reading]) -> None:
         """Keep what a flight brought, unless a newer one has taken its place."""
-        if self._flights.get(question) is not flight:
-            return
-        del self._flights[question]
-        if _look_at(flight.task):
-            return
-        reading = flight.task.result()
-        if not reading.keep or reading.size > self._largest:
+        flight = self._flights.get(question)
+        if flight is None or flight.task is not task:
             return
         self._drop(question)
-        while self._kept and sum(kept.reading.size for kept in self._kept.values()) + reading.size > self._largest:
-            self._drop(next(iter(self._kept)))
-        timer = flight.task.get_loop().call_later(self._seconds, self._drop, question)
-        self._kept[question] = _Kept(reading, self._clock().timestamp() + self._seconds, timer)
+        if _look_at(task):
+            return
+        reading = task.result()
+        if not reading.keep or reading.size > self._largest:
+            return
+        kept = {name: other.task.result().size for name, other in self._flights.items() if other.timer}
+        while sum(kept.values()) + reading.size > self._largest:
+            oldest = next(iter(kept))
+            del kept[oldest]
+            self._drop(oldest)
+        flight.until = self._clock().timestamp() + self._seconds
+        flight.timer = task.get_loop().call_later(self._seconds, self._drop, question)
+        self._flights[question] = flight
 
     def _drop(self, question: str) -> None:
-        if question in self._kept:
-            self._kept.pop(question).timer.cancel()
+        flight = self._flights.pop(question, None)
+        if flight is not None and flight.timer is not None:
+            flight.timer.cancel()
 
     def clear(self) -> None:
         """Forget everything."""
-        for question in list(self._kept):
+        for question in list(self._flights):
             self._drop(question)

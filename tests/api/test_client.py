@@ -37,9 +37,8 @@ from reach_mcp.api.client import (
     SortBy,
     SortDirection,
     asgi_transport,
-    origin,
 )
-from reach_mcp.api.credentials import Credential, NoCredential, PartnerSecret, StaticToken, TokenFile
+from reach_mcp.api.credentials import Credential, PartnerSecret, StaticToken, TokenFile
 from reach_mcp.api.errors import (
     BadRequest,
     BodyTooLarge,
@@ -362,15 +361,6 @@ async def test_failing_server_is_asked_four_times(status: int) -> None:
     assert len(reach.requests) == 4
 
 
-@pytest.mark.parametrize("failures", [1, 2, 3])
-async def test_burst_of_failures_is_ridden_out(failures: int) -> None:
-    """The caller never hears of it."""
-    reach = Reach(*[says(503)] * failures, good())
-
-    assert await ask(reach) == ["b1"]
-    assert len(reach.requests) == failures + 1
-
-
 def caused(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
     return error
@@ -614,18 +604,6 @@ async def test_cookie_of_one_answer_is_not_sent_with_the_next_request() -> None:
     assert ["cookie" in request.headers for request in reach.requests] == [False, False]
 
 
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://api.embedreach.com/v1?x=1", "https://api.embedreach.com"),
-        ("http://user:secret@[::1]:8080/", "http://[::1]:8080"),
-    ],
-)
-def test_origin_shows_no_more_than_scheme_and_host(url: str, shown: str) -> None:
-    """Paths bear tenants, queries bear cursors, and user information bears secrets."""
-    assert origin(url) == shown
-
-
 # Bodies
 
 
@@ -785,7 +763,7 @@ async def test_without_a_credential_nothing_is_sent() -> None:
     """The call says what to set; Reach is not asked for a refusal that is certain."""
     reach = Reach(good())
 
-    assert type(await failure(reach, credential=NoCredential())) is CredentialMissing
+    assert type(await failure(reach, credential=Credential())) is CredentialMissing
     assert reach.requests == []
 
 
@@ -837,14 +815,7 @@ async def test_no_secret_shows_in_errors_logs_or_reprs(
 # Settings that the HTTP library reads
 
 
-@pytest.fixture
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.mark.usefixtures("_no_proxies")
+@pytest.mark.usefixtures("bare_network")
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from reach_mcp.api.credentials import (
     LEEWAY,
     LIFE,
     Credential,
-    NoCredential,
     PartnerSecret,
     StaticToken,
     TokenFile,
@@ -31,12 +29,6 @@ NOTHING: dict[str, Any] = {}
 TOKEN: dict[str, Any] = {"api_token": SecretStr("t")}
 FILE: dict[str, Any] = {"api_token_file": Path("token")}
 PARTNER: dict[str, Any] = {"partner_id": "p", "jwt_secret": SecretStr(SECRET)}
-
-
-@pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("REACH_")]:
-        monkeypatch.delenv(name)
 
 
 class Clock:
@@ -175,34 +167,15 @@ def test_token_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     assert (first, credential.token()) == ("first", "second")
 
 
-def test_token_file_is_not_read_at_every_request(tmp_path: Path) -> None:
-    """As long as its time and its inode stand, what was read stands."""
+def test_refused_token_file_is_tried_again_if_it_has_changed(tmp_path: Path) -> None:
+    """Whoever keeps it fresh may be a moment late."""
     file = tmp_path / "token"
     file.write_text("first")
     credential = TokenFile(file)
-    credential.token()
-    stat = file.stat()
 
+    assert not credential.renew("first", server_time=None)
     file.write_text("other")
-    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-
-    assert credential.token() == "first"
-
-
-def test_refused_token_file_is_read_even_if_it_looks_unchanged(tmp_path: Path) -> None:
-    """Coarse clocks of file systems hide a change; a refusal is reason enough to look."""
-    file = tmp_path / "token"
-    file.write_text("first")
-    credential = TokenFile(file)
-    refused = credential.token()
-    unchanged = credential.renew(refused, server_time=None)
-    stat = file.stat()
-    file.write_text("other")
-    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-
-    assert not unchanged
-    assert credential.renew(refused, server_time=None)
-    assert credential.token() == "other"
+    assert credential.renew("first", server_time=None)
 
 
 def test_token_file_that_is_missing_or_empty_is_named(tmp_path: Path) -> None:
@@ -221,12 +194,11 @@ def test_token_file_that_is_missing_or_empty_is_named(tmp_path: Path) -> None:
 
 def test_no_credential_says_what_to_set() -> None:
     """The server starts without one; each call then tells the way out."""
-    credential = NoCredential()
+    credential = Credential()
 
     with pytest.raises(CredentialMissing) as raised:
         credential.token()
 
-    assert not credential.renew("", server_time=None)
     assert str(raised.value) == (
         "No Reach credential is set. Set REACH_API_TOKEN or REACH_API_TOKEN_FILE (a JWT), or REACH_PARTNER_ID with "
         "REACH_JWT_SECRET or REACH_JWT_SECRET_FILE (the server then signs its own), and start the server again; "
@@ -244,9 +216,9 @@ def test_no_credential_says_what_to_set() -> None:
         (FILE | PARTNER, TokenFile),
         (PARTNER, PartnerSecret),
         ({"partner_id": "p", "jwt_secret_file": Path("s")}, PartnerSecret),
-        ({"partner_id": "p"}, NoCredential),
-        ({"jwt_secret": SecretStr(SECRET)}, NoCredential),
-        (NOTHING, NoCredential),
+        ({"partner_id": "p"}, Credential),
+        ({"jwt_secret": SecretStr(SECRET)}, Credential),
+        (NOTHING, Credential),
     ],
 )
 def test_most_particular_setting_wins(given: dict[str, Any], kind: type[Credential]) -> None:

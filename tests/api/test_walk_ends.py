@@ -160,6 +160,19 @@ def test_list_in_part_is_read_from_one_end(cursor: str | None) -> None:
     assert ASC not in tenant.directions
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_batch_that_both_ends_read_is_folded_again_only_if_it_has_changed(changed: bool) -> None:
+    """Folding is most of the work of ours; and the later reading counts, where there is a difference."""
+    tenant = tenant_of(10, size=4)
+    if changed:
+        tenant.lists[ASC] = [{**one, "status": "success"} for one in tenant.lists[ASC]]
+    coverage = tenant.walk(both_ends=True)
+
+    assert (coverage.batches, coverage.complete, coverage.repeats, ASC in tenant.directions) == (10, True, 0, True)
+    assert sorted(set(tenant.ids)) == sorted(ids_of(10))
+    assert len(tenant.ids) == 10 + 2 * changed
+
+
 # What proves nothing
 
 
@@ -303,6 +316,42 @@ def test_cursor_that_is_bound_to_its_limit_is_left_for_the_start() -> None:
         ("", "5"), ("5", "5"), ("5", "2"), ("", "2"), ("2", "2"), ("4", "2"), ("6", "2"),
     ]  # fmt: skip
     assert (coverage.complete, coverage.batches, coverage.repeats, set(tenant.ids)) == (True, 7, 0, set(ids_of(7)))
+
+
+def test_batch_that_is_lost_on_a_page_that_comes_again_is_one() -> None:
+    """Counted twice, it would stand for another one that never came."""
+    tenant = tenant_of(
+        7,
+        more=1,
+        size=5,
+        large=lambda asked: asked.get("cursor") == "5" and asked["limit"] == "5",
+        refuses=lambda asked: asked.get("cursor") == "5" and asked["limit"] == "2",
+    )
+    tenant.lists[DESC][1] = {"batchId": "b1"}
+    coverage = tenant.walk(sizes=(5, 2))
+
+    assert (coverage.malformed, coverage.lost, coverage.batches, coverage.disagrees) == (["b1"], 1, 6, True)
+
+
+def test_cursor_that_is_bound_to_a_limit_which_the_other_end_found_too_large_is_left_as_well() -> None:
+    """Both ends ask for pages of one size, so what one learns takes the cursor of the other from it."""
+    issued: dict[tuple[str, str], str] = {}
+
+    def refuses(asked: httpx.QueryParams) -> bool:
+        direction, cursor, limit = asked.get("sortDirection", DESC), asked.get("cursor", "0"), asked["limit"]
+        if issued.get((direction, cursor), limit) != limit:
+            return True
+        issued[direction, str(int(cursor) + int(limit))] = limit
+        return False
+
+    def large(asked: httpx.QueryParams) -> bool:
+        return asked.get("sortDirection") == ASC and asked["limit"] == "5" and "cursor" in asked
+
+    tenant = tenant_of(40, size=5, large=large, refuses=refuses)
+    coverage = tenant.walk(sizes=(5, 2), both_ends=True)
+
+    assert (coverage.complete, coverage.repeats, set(tenant.ids)) == (True, 0, set(ids_of(40)))
+    assert [direction for direction, cursor, _ in tenant.asked if not cursor].count(DESC) == 2
 
 
 def test_page_that_can_get_no_smaller_ends_the_walk() -> None:

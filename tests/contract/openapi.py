@@ -107,3 +107,18 @@ def _resolved(node: Any, document: Json) -> Any:
             target = target[step]
         return _resolved(target, document)
     return {name: _resolved(value, document) for name, value in node.items()}
+
+
+def strict(schema: Any) -> Any:
+    """A schema of OpenAPI 3.0 in JSON Schema's words, with unknown fields refused."""
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: strict(value) for name, value in schema.items() if name != "nullable"}
+    if isinstance(schema.get("properties"), dict):
+        found |= {
+            "properties": {name: strict(value) for name, value in schema["properties"].items()},
+            "additionalProperties": False,
+        }
+    if schema.get("nullable"):
+        found["type"] = [schema["type"], "null"]
+    return found

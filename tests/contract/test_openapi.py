@@ -27,6 +27,7 @@ from tests.contract.openapi import (
     query_parameters,
     read_ours,
     read_vendors,
+    strict,
 )
 
 HELD_AGAINST_THE_VENDORS_PAGE = "539429f4a241"
@@ -66,7 +67,7 @@ def test_every_example_is_of_its_schema() -> None:
     for path in (LIST, GET):
         for status, answer in read_ours()["paths"][path]["get"]["responses"].items():
             for example in answer["content"]["application/json"]["examples"].values():
-                jsonschema.validate(example["value"], _strict(answer_schema(path, status)))
+                jsonschema.validate(example["value"], strict(answer_schema(path, status)))
 
 
 def test_query_has_every_documented_parameter_and_sends_text() -> None:
@@ -237,21 +238,6 @@ def _present(hint: Any) -> Any:
     if get_origin(hint) in (Union, types.UnionType):
         (hint,) = (part for part in get_args(hint) if part is not type(None))
     return hint
-
-
-def _strict(schema: Any) -> Any:
-    """A schema of OpenAPI 3.0 in JSON Schema's words, with unknown fields refused."""
-    if not isinstance(schema, dict):
-        return schema
-    strict = {name: _strict(value) for name, value in schema.items() if name != "nullable"}
-    if isinstance(schema.get("properties"), dict):
-        strict |= {
-            "properties": {name: _strict(value) for name, value in schema["properties"].items()},
-            "additionalProperties": False,
-        }
-    if schema.get("nullable"):
-        strict["type"] = [schema["type"], "null"]
-    return strict
 
 
 def _snake(name: str) -> str:

@@ -5,21 +5,20 @@ Prism answers over real HTTP, refuses what the contract does not allow, and make
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
-import stamina
 from inline_snapshot import external_file
 from mcp import Client
 from pydantic import SecretStr
 
 from reach_mcp.api import BatchQuery, ReachClient
 from reach_mcp.api.client import Deadline
-from reach_mcp.api.credentials import NoCredential, StaticToken
+from reach_mcp.api.credentials import Credential, StaticToken
 from reach_mcp.api.errors import (
     BadRequest,
     CredentialMissing,
@@ -39,7 +38,7 @@ from tests.builders import as_read
 from tests.contract.openapi import GET, LIST, Json, example, query_parameters, read_ours
 from tests.contract.test_openapi import EVERY_PARAMETER
 
-pytestmark = [pytest.mark.anyio, pytest.mark.instrument]
+pytestmark = [pytest.mark.anyio, pytest.mark.instrument, pytest.mark.usefixtures("without_waits")]
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TOKEN = SecretStr("not-a-real-token")
@@ -72,13 +71,6 @@ class Preferring(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._network.aclose()
-
-
-@pytest.fixture(autouse=True)
-def _without_waits() -> Iterator[None]:
-    """Tries follow one another at once; how many there may be is still the client's to say."""
-    with stamina.set_testing(True, attempts=100, cap=True):
-        yield
 
 
 @asynccontextmanager
@@ -129,7 +121,7 @@ async def test_missing_credential_sends_nothing(prism: str) -> None:
     """The contract asks for a bearer token; without one there is nothing to ask for."""
     transport = Preferring()
 
-    async with ReachClient(prism, NoCredential(), transport=transport) as client:
+    async with ReachClient(prism, Credential(), transport=transport) as client:
         with pytest.raises(CredentialMissing):
             await client.list_batches(BatchQuery(), tenant=None, deadline=Deadline(20))
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import stamina
 
 from tests.faults.certificates import write_certificates
 from tests.faults.site import Site
@@ -45,20 +44,5 @@ def site(_server: Site) -> Site:
 
 
 @pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture
-def without_waits() -> Iterator[None]:
-    """Tries follow one another at once; how many there may be is still the client's to say."""
-    with stamina.set_testing(True, attempts=100, cap=True):
-        yield
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The server runs on asyncio alone."""
-    return "asyncio"
+def _alone(bare_network: None) -> None:
+    """What a test needs of proxies and certificates it sets itself."""

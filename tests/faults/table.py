@@ -16,6 +16,7 @@ from mcp_types import CallToolResult, TextContent
 from reach_mcp.server import build_server
 from reach_mcp.settings import load_settings
 from tests.builders import NOW
+from tests.conftest import NETWORK
 from tests.faults.site import Site
 from tests.tools.harness import LIST
 
@@ -23,8 +24,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 WALK = {"scope": "all", "limit": 3, "include_pending_details": True}
 SLACK = 4.0
 """Seconds that a call may take beyond its deadline: this machine may be busy."""
-
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,8 @@ FAULTS = [
     *_throughout("Content-Length too short", "length-too-short"),
     *_throughout("an HTML page", "html"),
     *_throughout("an empty body", "empty"),
+    Fault("status 200 that says `success: false`", "refused"),
+    Fault("JSON of another shape", "shape"),
     *(Fault(f"status {status}", f"status={status}") for status in (400, 401, 403, 404, 418)),
     Fault("status 403, from the second page on", "status=403", "2-99"),
     Fault("status 503, three times", "status=503", "2-4"),
@@ -133,7 +134,7 @@ async def _call(url: str, deadline: float) -> CallToolResult:
 
 @contextmanager
 def _environment(fault: Fault, site: Site) -> Iterator[None]:
-    before = {name: os.environ.pop(name) for name in (*PROXIES, *map(str.lower, PROXIES)) if name in os.environ}
+    before = {name: os.environ.pop(name) for name in (*NETWORK, *map(str.lower, NETWORK)) if name in os.environ}
     for name, port in fault.environment.items():
         known = {"authority": str(site.authority), "nowhere": "http://127.0.0.1:9"}
         os.environ[name] = known.get(port) or site.origin(port)

@@ -11,7 +11,8 @@ import pytest
 from mcp import Client
 
 from reach_mcp.server import StrictServer
-from reach_mcp.tools import App, read_batch, recent_batch_ids
+from reach_mcp.tools import App, recent_batch_ids
+from reach_mcp.tools.get_batch import read_batch
 from tests.builders import Json, batch
 from tests.tools.harness import (
     EXPLAIN,
