@@ -63,7 +63,7 @@ def test_id_has_the_same_mask_in_text_as_in_its_field() -> None:
 
 def test_id_that_ends_like_a_sentence_has_its_mask_in_quotes_as_well() -> None:
     mask = Mask(KEY, "acme")
-    mask.learn(batch("b", pending("transactions/t", "customers/Acme Inc.")))
+    mask.learn(as_read(batch("b", pending("transactions/t", "customers/Acme Inc."))))
 
     assert mask.text("No customer 'Acme Inc.'.") == f"No customer '{mask.id('Acme Inc.')}'."
 

@@ -11,6 +11,8 @@ from reach_mcp.analysis.graph import DependencyGraph, Numbers, distinct
 WIDE = 200
 """So many at once are worked off by column; fewer cost less one by one, and a deep chain has one in each round."""
 
+Rows = Sequence[int] | Numbers
+
 
 class Arrival:
     """Which rows clear as keys arrive, one sending after another.
@@ -19,34 +21,38 @@ class Arrival:
     `round_of` is the round in which a key arrived (0: sent), -1 before that; `left` is how many keys a row waits for.
     """
 
-    def __init__(self, graph: DependencyGraph, sent: Iterable[int] = ()) -> None:
+    def __init__(self, graph: DependencyGraph, sent: Iterable[int] = (), *, wide: int = WIDE) -> None:
         self._graph = graph
+        self._wide = wide
         self.left: Numbers = graph.listed.copy()
         self.round_of: Numbers = np.full(graph.keys, -1, np.int32)
         # One by one, memory is looked at three times as fast without numpy in between.
         self._left, self._round_of = self.left.data, self.round_of.data
         self._bears_link = graph.bears_link.data
-        self.first_rounds = self._advance(list(sent), np.flatnonzero(self.left == 0).tolist())
+        self.first_rounds = self._advance(list(sent), np.flatnonzero(self.left == 0).astype(np.int32))
 
-    def send(self, keys: Iterable[int]) -> list[list[int]]:
+    def send(self, keys: Iterable[int]) -> list[Rows]:
         """Let keys arrive; returns the rows that clear in turn, round by round."""
-        return self._advance([key for key in keys if self._round_of[key] < 0], [])
+        return self._advance([key for key in keys if self._round_of[key] < 0])
 
-    def _advance(self, now: list[int], cleared: list[int]) -> list[list[int]]:
-        """Let keys arrive while some rows clear whatever arrives."""
-        rounds: list[list[int]] = []
+    def _advance(self, now: list[int], at_once: Numbers | None = None) -> list[Rows]:
+        """Let keys arrive; `at_once` clears in the first round whatever arrives."""
+        rounds: list[Rows] = []
         self.round_of[now] = 0
-        while now or cleared:
-            cleared = cleared + (self._clear(now) if len(now) < WIDE else self._clear_wide(now))
-            if not cleared:
-                break
+        cleared = self._clear(now)
+        if at_once is not None and len(at_once):
+            cleared = np.append(at_once, np.array(cleared, np.int32))
+        while len(cleared):
             rounds.append(cleared)
-            now = self._arrive(cleared, len(rounds)) if len(cleared) < WIDE else self._arrive_wide(cleared, len(rounds))
-            cleared = []
+            cleared = self._clear(self._arrive(cleared, len(rounds)))
         return rounds
 
-    def _clear(self, keys: list[int]) -> list[int]:
+    def _clear(self, keys: list[int]) -> Rows:
         """Rows that wait for nothing more once some keys have arrived."""
+        if len(keys) >= self._wide:
+            rows = self._graph.listing.of(np.array(keys, np.int32))
+            np.subtract.at(self.left, rows, 1)
+            return distinct(rows[self.left[rows] == 0], self._graph.rows)
         left, cleared = self._left, []
         for key in keys:
             for row in self._graph.listing(key):
@@ -55,28 +61,21 @@ class Arrival:
                     cleared.append(row)
         return cleared
 
-    def _clear_wide(self, keys: list[int]) -> list[int]:
-        rows = self._graph.listing.of(np.array(keys, np.int32))
-        np.subtract.at(self.left, rows, 1)
-        cleared: list[int] = distinct(rows[self.left[rows] == 0], self._graph.rows).tolist()
-        return cleared
-
-    def _arrive(self, cleared: list[int], number: int) -> list[int]:
+    def _arrive(self, cleared: Rows, number: int) -> list[int]:
         """The keys of cleared rows arrive; returns those that others wait for."""
         links = []
-        for row in cleared:
-            key = self._graph.bears[row]
-            if self._round_of[key] < 0:
-                self._round_of[key] = number
-                if self._bears_link[row]:
-                    links.append(key)
-        return links
-
-    def _arrive_wide(self, cleared: list[int], number: int) -> list[int]:
-        keys = distinct(self._graph.row_key[cleared], self._graph.keys)
-        keys = keys[self.round_of[keys] < 0]
-        self.round_of[keys] = number
-        links: list[int] = keys[self._graph.is_link[keys]].tolist()
+        if len(cleared) >= self._wide:
+            keys = distinct(self._graph.row_key[cleared], self._graph.keys)
+            keys = keys[self.round_of[keys] < 0]
+            self.round_of[keys] = number
+            links = keys[self._graph.is_link[keys]].tolist()
+        else:
+            for row in cleared:
+                key = self._graph.bears[row]
+                if self._round_of[key] < 0:
+                    self._round_of[key] = number
+                    if self._bears_link[row]:
+                        links.append(key)
         return links
 
     def gain(self, key: int) -> int:
@@ -104,7 +103,7 @@ class Arrival:
                         queue.append(graph.bears[row])
         return cleared
 
-    def find_outdated(self, sent: int, cleared: Sequence[int], most: int) -> set[int] | None:
+    def find_outdated(self, sent: int, cleared: Iterable[int], most: int) -> set[int] | None:
         """Root blockers whose gain may differ since a key was sent and rows cleared; None when they are too many.
 
         Those below rows that now wait for fewer keys, and below other rows of keys that have arrived.

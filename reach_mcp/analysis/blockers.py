@@ -11,8 +11,8 @@ import numpy as np
 from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.graph import DependencyGraph, Flags
 
-Bounds = tuple[list[int], list[bool]]
-"""What `bound_waiting` returns, so that it is worked out once an answer."""
+Bounds = tuple["memoryview[int]", "memoryview[int]"]
+"""What `bound_waiting` returns, by key, so that it is worked out once an answer."""
 
 
 @dataclass(frozen=True)
@@ -92,17 +92,17 @@ def bound_waiting(graph: DependencyGraph) -> Bounds:
     reached in two ways the bound is exact; that is so for almost every key of real data, and saves one walk of the
     graph for each. Keys on or below a circle get the number of all rows.
     """
-    bound: list[int] = graph.direct.tolist()
-    clear: list[bool] = (~_find_crossed(graph)).tolist()
-    exact = [True] * graph.keys
-    borne_once: list[bool] = (np.diff(graph.bearers.start) == 1).tolist()
+    bound: memoryview[int] = graph.direct.copy().data
+    exact: memoryview[int] = np.ones(graph.keys, np.bool_).data
+    crossed = _find_crossed(graph).data
+    borne_once = (np.diff(graph.bearers.start) == 1).data
     counted = bytearray(graph.keys)
     for key in _uppermost_first(graph):
         uppers = graph.uppers(key)
-        exact[key] = clear[key] and all(exact[upper] and borne_once[upper] for upper in uppers)
+        sure = not crossed[key] and all(exact[upper] and borne_once[upper] for upper in uppers)
         above = sum([bound[upper] if counted[upper] else graph.rows for upper in uppers])
         bound[key] = min(bound[key] + above, graph.rows)
-        exact[key] = exact[key] and all(map(counted.__getitem__, uppers))
+        exact[key] = sure and all(map(counted.__getitem__, uppers))
         counted[key] = True
     return bound, exact
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reach_mcp.analysis.arrival import Arrival
+from reach_mcp.analysis.arrival import Arrival, Rows
 from reach_mcp.analysis.components import find_components
 from reach_mcp.analysis.graph import DependencyGraph, Groups, Numbers, group_pairs
 
@@ -119,10 +119,10 @@ def deepest_chains(graph: DependencyGraph, structure: Structure, count: int) -> 
     return list(found.values())
 
 
-def _least_rows(graph: DependencyGraph, rows: list[int], count: int) -> list[int]:
+def _least_rows(graph: DependencyGraph, rows: Rows, count: int) -> list[int]:
     """Rows of the least keys by identity; rows of one key by what they list, so that no order of reading shows."""
     by_key: dict[int, list[int]] = {}
-    for row in rows:
+    for row in map(int, rows):
         by_key.setdefault(graph.bears[row], []).append(row)
     least = heapq.nsmallest(count, by_key, key=graph.key)
     return [row for key in least for row in sorted(by_key[key], key=lambda row: _lists(graph, row))]

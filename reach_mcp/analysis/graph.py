@@ -208,25 +208,28 @@ class GraphBuilder:
         """The graph of what was folded in. The builder is used up."""
         starts = [facts.start for facts in self.facts]
         batches = np.repeat(np.arange(len(starts), dtype=np.int32), np.diff([*starts, len(self.row_key)]))
-        ids = np.array(self.row_id, np.int64)
+        ids = np.asarray(self.row_id)
         missing = _list_once(_starts(_numbers(self.listed)), _numbers(self.deps))
-        kept = self._find_latest(ids)
-        if len(kept) < len(ids):
+        keys = sum(map(len, self._index.numbers.values()))
+        kept: Numbers | slice = slice(None)
+        if self._replaced or _repeats(ids):
+            kept = self._find_latest(ids)
             missing = Groups(_starts(np.diff(missing.start)[kept]), missing.of(kept))
-            self._forget_unless({*_numbers(self.row_key)[kept].tolist(), *missing.values.tolist()})
-        stayed = set(kept.tolist()) if self.unreadable_times else ()
+            self._forget_all_but(distinct(np.append(_numbers(self.row_key)[kept], missing.values), keys), keys)
+        stayed = set(np.arange(len(ids))[kept].tolist()) if self.unreadable_times else ()
         return DependencyGraph(
             row_id=ids[kept],
             row_key=_numbers(self.row_key)[kept],
             row_batch=batches[kept],
-            expires=np.array(self.expires, np.float64)[kept],
+            expires=np.asarray(self.expires)[kept],
             missing=missing,
+            keys=keys,
             index=self._index.numbers,
             schema_names=self.schema_names,
             facts=self.facts,
             repeats=self.repeats,
             unreadable_times=dict(said for row, said in self.unreadable_times.items() if row in stayed),
-            rows_sum=int(np.array(self.row_sum, np.uint32)[kept].sum(dtype=np.uint64)),
+            rows_sum=int(np.asarray(self.row_sum)[kept].sum(dtype=np.uint64)),
             newest=self.newest,
             new=len(self.new.intersection(ids[kept].tolist())) if self.new else 0,
         )
@@ -240,23 +243,31 @@ class GraphBuilder:
         latest: Numbers = np.sort(rows[np.unique(ids[rows], return_index=True)[1]]).astype(np.int32)
         return latest
 
-    def _forget_unless(self, used: set[int]) -> None:
+    def _forget_all_but(self, used: Numbers, keys: int) -> None:
         """Drop the names of keys that only replaced rows mention."""
-        for numbers in self._index.numbers.values():
-            for external in [external for external, key in numbers.items() if key not in used]:
+        unused = set(np.setdiff1d(np.arange(keys), used).tolist())
+        for numbers in self._index.numbers.values() if unused else ():
+            for external in [external for external, key in numbers.items() if key in unused]:
                 del numbers[external]
 
 
 def _numbers(column: array[int]) -> Numbers:
-    return np.array(column, np.int32)
+    """A column of a builder, not copied."""
+    return np.asarray(column)
+
+
+def _repeats(numbers: NDArray[np.int64]) -> bool:
+    """Whether a number is there twice."""
+    ordered = np.sort(numbers)
+    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 def _list_once(start: Numbers, values: Numbers) -> Groups:
     """The keys of each row, each once and in order: what is listed twice is waited for once."""
     rows = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    first = np.unique(rows << 32 | values, return_index=True)[1]
-    if len(first) < len(values):
-        first.sort()
+    pairs = rows << 32 | values
+    if _repeats(pairs):
+        first = np.sort(np.unique(pairs, return_index=True)[1])
         start = _starts(np.bincount(rows[first], minlength=len(start) - 1))
         values = values[first]
     return Groups(start, values)
@@ -287,6 +298,7 @@ class DependencyGraph:
         row_batch: Numbers,
         expires: Moments,
         missing: Groups,
+        keys: int,
         index: dict[str, defaultdict[str, int]],
         schema_names: dict[str, str],
         facts: list[BatchFacts],
@@ -317,7 +329,7 @@ class DependencyGraph:
         self.new = new
         """How many rows were stored after the moment that the builder was given."""
         self._index = index
-        self.keys = 1 + max((max(numbers.values(), default=-1) for numbers in index.values()), default=-1)
+        self.keys = keys
         """How many keys there are, pending or listed."""
         self.schema_of = np.zeros(self.keys, np.int32)
         names = np.full(self.keys, "", object)

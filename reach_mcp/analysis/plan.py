@@ -10,7 +10,6 @@ import heapq
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from math import inf
 
 import numpy as np
@@ -89,7 +88,7 @@ def build_plan(
 
 
 def _order_steps(
-    graph: DependencyGraph, arrival: Arrival, bound: list[int], keys: Sequence[int], steps: int
+    graph: DependencyGraph, arrival: Arrival, bound: memoryview[int], keys: Sequence[int], steps: int
 ) -> tuple[list[Step], int]:
     """Greedy order of the first keys, then all others at once.
 
@@ -98,7 +97,7 @@ def _order_steps(
     gains of only those keys whose cascade met its own.
     """
     gains: dict[int, int] = {}
-    direct = graph.direct.tolist()
+    direct = graph.direct.data
     heap = [(-bound[key], -direct[key], place, key) for place, key in enumerate(keys)]
     places = dict(zip(keys, heap, strict=True))
     heapq.heapify(heap)
@@ -113,7 +112,7 @@ def _order_steps(
             heapq.heappush(heap, (-gains[key], fewer, place, key))
             continue
         del gains[key]
-        cleared = list(chain.from_iterable(arrival.send([key])))
+        cleared = [int(row) for rows in arrival.send([key]) for row in rows]
         order.append(Step(key, len(cleared)))
         total += len(cleared)
         outdated = arrival.find_outdated(key, cleared, most=SEARCHED)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reach_mcp.analysis.arrival import Arrival
+from collections.abc import Sequence
+
+from reach_mcp.analysis.arrival import Arrival, Rows
 from reach_mcp.analysis.graph import DependencyGraph
 from tests.analysis.graphs import build_graph, names, number, row_names
 from tests.builders import pending
@@ -17,8 +19,8 @@ GRAPH = build_graph(
 )
 
 
-def rounds(graph: DependencyGraph, found: list[list[int]]) -> list[list[str]]:
-    return [row_names(graph, cleared) for cleared in found]
+def rounds(graph: DependencyGraph, found: Sequence[Rows]) -> list[list[str]]:
+    return [row_names(graph, map(int, cleared)) for cleared in found]
 
 
 def gains(graph: DependencyGraph, arrival: Arrival) -> dict[str, int]:
