@@ -66,11 +66,13 @@ def build_plan(
     *,
     steps: int,
     first: int | None = None,
+    greedy: int = GREEDY,
     bounds: Bounds | None = None,
     arrival: Arrival | None = None,
 ) -> Plan:
     """Waves over all root blockers, each with the first `steps` of its keys in order.
 
+    The first `greedy` keys of a wave are in greedy order, the others by how many rows list them, then by identity.
     With `first` only keys at the places `first` to `first + steps`, counted through all waves, are among the steps.
     `arrival`, of which nothing has been sent, is used up.
     """
@@ -83,7 +85,7 @@ def build_plan(
     for keys, earliest in zip(ordered, expiries, strict=True):
         start = 0 if first is None else min(max(0, first - passed), len(keys))
         end = steps if first is None else max(0, first + steps - passed)
-        sent = list(islice(_send_in_order(graph, arrival, bound, keys), end))
+        sent = list(islice(_send_in_order(graph, arrival, bound, keys, greedy), end))
         rest = arrival.send(key for key in keys if arrival.round_of[key] < 0)
         adds = sum(step.adds for step in sent) + sum(map(len, rest))
         total, passed = total + adds, passed + len(keys)
@@ -103,9 +105,9 @@ def build_plan(
 
 
 def _send_in_order(
-    graph: DependencyGraph, arrival: Arrival, bound: memoryview[int], keys: Sequence[int]
+    graph: DependencyGraph, arrival: Arrival, bound: memoryview[int], keys: Sequence[int], greedy: int
 ) -> Iterator[Step]:
-    """Send key after key: the first in greedy order, the others by how many rows list them, then by identity.
+    """Send key after key.
 
     The heap holds, for each key, what it frees now or, not yet known, the most that it could; of equals the one that
     more rows list, then the first. A key at the top whose gain is known is the best there is; sending it outdates the
@@ -116,8 +118,7 @@ def _send_in_order(
     heap = [(-bound[key], -direct[key], place, key) for place, key in enumerate(keys)]
     places = dict(zip(keys, heap, strict=True))
     heapq.heapify(heap)
-    greedy = 0
-    while heap and greedy < GREEDY:
+    while heap and greedy:
         claim, fewer, place, key = heapq.heappop(heap)
         if arrival.round_of[key] >= 0 or (key in gains and -claim != gains[key]):
             continue
@@ -127,7 +128,7 @@ def _send_in_order(
             continue
         del gains[key]
         cleared = [int(row) for rows in arrival.send([key]) for row in rows]
-        greedy += 1
+        greedy -= 1
         yield Step(key, len(cleared))
         outdated = arrival.find_outdated(key, cleared, most=SEARCHED)
         for other in list(gains) if outdated is None else outdated & gains.keys():

@@ -402,12 +402,14 @@ def test_plan_with_few_steps_is_the_beginning_of_the_whole(tenant: Tenant, steps
 
 
 @examples(50)
-@given(tenants_of_both, st.integers(1, 5))
-def test_pages_of_the_plan_are_the_plan(tenant: Tenant, size: int) -> None:
+@given(tenants_of_both, st.integers(1, 5), st.sampled_from((1, 60)))
+def test_pages_of_the_plan_are_the_plan(tenant: Tenant, size: int, greedy: int) -> None:
     """Whoever asks on and on gets each key once, with what it frees in that very order."""
-    roots = len(tenant.graph.roots)
-    pages = [build_plan(tenant.graph, steps=size, first=first) for first in range(0, roots + 1, size)]
-    whole = _whole_plan(tenant)
+    graph, roots = tenant.graph, len(tenant.graph.roots)
+    pages = [build_plan(graph, steps=size, first=first, greedy=greedy) for first in range(0, roots + 1, size)]
+    whole = build_plan(graph, steps=roots, greedy=greedy)
+
+    assert sorted(step.key for wave in whole.waves for step in wave.steps) == sorted(graph.roots)
 
     for number, wave in enumerate(whole.waves):
         assert tuple(step for page in pages for step in page.waves[number].steps) == wave.steps
