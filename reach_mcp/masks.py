@@ -72,7 +72,7 @@ class Mask(Clear):
     def learn(self, batch: Mapping[str, Any]) -> None:
         self._know((batch.get("errors") or {}).get("details") or ())
         for row in batch.get("pendingResources") or ():
-            self._know((row["resourceExternalId"], *(one["externalId"] for one in row["missingDependencies"])))
+            self._know((row.resource_external_id, *(one.external_id for one in row.missing_dependencies)))
 
     def _know(self, ids: Any) -> None:
         for external in ids:

@@ -14,6 +14,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+import msgspec
+
+from reach_mcp.api.models import Batch
+
 Json: TypeAlias = dict[str, Any]
 Time: TypeAlias = float | datetime | str | None
 Failures: TypeAlias = Mapping[str, tuple[Sequence[str], Sequence[str]]]
@@ -85,6 +89,11 @@ def page(*batches: Json, cursor: str | None = None, total: int | None = None) ->
     if total is not None:
         pagination["total"] = total
     return {"success": True, "data": {"results": list(batches), "pagination": pagination}}
+
+
+def as_read(body: Json) -> Batch:
+    """A batch as the client reads it."""
+    return msgspec.convert(body, Batch)
 
 
 def split_key(key: str) -> tuple[str, str]:

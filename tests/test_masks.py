@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reach_mcp.masks import CLEAR, Mask
-from tests.builders import batch, pending
+from tests.builders import as_read, batch, pending
 
 KEY = "a key of the tests"
 
@@ -56,14 +56,14 @@ def test_free_text_loses_what_looks_personal_and_keeps_the_rest(text: str, maske
 
 def test_id_has_the_same_mask_in_text_as_in_its_field() -> None:
     mask = Mask(KEY, "acme")
-    mask.learn(batch("b", pending("transactions/t", "customers/Jo Doe")))
+    mask.learn(as_read(batch("b", pending("transactions/t", "customers/Jo Doe"))))
 
     assert mask.text("No customer Jo Doe: 'Jo Doe'") == f"No customer {mask.id('Jo Doe')}: '{mask.id('Jo Doe')}'"
 
 
 def test_id_that_ends_like_a_sentence_has_its_mask_in_quotes_as_well() -> None:
     mask = Mask(KEY, "acme")
-    mask.learn(batch("b", pending("transactions/t", "customers/Acme Inc.")))
+    mask.learn(as_read(batch("b", pending("transactions/t", "customers/Acme Inc."))))
 
     assert mask.text("No customer 'Acme Inc.'.") == f"No customer '{mask.id('Acme Inc.')}'."
 

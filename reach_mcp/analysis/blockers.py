@@ -6,11 +6,13 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reach_mcp.analysis.arrival import Arrival
-from reach_mcp.analysis.graph import DependencyGraph
+import numpy as np
 
-Bounds = tuple[list[int], bytearray]
-"""What `bound_waiting` returns, so that it is worked out once an answer."""
+from reach_mcp.analysis.arrival import Arrival
+from reach_mcp.analysis.graph import DependencyGraph, Flags
+
+Bounds = tuple["memoryview[int]", "memoryview[int]"]
+"""What `bound_waiting` returns, by key, so that it is worked out once an answer."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,16 @@ def rank_blockers(
     `arrival` has nothing sent, and stays so.
     """
     waiting = _top_waiting(graph, first + count, bounds or bound_waiting(graph))
-    rows = {key: graph.waiting([key]) for key in _near_top(graph, waiting, first + count)}
-    earliest = {key: graph.earliest(found) for key, found in rows.items()}
-    ranked = sorted(rows, key=lambda key: (-waiting[key], -graph.direct(key), earliest[key], graph.key(key)))
+    earliest = {key: graph.earliest_waiting(key) for key in _near_top(graph, waiting, first + count)}
+    ranked = sorted(earliest, key=lambda key: (-waiting[key], -graph.direct[key], earliest[key], graph.key(key)))
     arrival = arrival or Arrival(graph)
     return [
         Blocker(
             key=key,
             waiting=waiting[key],
-            direct=graph.direct(key),
+            direct=int(graph.direct[key]),
             frees=arrival.gain(key),
-            batches=len({graph.row_batch[row] for row in rows[key]}),
+            batches=graph.count_batches(graph.waiting([key])),
             earliest=earliest[key],
         )
         for key in ranked[first : first + count]
@@ -61,13 +62,12 @@ def rank_blockers(
 def _top_waiting(graph: DependencyGraph, count: int, bounds: Bounds) -> dict[int, int]:
     """Exact `waiting` of enough root blockers to rank the first `count`, ties at the end included."""
     bound, exact = bounds
-    candidates = sorted(graph.roots, key=lambda key: -bound[key])
     waiting: dict[int, int] = {}
     best: list[int] = []
-    for key in candidates:
+    for key in sorted(graph.roots, key=bound.__getitem__, reverse=True):
         if len(best) == count and bound[key] < best[0]:
             break
-        waiting[key] = bound[key] if exact[key] else len(graph.waiting([key]))
+        waiting[key] = bound[key] if exact[key] else graph.count_waiting(key)
         if len(best) < count:
             heapq.heappush(best, waiting[key])
         else:
@@ -77,12 +77,12 @@ def _top_waiting(graph: DependencyGraph, count: int, bounds: Bounds) -> dict[int
 
 def _near_top(graph: DependencyGraph, waiting: dict[int, int], count: int) -> list[int]:
     """The first `count` by waiting and direct, with all that tie with the last of them."""
-    order = sorted(waiting, key=lambda key: (-waiting[key], -graph.direct(key)))
+    marks = {key: (waiting[key], int(graph.direct[key])) for key in waiting}
+    order = sorted(marks, key=marks.__getitem__, reverse=True)
     if len(order) <= count:
         return order
-    last = order[count - 1]
-    mark = (waiting[last], graph.direct(last))
-    return [key for place, key in enumerate(order) if place < count or (waiting[key], graph.direct(key)) == mark]
+    last = marks[order[count - 1]]
+    return [key for place, key in enumerate(order) if place < count or marks[key] == last]
 
 
 def bound_waiting(graph: DependencyGraph) -> Bounds:
@@ -92,41 +92,40 @@ def bound_waiting(graph: DependencyGraph) -> Bounds:
     reached in two ways the bound is exact; that is so for almost every key of real data, and saves one walk of the
     graph for each. Keys on or below a circle get the number of all rows.
     """
-    bound = [-1] * graph.keys
-    exact = bytearray(graph.keys)
+    bound: memoryview[int] = graph.direct.copy().data
+    exact: memoryview[int] = np.ones(graph.keys, np.bool_).data
+    crossed = _find_crossed(graph).data
+    borne_once = (np.diff(graph.bearers.start) == 1).data
+    counted = bytearray(graph.keys)
     for key in _uppermost_first(graph):
-        bound[key], exact[key] = _sum_above(graph, key, bound, exact)
-    start = graph.listing_start
-    below_links = {key for row in graph.linked for key in graph.missing(row)}
-    for key in graph.roots:
-        if key in below_links:
-            bound[key], exact[key] = _sum_above(graph, key, bound, exact)
-        else:
-            bound[key], exact[key] = start[key + 1] - start[key], True
+        uppers = graph.uppers(key)
+        sure = not crossed[key] and all(exact[upper] and borne_once[upper] for upper in uppers)
+        above = sum([bound[upper] if counted[upper] else graph.rows for upper in uppers])
+        bound[key] = min(bound[key] + above, graph.rows)
+        exact[key] = sure and all(map(counted.__getitem__, uppers))
+        counted[key] = True
     return bound, exact
 
 
-def _sum_above(graph: DependencyGraph, key: int, bound: list[int], exact: bytearray) -> tuple[int, bool]:
-    start, row_key, dep_start = graph.listing_start, graph.row_key, graph.dep_start
-    rows = graph.listing_rows[start[key] : start[key + 1]]
-    total, sure = len(rows), True
-    links = set()
-    for row in rows:
-        above = row_key[row]
-        if start[above + 1] > start[above] and above not in links:
-            links.add(above)
-            total += bound[above] if bound[above] >= 0 else graph.rows
-            sure = sure and bool(exact[above]) and above not in graph.borne_twice
-        if sure and dep_start[row + 1] - dep_start[row] > 1:
-            sure = not any(graph.is_pending[dep] for dep in graph.missing(row))
-    return min(total, graph.rows), sure
+def _find_crossed(graph: DependencyGraph) -> Flags:
+    """Keys listed by a row that lists a pending key beside: it may be reached by way of that as well."""
+    lists_pending: Flags = np.zeros(graph.rows, np.bool_)
+    lists_pending[graph.dep_row[graph.is_pending[graph.missing.values]]] = True
+    crossing = (graph.listed > 1) & lists_pending
+    crossed: Flags = np.zeros(graph.keys, np.bool_)
+    crossed[graph.missing.values[crossing[graph.dep_row]]] = True
+    return crossed
 
 
 def _uppermost_first(graph: DependencyGraph) -> Iterable[int]:
-    """Links so that each comes after all that lie above it; within a circle the order is arbitrary."""
-    start, row_key = graph.listing_start, graph.row_key
+    """Links and roots with links above them, each after all that lie above it; in a circle the order is arbitrary."""
     seen = bytearray(graph.keys)
-    for origin in graph.inner:
+    below: list[int] = np.flatnonzero(np.diff(graph.uppers.start)).tolist()
+    top: list[int] = np.flatnonzero(graph.is_link & (np.diff(graph.uppers.start) == 0)).tolist()
+    yield from top
+    for key in top:
+        seen[key] = 2
+    for origin in below:
         stack = [origin]
         while stack:
             key = stack[-1]
@@ -137,5 +136,4 @@ def _uppermost_first(graph: DependencyGraph) -> Iterable[int]:
                     yield key
                 continue
             seen[key] = 1
-            uppers = {row_key[row] for row in graph.listing_rows[start[key] : start[key + 1]]}
-            stack.extend(upper for upper in uppers if not seen[upper] and start[upper + 1] > start[upper])
+            stack += [upper for upper in graph.uppers(key) if not seen[upper]]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reach_mcp.analysis.arrival import Arrival
+import numpy as np
+
+from reach_mcp.analysis.arrival import Arrival, Rows
 from reach_mcp.analysis.components import find_components
-from reach_mcp.analysis.graph import DependencyGraph
+from reach_mcp.analysis.graph import DependencyGraph, Groups, Numbers, group_pairs
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,14 @@ class Structure:
 
     depths: dict[int, int]
     """How many rows have chains of each depth."""
-    stuck: frozenset[int]
+    stuck: Numbers
+    """Rows that don't clear."""
     circles: tuple[Circle, ...]
     """The first of them, those with most rows behind them first."""
     groups: tuple[tuple[int, ...], ...]
     """The members of every circle, in no order."""
+    ways: Groups
+    """From each stuck key to the stuck keys that it waits for."""
     arrival: Arrival
 
 
@@ -51,15 +56,16 @@ CIRCLES = 24
 def find_structure(graph: DependencyGraph) -> Structure:
     """Let every root blocker arrive, and see what clears in which round and what does not."""
     arrival = Arrival(graph, sent=graph.roots)
-    stuck = frozenset(row for row, left in enumerate(arrival.left) if left)
-    ways = find_ways(graph, arrival, stuck)
-    components = find_components(ways)
-    groups = tuple(tuple(group) for group in components if len(group) > 1 or group[0] in ways[group[0]])
+    ways = _find_ways(graph, arrival)
+    keys: list[int] = np.flatnonzero(np.diff(ways.start)).tolist()
+    components = find_components({key: ways(key) for key in keys})
+    groups = tuple(tuple(group) for group in components if len(group) > 1 or group[0] in ways(group[0]))
     return Structure(
         depths={number: len(rows) for number, rows in enumerate(arrival.first_rounds, 1)},
-        stuck=stuck,
+        stuck=np.flatnonzero(arrival.left).astype(np.int32),
         circles=tuple(_rank_circles(graph, groups, components, ways)),
         groups=groups,
+        ways=ways,
         arrival=arrival,
     )
 
@@ -70,7 +76,7 @@ def trace_chain(graph: DependencyGraph, structure: Structure, row: int) -> Chain
     Of several that arrive together the least by identity is taken, so that any order of pages gives the same chain. A
     chain that ends at a row which lists nothing has no root.
     """
-    keys = [graph.row_key[row]]
+    keys = [graph.bears[row]]
     while True:
         key = _last_to_arrive(graph, structure, row)
         if key is None:
@@ -90,7 +96,7 @@ def _first_to_clear(graph: DependencyGraph, structure: Structure, key: int) -> i
     rounds = structure.arrival.round_of
     rows = graph.bearers(key)
     return min(
-        (row for row in rows if row not in structure.stuck),
+        (row for row in rows if not structure.arrival.left[row]),
         key=lambda row: (max((rounds[dep] for dep in graph.missing(row)), default=0), _lists(graph, row)),
     )
 
@@ -113,11 +119,11 @@ def deepest_chains(graph: DependencyGraph, structure: Structure, count: int) -> 
     return list(found.values())
 
 
-def _least_rows(graph: DependencyGraph, rows: list[int], count: int) -> list[int]:
+def _least_rows(graph: DependencyGraph, rows: Rows, count: int) -> list[int]:
     """Rows of the least keys by identity; rows of one key by what they list, so that no order of reading shows."""
     by_key: dict[int, list[int]] = {}
-    for row in rows:
-        by_key.setdefault(graph.row_key[row], []).append(row)
+    for row in map(int, rows):
+        by_key.setdefault(graph.bears[row], []).append(row)
     least = heapq.nsmallest(count, by_key, key=graph.key)
     return [row for key in least for row in sorted(by_key[key], key=lambda row: _lists(graph, row))]
 
@@ -128,7 +134,7 @@ def find_end(graph: DependencyGraph, structure: Structure, row: int, ends: dict[
     while True:
         key = _last_to_arrive(graph, structure, row)
         if key is None:
-            end = graph.row_key[row]
+            end = graph.bears[row]
         elif not graph.is_pending[key]:
             end = key
         elif key in ends:
@@ -141,31 +147,24 @@ def find_end(graph: DependencyGraph, structure: Structure, row: int, ends: dict[
         return end
 
 
-def find_ways(graph: DependencyGraph, arrival: Arrival, stuck: Iterable[int]) -> dict[int, list[int]]:
+def _find_ways(graph: DependencyGraph, arrival: Arrival) -> Groups:
     """From each stuck key, one none of whose rows ever clears, to the stuck keys that it waits for."""
-    ways: dict[int, list[int]] = {}
-    for row in stuck:
-        key = graph.row_key[row]
-        if arrival.round_of[key] < 0:
-            waits = [dep for dep in graph.missing(row) if arrival.round_of[dep] < 0]
-            ways.setdefault(key, []).extend(waits)
-    return ways
+    bears, lists = graph.row_key[graph.dep_row], graph.missing.values
+    stuck = (arrival.round_of[bears] < 0) & (arrival.round_of[lists] < 0)
+    return group_pairs(bears[stuck], lists[stuck], graph.keys)
 
 
 def _rank_circles(
-    graph: DependencyGraph,
-    groups: Sequence[tuple[int, ...]],
-    components: Sequence[Sequence[int]],
-    ways: dict[int, list[int]],
+    graph: DependencyGraph, groups: Sequence[tuple[int, ...]], components: Sequence[Sequence[int]], ways: Groups
 ) -> list[Circle]:
     """The first circles by what is stuck behind them: only as many are walked as may be among these."""
     bound = _bound_waiting(graph, components)
     circles: list[Circle] = []
     most: list[int] = []
-    for group in sorted(groups, key=lambda group: -bound[group[0]]):
-        if len(most) == CIRCLES and bound[group[0]] < most[0]:
+    for members in sorted(groups, key=lambda members: -bound[members[0]]):
+        if len(most) == CIRCLES and bound[members[0]] < most[0]:
             break
-        circles.append(look_at_circle(graph, group, ways))
+        circles.append(look_at_circle(graph, members, ways))
         heapq.heappush(most, circles[-1].behind)
         if len(most) > CIRCLES:
             heapq.heappop(most)
@@ -174,44 +173,41 @@ def _rank_circles(
 
 def _bound_waiting(graph: DependencyGraph, components: Sequence[Sequence[int]]) -> dict[int, int]:
     """For each stuck key a number of rows that those waiting for its component never exceed: ways instead of rows."""
+    links = np.bincount(graph.missing.values[graph.bears_link[graph.dep_row]], minlength=graph.keys)
+    own = np.where(graph.is_link, graph.direct - links + np.diff(graph.bearers.start), 0).tolist()
     place_of = {key: place for place, component in enumerate(components) for key in component}
     bound = [0] * len(components)
     for place in reversed(range(len(components))):  # what waits comes before what it waits for
-        uppers = set[int]()
+        above = set[int]()
         for key in components[place]:
-            if not graph.is_inner[key]:
-                continue  # nothing waits for it
-            rows = graph.listing(key)
-            links = [graph.row_key[row] for row in rows if graph.bears_link[row]]
             # A link that arrives by another of its rows is in no component: then nothing is known.
-            uppers.update(place_of.get(upper, -1) for upper in links)
-            bound[place] += len(rows) - len(links) + len(graph.bearers(key))
-        above = graph.rows if -1 in uppers else sum(bound[upper] for upper in uppers - {place})
-        bound[place] = min(bound[place] + above, graph.rows)
+            above.update(place_of.get(upper, -1) for upper in graph.uppers(key))
+            bound[place] += own[key]
+        more = graph.rows if -1 in above else sum(bound[upper] for upper in above - {place})
+        bound[place] = min(bound[place] + more, graph.rows)
     return {key: bound[place] for key, place in place_of.items()}
 
 
-def look_at_circle(graph: DependencyGraph, group: Sequence[int], ways: dict[int, list[int]]) -> Circle:
+def look_at_circle(graph: DependencyGraph, members: Sequence[int], ways: Groups) -> Circle:
     """What is to be known about one circle, of which `ways` lead from member to member."""
-    members = set(group)
-    waiting = graph.waiting(group)
-    inside = [row for row in waiting if graph.row_key[row] in members]
+    waiting = graph.waiting(members)
+    inside = np.count_nonzero(np.isin(graph.row_key[waiting], members))
     return Circle(
-        members=tuple(sorted(group, key=graph.key)),
-        path=_walk_around(graph, members, ways),
-        rows=len(inside),
-        behind=len(waiting) - len(inside),
+        members=tuple(sorted(members, key=graph.key)),
+        path=_walk_around(graph, set(members), ways),
+        rows=int(inside),
+        behind=len(waiting) - int(inside),
         earliest=graph.earliest(waiting),
     )
 
 
-def _walk_around(graph: DependencyGraph, members: set[int], ways: dict[int, list[int]]) -> tuple[int, ...]:
+def _walk_around(graph: DependencyGraph, members: set[int], ways: Groups) -> tuple[int, ...]:
     """One way around: from the least key along the least dependency, until a key comes up again."""
     key = min(members, key=graph.key)
     place: dict[int, int] = {}
     while key not in place:
         place[key] = len(place)
-        key = min((dep for dep in ways[key] if dep in members), key=graph.key)
+        key = min((dep for dep in ways(key) if dep in members), key=graph.key)
     path = list(place)[place[key] :]
     least = path.index(min(path, key=graph.key))
     return tuple(path[least:] + path[:least])

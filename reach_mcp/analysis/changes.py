@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
-from operator import methodcaller
 
 from reach_mcp.analysis.expiry import Expiry
 from reach_mcp.analysis.graph import DependencyGraph
@@ -98,7 +97,7 @@ def take_snapshot(
     return Snapshot(
         question=_sum_question(question),
         as_of=int(now),
-        rows_sum=_sum_rows(graph),
+        rows_sum=graph.rows_sum % 10**9,
         newest=graph.newest,
         rows=graph.rows,
         roots=len(graph.roots),
@@ -106,10 +105,6 @@ def take_snapshot(
         within=(within[0], within[1], within[2]),
         blockers={_beginning(graph, key): count for key, count in waiting[:NAMED]},
     )
-
-
-def _sum_rows(graph: DependencyGraph) -> int:
-    return sum(map(zlib.crc32, map(methodcaller("encode", "utf-8", "surrogatepass"), graph.row_ids))) % 10**9
 
 
 def _sum_question(question: str) -> int:
@@ -199,7 +194,7 @@ def _read(digits: _Digits) -> Snapshot:
 
 def compare(graph: DependencyGraph, before: Snapshot, *, new: int, now: float) -> Changes:
     """What changed since a token was given. `new` rows were stored after its newest row."""
-    same = before.rows == graph.rows and before.rows_sum == _sum_rows(graph)
+    same = before.rows == graph.rows and before.rows_sum == graph.rows_sum % 10**9
     gone = max(0, before.rows + new - graph.rows)
     moved, unchanged = _move(graph, before)
     return Changes(
@@ -232,7 +227,7 @@ def _move(graph: DependencyGraph, before: Snapshot) -> tuple[tuple[Moved, ...], 
         place = bisect_left(numbers, (beginning << _BITS, -1))
         found = place < len(numbers) and numbers[place][0] >> _BITS == beginning
         key = numbers[place][1] if found else None
-        now = 0 if key is None else len(graph.waiting([key]))
+        now = 0 if key is None else graph.count_waiting(key)
         if now == count:
             unchanged += 1
         else:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from math import isnan
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.times import parse_time
@@ -30,8 +30,7 @@ DELETE = "PARTNER_RESOURCE_BATCH_DELETE"
 Cause = Literal["failed", "deleted", "similar", "not_seen"]
 
 
-@dataclass(frozen=True)
-class FailedRecord:
+class FailedRecord(NamedTuple):
     """What one batch says about one external id. `at` is when it finished or was created, in Unix seconds."""
 
     batch_id: str
@@ -150,10 +149,13 @@ class EvidenceBuilder:
         ids = graph.externals(definition)
         failed = [self.records.get(schema, {}) for schema in _aliases(graph, key)]
         for other in _one_off_forms(wanted):
+            where: Literal["pending", "failed"] | None = None
             if other in ids and graph.is_pending[graph.number(definition, other)]:
-                yield other, "pending"
+                where = "pending"
             elif any(other in records for records in failed):
-                yield other, "failed"
+                where = "failed"
+            if where and find_likeness(wanted, other) == "one_character":
+                yield other, where
 
     def _ids_seen(
         self, graph: DependencyGraph, definition: str, aliases: Iterable[str], ends: tuple[str, ...]
@@ -168,6 +170,8 @@ class EvidenceBuilder:
 
 
 def _ending(ids: Iterable[str], ends: tuple[str, ...]) -> list[str]:
+    if "".join(ends).isdecimal():  # which knows no case
+        return [one for one in ids if one.endswith(ends) or " " in one]
     return [one for one in ids if " " in one or one.casefold().endswith(ends)]
 
 
@@ -217,18 +221,12 @@ _ALPHABET = string.ascii_letters + string.digits + "_-."
 
 
 def _one_off_forms(wanted: str) -> Iterator[str]:
-    """Texts that `_one_off` finds like another, as far as they are written in ASCII."""
-    if not 5 <= len(wanted) <= LONGEST:
-        return
-    for place, char in enumerate(wanted):
-        for other in _ALPHABET:
-            if other != char and not (other.isdigit() and char.isdigit()):
-                form = wanted[:place] + other + wanted[place + 1 :]
-                if find_likeness(wanted, form) == "one_character":
-                    yield form
-        swapped = wanted[:place] + wanted[place + 1 : place + 2] + char + wanted[place + 2 :]
-        if find_likeness(wanted, swapped) == "one_character":
-            yield swapped
+    """Texts among which are all that `_one_off` finds like another, as far as they are written in ASCII."""
+    if 5 <= len(wanted) <= LONGEST:
+        for place, char in enumerate(wanted):
+            head, tail = wanted[:place], wanted[place + 1 :]
+            yield from (head + other + tail for other in _ALPHABET)
+            yield head + tail[:1] + char + tail[1:]
 
 
 def _one_off(a: str, b: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf, isnan
+from math import inf
 
-from reach_mcp.analysis.graph import DependencyGraph
+import numpy as np
+
+from reach_mcp.analysis.graph import DependencyGraph, Moments, Numbers
 
 HOUR = 3600.0
 HOURS = 24
@@ -40,28 +40,21 @@ class Expiry:
     """The next expiry that is not past, in Unix seconds; infinite when there is none."""
 
 
-def find_hours(graph: DependencyGraph, now: float) -> array[int]:
+def find_hours(graph: DependencyGraph, now: float) -> Numbers:
     """For each row the hour from now in which it is deleted, from 0; PAST, LATER or UNREADABLE."""
-    moments = graph.expires
-    if graph.unreadable_times:
-        return array("b", [_find_hour(moment - now) for moment in moments])
-    return array("b", [min(int((moment - now) // HOUR), LATER) if moment >= now else PAST for moment in moments])
+    hours = np.clip((graph.expires - now) // HOUR, PAST, LATER)
+    return np.nan_to_num(hours, nan=UNREADABLE).astype(np.int32)
 
 
-def _find_hour(left: float) -> int:
-    if isnan(left):
-        return UNREADABLE
-    return min(int(left // HOUR), LATER) if left >= 0 else PAST
-
-
-def sum_expiry(graph: DependencyGraph, now: float, hour_of: array[int] | None = None) -> Expiry:
+def sum_expiry(graph: DependencyGraph, now: float, hour_of: Numbers | None = None) -> Expiry:
     """Count rows by the hour of their deletion. `within_day` includes `within_hour`."""
-    schemas = map(graph.schema_of.__getitem__, graph.row_key)
-    counts = Counter(zip(hour_of or find_hours(graph, now), schemas, strict=True))
+    hour_of = find_hours(graph, now) if hour_of is None else hour_of
+    schemas = graph.schema_of[graph.row_key].astype(np.int64)
+    codes, counts = np.unique(schemas << 8 | (hour_of - PAST), return_counts=True)
     by_hour: dict[int, Counter[str]] = {}
-    for (hour, schema), count in counts.items():
-        definition = graph.schemas[schema]
-        by_hour.setdefault(hour, Counter())[graph.schema_names.get(definition, definition)] += count
+    for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+        definition = graph.schemas[code >> 8]
+        by_hour.setdefault((code & 255) + PAST, Counter())[graph.schema_names.get(definition, definition)] += count
     sums = {hour: names.total() for hour, names in by_hour.items()}
     return Expiry(
         expired=sums.get(PAST, 0),
@@ -74,13 +67,13 @@ def sum_expiry(graph: DependencyGraph, now: float, hour_of: array[int] | None = 
             for hour in sorted(sums)
             if 0 <= hour < HOURS
         ),
-        earliest=find_next(graph, now, range(graph.rows)),
+        earliest=find_next(graph.expires, now),
     )
 
 
-def find_next(graph: DependencyGraph, now: float, rows: Iterable[int]) -> float:
-    """The next expiry among rows that is not past, in Unix seconds; infinite when there is none."""
-    return min((moment for moment in map(graph.expires.__getitem__, rows) if moment >= now), default=inf)
+def find_next(moments: Moments, now: float) -> float:
+    """The next of some expiries that is not past, in Unix seconds; infinite when there is none."""
+    return float(moments[moments >= now].min(initial=inf))
 
 
 def _most_first(names: Counter[str]) -> dict[str, int]:

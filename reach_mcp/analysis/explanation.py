@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import nsmallest
+
+import numpy as np
 
 from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.blockers import Blocker, bound_waiting, rank_blockers
@@ -12,7 +14,7 @@ from reach_mcp.analysis.chains import Chain, Structure, deepest_chains, find_str
 from reach_mcp.analysis.changes import NAMED, Changes, Snapshot, compare, take_snapshot
 from reach_mcp.analysis.evidence import EvidenceBuilder, Finding
 from reach_mcp.analysis.expiry import PAST, Expiry, find_hours, find_next, sum_expiry
-from reach_mcp.analysis.graph import DependencyGraph
+from reach_mcp.analysis.graph import DependencyGraph, distinct
 from reach_mcp.analysis.handles import build_handles
 from reach_mcp.analysis.holders import count_hours, name_holders
 from reach_mcp.analysis.plan import Plan, build_plan
@@ -107,7 +109,7 @@ def explain(
     return Explanation(
         graph=graph,
         rows=graph.rows,
-        batches=len(set(graph.row_batch)),
+        batches=graph.count_batches(np.arange(graph.rows, dtype=np.int32)),
         first=first,
         count=count,
         blockers=tuple(
@@ -116,8 +118,8 @@ def explain(
                 handle=handles[blocker.key],
                 finding=findings[blocker.key],
                 expired=losses[blocker.key][PAST],
-                next=find_next(graph, now, graph.waiting([blocker.key])),
-                examples=tuple(sorted({graph.row_key[row] for row in graph.listing(blocker.key)}, key=graph.key)[:3]),
+                next=find_next(graph.expires[graph.waiting([blocker.key])], now),
+                examples=_first_examples(graph, blocker.key),
             )
             for blocker in ranked
         ),
@@ -134,9 +136,16 @@ def explain(
     )
 
 
+def _first_examples(graph: DependencyGraph, key: int, count: int = 3) -> tuple[int, ...]:
+    """The first keys by identity that list a key."""
+    return tuple(
+        nsmallest(count, distinct(graph.row_key[graph.listing.column(key)], graph.keys).tolist(), key=graph.key)
+    )
+
+
 def find_disagreements(graph: DependencyGraph) -> Iterator[Disagreement]:
     """Batches whose counter says something else than their rows, by batch id."""
-    counted = Counter(graph.row_batch)
-    for place, facts in sorted(enumerate(graph.facts), key=lambda item: item[1].id):
-        if facts.counter is not None and facts.counter != counted[place]:
-            yield Disagreement(facts.id, facts.counter, counted[place])
+    counted = np.bincount(graph.row_batch, minlength=len(graph.facts)).tolist()
+    for facts, rows in sorted(zip(graph.facts, counted, strict=True), key=lambda pair: pair[0].id):
+        if facts.counter is not None and facts.counter != rows:
+            yield Disagreement(facts.id, facts.counter, rows)

@@ -9,10 +9,12 @@ from difflib import get_close_matches
 from itertools import islice
 from math import inf
 
+import numpy as np
+
 from reach_mcp.analysis.arrival import Arrival
-from reach_mcp.analysis.chains import Circle, Structure, find_ways, look_at_circle
+from reach_mcp.analysis.chains import Circle, Structure, look_at_circle
 from reach_mcp.analysis.evidence import EvidenceBuilder, Finding, find_likeness
-from reach_mcp.analysis.graph import DependencyGraph
+from reach_mcp.analysis.graph import DependencyGraph, Numbers
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,21 @@ def focus_on_key(
     now: float = -inf,
 ) -> Focus:
     """Look at one key, pending or root blocker."""
-    rows = tuple(graph.bearers(key))
+    rows = _numbers(graph.bearers(key))
     above = graph.waiting([key])
-    found, roots, below = _find_paths(graph, evidence, [key], set(rows), paths)
+    meant = rows if len(rows) else above
+    found, roots, below = _find_paths(graph, evidence, [key], rows, paths)
     return Focus(
         key=key,
         batch_id="",
-        rows=rows,
+        rows=tuple(rows.tolist()),
         above=len(above),
-        paths=found if rows else (),
-        roots=roots if rows else 0,
+        paths=found if len(rows) else (),
+        roots=roots if len(rows) else 0,
         circle=_find_circle(graph, structure, below),
-        earliest=graph.earliest(rows or above),
+        earliest=graph.earliest(meant),
         finding=None if graph.is_pending[key] else evidence.about(graph, [key])[key],
-        expired=_count_expired(graph, rows or above, now),
+        expired=int(np.count_nonzero(graph.expires[meant] < now)),
     )
 
 
@@ -81,58 +84,48 @@ def focus_on_batch(
     now: float = -inf,
 ) -> Focus:
     """Look at all pending rows of one batch."""
-    places = {place for place, facts in enumerate(graph.facts) if facts.id == batch_id}
-    rows = tuple(row for row, place in enumerate(graph.row_batch) if place in places)
-    keys = sorted({graph.row_key[row] for row in rows}, key=graph.key)
-    found, roots, below = _find_paths(graph, evidence, keys, set(rows), paths)
+    places = [place for place, facts in enumerate(graph.facts) if facts.id == batch_id]
+    rows = np.flatnonzero(np.isin(graph.row_batch, places)).astype(np.int32)
+    keys = sorted(np.unique(graph.row_key[rows]).tolist(), key=graph.key)
+    found, roots, below = _find_paths(graph, evidence, keys, rows, paths)
     return Focus(
         key=None,
         batch_id=batch_id,
-        rows=rows,
-        above=len(set(graph.waiting(keys)) - set(rows)),
+        rows=tuple(rows.tolist()),
+        above=len(np.setdiff1d(graph.waiting(keys), rows)),
         paths=found,
         roots=roots,
         circle=_find_circle(graph, structure, below),
         earliest=graph.earliest(rows),
         finding=None,
-        expired=_count_expired(graph, rows, now),
+        expired=int(np.count_nonzero(graph.expires[rows] < now)),
     )
 
 
-def _count_expired(graph: DependencyGraph, rows: Iterable[int], now: float) -> int:
-    return sum(1 for row in rows if graph.expires[row] < now)
+def _numbers(found: list[int]) -> Numbers:
+    return np.array(found, np.int32)
 
 
 def _find_paths(
-    graph: DependencyGraph, evidence: EvidenceBuilder, keys: Iterable[int], rows: set[int], count: int
+    graph: DependencyGraph, evidence: EvidenceBuilder, keys: Iterable[int], rows: Numbers, count: int
 ) -> tuple[tuple[Path, ...], int, set[int]]:
     """Shortest paths from keys down to the root blockers below them, how many of these there are, and all below."""
     below: dict[int, int | None] = dict.fromkeys(keys)
-    origins = _find_bearers(graph, below)
     queue = deque(below)
     roots = []
     while queue:
         key = queue.popleft()
         if not graph.is_pending[key]:
             roots.append(key)
-        bearers = origins[key] if key in origins else graph.bearers(key)
-        for dep in sorted({dep for row in bearers for dep in graph.missing(row)}, key=graph.key):
+        for dep in sorted({dep for row in graph.bearers(key) for dep in graph.missing(row)}, key=graph.key):
             if dep not in below:
                 below[dep] = key
                 queue.append(dep)
     if len(roots) > count:
-        roots.sort(key=lambda key: (-len(rows.intersection(graph.waiting([key]))), graph.key(key)))
+        meant = np.isin(np.arange(graph.rows), rows)
+        roots.sort(key=lambda key: (-int(np.count_nonzero(meant[graph.waiting([key])])), graph.key(key)))
     findings = evidence.about(graph, roots[:count])
     return tuple(Path(_walk_up(below, root), findings[root]) for root in roots[:count]), len(roots), set(below)
-
-
-def _find_bearers(graph: DependencyGraph, keys: Iterable[int]) -> dict[int, list[int]]:
-    """Pending rows of each of some keys, in one pass: a batch may bring a thousand that nothing waits for."""
-    bearers: dict[int, list[int]] = {key: [] for key in keys}
-    for row, key in enumerate(graph.row_key):
-        if key in bearers:
-            bearers[key].append(row)
-    return bearers
 
 
 def _walk_up(below: dict[int, int | None], key: int | None) -> tuple[int, ...]:
@@ -152,8 +145,7 @@ def _find_circle(graph: DependencyGraph, structure: Structure, below: set[int]) 
     if not groups:
         return None
     least = min(groups, key=lambda group: min(map(graph.key, group)))
-    rows = [row for key in least for row in graph.bearers(key)]
-    return look_at_circle(graph, least, find_ways(graph, structure.arrival, structure.stuck.intersection(rows)))
+    return look_at_circle(graph, least, structure.ways)
 
 
 @dataclass(frozen=True)
@@ -176,15 +168,15 @@ def assume_arrived(graph: DependencyGraph, structure: Structure, keys: Iterable[
     arrival = Arrival(graph)
     assumed = tuple(dict.fromkeys(keys))
     rounds = arrival.send(assumed)
-    counts = {key: graph.direct(key) for key in graph.roots if arrival.round_of[key] < 0}
-    ranked = sorted(counts, key=lambda key: (-counts[key], graph.key(key)))
-    left = sum(1 for left in arrival.left if left)
+    counts = {key: int(graph.direct[key]) for key in graph.roots if arrival.round_of[key] < 0}
+    ranked = sorted(counts, key=counts.__getitem__, reverse=True)
+    left = int(np.count_nonzero(arrival.left))
     arrival.send(graph.roots)
     return WhatIf(
         assumed=assumed,
         rounds=tuple(map(len, rounds)),
         left=left,
-        stuck=sum(1 for row in structure.stuck if arrival.left[row]),
+        stuck=int(np.count_nonzero(arrival.left[structure.stuck])),
         holders=tuple((key, counts[key]) for key in ranked[:holders]),
     )
 

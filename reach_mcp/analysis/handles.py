@@ -6,6 +6,8 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Sequence
 
+import numpy as np
+
 from reach_mcp.analysis.graph import DependencyGraph, Key
 
 SHORTEST = 5
@@ -31,7 +33,7 @@ def shorten(number: int, length: int) -> str:
 
 def build_handles(graph: DependencyGraph, keys: Sequence[int]) -> dict[int, str]:
     """A handle for each of some keys, long enough to tell it from every other root blocker."""
-    numbers = sorted(key_number(graph.key(root)) for root in graph.roots) if keys else []
+    numbers = sorted(map(key_number, map(graph.key, graph.roots))) if keys else []
     return {key: f"b-{digest(graph.key(key))[: _length(key_number(graph.key(key)), numbers)]}" for key in keys}
 
 
@@ -47,4 +49,4 @@ def find_handle(graph: DependencyGraph, handle: str) -> list[int]:
     """The keys that a handle may mean: root blockers first, else pending keys; one, unless it is too short."""
     start = handle.removeprefix("b-").lower()
     found = [key for key in graph.roots if digest(graph.key(key)).startswith(start)]
-    return found or [key for key in sorted(set(graph.row_key)) if digest(graph.key(key)).startswith(start)]
+    return found or [key for key in np.unique(graph.row_key).tolist() if digest(graph.key(key)).startswith(start)]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from reach_mcp.analysis.chains import Structure, find_end
 from reach_mcp.analysis.expiry import HOUR, Expiry
-from reach_mcp.analysis.graph import DependencyGraph
+from reach_mcp.analysis.graph import DependencyGraph, Numbers
 
 NAMED = 3
 """Most root blockers named for one hour."""
@@ -19,7 +20,7 @@ def name_holders(
     graph: DependencyGraph,
     structure: Structure,
     expiry: Expiry,
-    hour_of: array[int],
+    hour_of: Numbers,
     *,
     now: float,
     hours: int,
@@ -33,16 +34,12 @@ def name_holders(
     the hour list themselves, those at the ends of the other rows' chains, and the known ones: to count all of them
     would take a walk of the graph for each.
     """
-    places = {round((hour.start - now) / HOUR): hour for hour in expiry.hours[:hours]}
-    rows_of: dict[int, list[int]] = {place: [] for place in places}
-    for row, place in enumerate(hour_of):
-        if place in rows_of:
-            rows_of[place].append(row)
     ends: dict[int, int] = {}
     waiting = dict(known)
     named = []
-    for place, hour in places.items():
-        likely = _count_ends(graph, structure, rows_of[place], ends)
+    for hour in expiry.hours[:hours]:
+        place = round((hour.start - now) / HOUR)
+        likely = _count_ends(graph, structure, np.flatnonzero(hour_of == place).astype(np.int32), ends)
         for key in sorted(likely, key=lambda key: (-likely[key], graph.key(key)))[:NAMED]:
             if key not in waiting:
                 waiting[key] = count_hours(hour_of, graph.waiting([key]))
@@ -52,21 +49,21 @@ def name_holders(
     return replace(expiry, hours=(*named, *expiry.hours[len(named) :]))
 
 
-def count_hours(hour_of: array[int], rows: Iterable[int]) -> Counter[int]:
+def count_hours(hour_of: Numbers, rows: Numbers) -> Counter[int]:
     """How many of some rows are deleted in which hour."""
-    return Counter(map(hour_of.__getitem__, rows))
+    hours, counts = np.unique(hour_of[rows], return_counts=True)
+    return Counter(dict(zip(hours.tolist(), counts.tolist(), strict=True)))
 
 
-def _count_ends(
-    graph: DependencyGraph, structure: Structure, rows: Sequence[int], ends: dict[int, int]
-) -> Counter[int]:
+def _count_ends(graph: DependencyGraph, structure: Structure, rows: Numbers, ends: dict[int, int]) -> Counter[int]:
     """How many of some rows list each root blocker or, listing none, have it at the end of their chain."""
     pending = graph.is_pending
-    counts: Counter[int] = Counter()
-    for row in rows:
-        roots = [key for key in graph.missing(row) if not pending[key]]
-        if not roots and row not in structure.stuck:
-            end = find_end(graph, structure, row, ends)
-            roots = [] if pending[end] else [end]  # a chain may end at a row that lists nothing
-        counts.update(roots)
+    listed = graph.missing.of(rows)
+    counts = Counter(listed[~pending[listed]].tolist())
+    widths = graph.listed[rows]
+    of_root = np.repeat(rows, widths)[~pending[listed]]
+    for row in np.setdiff1d(rows[structure.arrival.left[rows] == 0], of_root).tolist():
+        end = find_end(graph, structure, row, ends)
+        if not pending[end]:  # a chain may end at a row that lists nothing
+            counts[end] += 1
     return counts

@@ -7,12 +7,12 @@ hard in general, so this is an order, not a proof.
 from __future__ import annotations
 
 import heapq
-from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
-from math import inf, isnan
+from math import inf
+
+import numpy as np
 
 from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.blockers import Bounds, bound_waiting
@@ -80,42 +80,45 @@ def build_plan(
                 keys=len(keys),
                 adds=total - before,
                 total=total,
-                batches=_emptied(graph, arrival),
+                batches=_count_emptied(graph, arrival),
                 earliest=earliest,
             )
         )
-    return Plan(waves=tuple(waves), unfreed=graph.rows - arrival.left.count(0))
+    return Plan(waves=tuple(waves), unfreed=int(np.count_nonzero(arrival.left)))
 
 
 def _order_steps(
-    graph: DependencyGraph, arrival: Arrival, bound: list[int], keys: Sequence[int], steps: int
+    graph: DependencyGraph, arrival: Arrival, bound: memoryview[int], keys: Sequence[int], steps: int
 ) -> tuple[list[Step], int]:
     """Greedy order of the first keys, then all others at once.
 
-    The heap holds, for each key, what it frees now or, not yet known, the most that it could. A key at the top whose
-    gain is known is the best there is; sending it outdates the gains of only those keys whose cascade met its own.
+    The heap holds, for each key, what it frees now or, not yet known, the most that it could; of equals the one that
+    more rows list, then the first. A key at the top whose gain is known is the best there is; sending it outdates the
+    gains of only those keys whose cascade met its own.
     """
     gains: dict[int, int] = {}
-    heap = [(-bound[key], -graph.direct(key), graph.key(key), key) for key in keys]
+    direct = graph.direct.data
+    heap = [(-bound[key], -direct[key], place, key) for place, key in enumerate(keys)]
+    places = dict(zip(keys, heap, strict=True))
     heapq.heapify(heap)
     order: list[Step] = []
     total = 0
     while heap and len(order) < steps:
-        claim, direct, name, key = heapq.heappop(heap)
+        claim, fewer, place, key = heapq.heappop(heap)
         if arrival.round_of[key] >= 0 or (key in gains and -claim != gains[key]):
             continue
         if key not in gains:
             gains[key] = arrival.gain(key)
-            heapq.heappush(heap, (-gains[key], direct, name, key))
+            heapq.heappush(heap, (-gains[key], fewer, place, key))
             continue
         del gains[key]
-        cleared = list(chain.from_iterable(arrival.send([key])))
+        cleared = [int(row) for rows in arrival.send([key]) for row in rows]
         order.append(Step(key, len(cleared)))
         total += len(cleared)
         outdated = arrival.find_outdated(key, cleared, most=SEARCHED)
         for other in list(gains) if outdated is None else outdated & gains.keys():
             del gains[other]
-            heapq.heappush(heap, (-bound[other], -graph.direct(other), graph.key(other), other))
+            heapq.heappush(heap, places[other])
     rest = arrival.send(key for key in keys if arrival.round_of[key] < 0)
     return order, total + sum(map(len, rest))
 
@@ -127,12 +130,12 @@ def _find_first_expiries(graph: DependencyGraph, waves: Sequence[Sequence[int]])
     """
     wave_of = {key: number for number, keys in enumerate(waves) for key in keys}
     first: dict[int, float] = {}
-    readable = [row for row, moment in enumerate(graph.expires) if not isnan(moment)]
     seen = bytearray(graph.rows)
-    for soonest in sorted(readable, key=graph.expires.__getitem__):
+    readable = np.count_nonzero(~np.isnan(graph.expires))
+    for soonest in np.argsort(graph.expires, kind="stable")[:readable]:
         if len(first) == len(waves):
             break
-        below = [soonest]
+        below = [int(soonest)]
         while below:
             row = below.pop()
             if seen[row]:
@@ -142,19 +145,19 @@ def _find_first_expiries(graph: DependencyGraph, waves: Sequence[Sequence[int]])
                 if graph.is_pending[key]:
                     below += graph.bearers(key)
                 else:
-                    first.setdefault(wave_of[key], graph.expires[soonest])
+                    first.setdefault(wave_of[key], float(graph.expires[soonest]))
     return [first.get(number, inf) for number in range(len(waves))]
 
 
 def _count_schemas(graph: DependencyGraph, keys: Sequence[int]) -> dict[str, int]:
     """How many keys each schema has, most first."""
-    counts = Counter(graph.schema(key) for key in keys)
+    counts = Counter(map(graph.schema, keys))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _emptied(graph: DependencyGraph, arrival: Arrival) -> int:
+def _count_emptied(graph: DependencyGraph, arrival: Arrival) -> int:
     """Batches all of whose rows have cleared."""
-    return len(set(graph.row_batch).difference(compress(graph.row_batch, arrival.left)))
+    return graph.count_batches(arrival.left >= 0) - graph.count_batches(arrival.left > 0)
 
 
 def _order_waves(graph: DependencyGraph) -> list[list[int]]:
@@ -162,27 +165,24 @@ def _order_waves(graph: DependencyGraph) -> list[list[int]]:
 
     Schemas that refer to one another in a circle share a wave.
     """
-    refers = _references(graph)
+    refers = _find_references(graph)
     level: dict[int, int] = {}
     for group in find_components(refers):
         lowers = {lower for schema in group for lower in refers[schema]} - set(group)
         level.update(dict.fromkeys(group, 1 + max((level[lower] for lower in lowers), default=0)))
     waves: dict[int, list[int]] = {}
-    for key in graph.roots:
-        waves.setdefault(level[graph.schema_of[key]], []).append(key)
+    for key, schema in zip(graph.roots, graph.schema_of[graph.roots].tolist(), strict=True):
+        waves.setdefault(level[schema], []).append(key)
     return [waves[number] for number in sorted(waves)]
 
 
-def _references(graph: DependencyGraph) -> dict[int, set[int]]:
+def _find_references(graph: DependencyGraph) -> dict[int, set[int]]:
     """Which schema refers to which, over all rows."""
     refers: dict[int, set[int]] = {schema: set() for schema in range(len(graph.schemas))}
-    schema_of = graph.schema_of
-    row_schema = array("i", map(schema_of.__getitem__, graph.row_key))
-    pairs = set()
-    for key in (*graph.roots, *graph.inner):
-        lower = schema_of[key]
-        pairs.update([(upper, lower) for upper in set(map(row_schema.__getitem__, graph.listing(key)))])
-    for schema, lower in pairs:
-        if schema != lower:
-            refers[schema].add(lower)
+    uppers = graph.schema_of[graph.row_key[graph.dep_row]].astype(np.int64)
+    lowers = graph.schema_of[graph.missing.values]
+    for pair in np.unique(uppers * len(refers) + lowers).tolist() if refers else ():
+        upper, lower = divmod(pair, len(refers))
+        if upper != lower:
+            refers[upper].add(lower)
     return refers

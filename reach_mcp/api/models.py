@@ -1,7 +1,8 @@
 """Wire models: all that the API's page documents, tolerant of what it does not.
 
-TypedDicts read by msgspec: a page costs half of what `json.loads` takes, a third of what pydantic takes, since fields
-that are not asked for are never made into objects. Unknown enum values pass, unknown fields are dropped, optional
+Read by msgspec: a page costs a third of what `json.loads` takes, a fifth of what pydantic takes, since fields that are
+not asked for are never made into objects. Rows, of which there may be 200,000, are structs that the garbage collector
+need not look at; what stands around them are TypedDicts. Unknown enum values pass, unknown fields are dropped, optional
 fields may be absent or null. A page is read in one go; only when that fails is it read piece by piece, so that one
 malformed batch or row costs neither the page nor the walk: it is counted and named. What no encoding can hold (half a
 surrogate pair, bytes that are not UTF-8) is read as U+FFFD.
@@ -25,20 +26,20 @@ Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
 """A finite number: what is larger, or no number at all, makes its batch malformed."""
 
 
-class MissingDependency(TypedDict):
-    schemaDefinitionId: str
-    externalId: str
-    schemaName: NotRequired[str | None]
+class MissingDependency(msgspec.Struct, gc=False, rename="camel"):
+    schema_definition_id: str
+    external_id: str
+    schema_name: str | None = None
 
 
-class PendingResource(TypedDict):
+class PendingResource(msgspec.Struct, gc=False, rename="camel"):
     id: str
-    resourceExternalId: str
-    schemaDefinitionId: str
-    missingDependencies: list[MissingDependency]
-    expiresAt: str
-    createdAt: str
-    schemaName: NotRequired[str | None]
+    resource_external_id: str
+    schema_definition_id: str
+    missing_dependencies: list[MissingDependency]
+    expires_at: str
+    created_at: str
+    schema_name: str | None = None
 
 
 class Progress(TypedDict, total=False):

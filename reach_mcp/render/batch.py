@@ -62,7 +62,7 @@ def _build_waiting(batch: Batch, level: Level, now: float) -> Document:
     builder.add(batch)
     graph = builder.build()
     expiry = sum_expiry(graph, now)
-    listed = Counter(key for row in range(graph.rows) for key in graph.missing(row))
+    listed = Counter(graph.missing.values.tolist())
     ranked = sorted(listed, key=lambda key: (-listed[key], graph.key(key)))
     found: Document = {
         "rows": graph.rows,

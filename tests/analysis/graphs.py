@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from reach_mcp.analysis.evidence import EvidenceBuilder
 from reach_mcp.analysis.graph import DependencyGraph, GraphBuilder
-from tests.builders import NOW, Json, batch, split_key
+from tests.builders import NOW, Json, as_read, batch, split_key
 
 TraceFunction: TypeAlias = Callable[[FrameType, str, Any], Any]
 
@@ -26,10 +26,12 @@ def read(*batches: Json) -> DependencyGraph:
 
 def read_with_ids(batches: Iterable[Json]) -> tuple[DependencyGraph, Sequence[str]]:
     """The graph of batches, and the id of each of its rows."""
-    builder = GraphBuilder()
+    builder, batches = GraphBuilder(), list(batches)
     for one in batches:
-        builder.add(one)  # type: ignore[arg-type] # wire JSON as a dict
-    return builder.build(), builder.row_ids
+        builder.add(as_read(one))
+    graph = builder.build()
+    names = {hash(row["id"]): row["id"] for one in batches for row in one.get("pendingResources") or ()}
+    return graph, [names[number] for number in graph.row_id.tolist()]
 
 
 def build_graph(*rows: Json) -> DependencyGraph:
@@ -41,7 +43,7 @@ def build_evidence(*batches: Json) -> EvidenceBuilder:
     """What batches say about records."""
     evidence = EvidenceBuilder()
     for one in batches:
-        evidence.add(one)  # type: ignore[arg-type] # wire JSON as a dict
+        evidence.add(as_read(one))
     return evidence
 
 

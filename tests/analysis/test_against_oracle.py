@@ -16,9 +16,11 @@ from itertools import pairwise
 from math import inf
 from typing import Any, TypeVar
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reach_mcp.analysis.arrival import Arrival, Rows
 from reach_mcp.analysis.blockers import Blocker, rank_blockers
 from reach_mcp.analysis.chains import Chain, Circle, Structure, deepest_chains, find_structure, trace_chain
 from reach_mcp.analysis.evidence import EvidenceBuilder
@@ -116,7 +118,9 @@ def test_graph_holds_the_rows_that_the_oracle_holds(tenant: Tenant) -> None:
     assert rows == {(row.id, row.key, row.lists, row.batch_id) for row in oracle.rows}
     assert len(rows) == graph.rows
     assert {tenant.key(key) for key in graph.roots} == oracle.root_blockers
-    assert {tenant.key(key) for key in graph.inner} == oracle.pending_keys & oracle.listed_keys
+    assert {
+        tenant.key(key) for key in np.flatnonzero(graph.is_link).tolist()
+    } == oracle.pending_keys & oracle.listed_keys
     assert [tenant.ids(graph.bearers(tenant.number(key))) for key in tenant.keys] == [
         {row.id for row in oracle.rows if row.key == key} for key in tenant.keys
     ]
@@ -170,6 +174,23 @@ def test_depths_and_stuck_rows_are_those_of_the_oracle(tenant: Tenant) -> None:
 
     assert tenant.structure.depths == depths
     assert tenant.ids(tenant.structure.stuck) == tenant.oracle.stuck()
+
+
+@examples(90)
+@given(tenants_of_both, st.integers(0, 3))
+def test_many_keys_at_once_arrive_as_they_do_one_by_one(tenant: Tenant, first: int) -> None:
+    """Wide fronts are worked off by column, narrow ones by row: nobody may see which."""
+    graph = tenant.graph
+    by_row, by_column = Arrival(graph), Arrival(graph, wide=0)
+
+    def rounds(found: Iterable[Rows]) -> list[set[str]]:
+        return [tenant.ids(map(int, rows)) for rows in found]
+
+    assert rounds(by_row.first_rounds) == rounds(by_column.first_rounds)
+    for keys in (graph.roots[:first], graph.roots):
+        assert rounds(by_row.send(keys)) == rounds(by_column.send(keys))
+        assert by_row.left.tolist() == by_column.left.tolist()
+        assert by_row.round_of.tolist() == by_column.round_of.tolist()
 
 
 @examples(90)

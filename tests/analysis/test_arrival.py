@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reach_mcp.analysis.arrival import Arrival
+from collections.abc import Sequence
+
+from reach_mcp.analysis.arrival import Arrival, Rows
 from reach_mcp.analysis.graph import DependencyGraph
 from tests.analysis.graphs import build_graph, names, number, row_names
 from tests.builders import pending
@@ -17,8 +19,8 @@ GRAPH = build_graph(
 )
 
 
-def rounds(graph: DependencyGraph, found: list[list[int]]) -> list[list[str]]:
-    return [row_names(graph, cleared) for cleared in found]
+def rounds(graph: DependencyGraph, found: Sequence[Rows]) -> list[list[str]]:
+    return [row_names(graph, map(int, cleared)) for cleared in found]
 
 
 def gains(graph: DependencyGraph, arrival: Arrival) -> dict[str, int]:
@@ -47,10 +49,10 @@ def test_keys_sent_at_the_start_arrive_with_what_lists_nothing() -> None:
 def test_gain_is_what_sending_would_clear_and_changes_nothing() -> None:
     """Asked a thousand times for a plan, it must leave the state as it was."""
     arrival = Arrival(GRAPH)
-    left, round_of = arrival.left[:], arrival.round_of[:]
+    left, round_of = arrival.left.tolist(), arrival.round_of.tolist()
 
     assert gains(GRAPH, arrival) == {"c/1": 2, "c/2": 0, "c/3": 1}
-    assert (arrival.left, arrival.round_of) == (left, round_of)
+    assert (arrival.left.tolist(), arrival.round_of.tolist()) == (left, round_of)
     arrival.send([number(GRAPH, "c/1")])
     assert gains(GRAPH, arrival) == {"c/1": 0, "c/2": 1, "c/3": 1}
 

@@ -25,7 +25,7 @@ from reach_mcp.analysis.expiry import sum_expiry
 from reach_mcp.analysis.explanation import explain
 from reach_mcp.analysis.graph import DependencyGraph, GraphBuilder
 from reach_mcp.analysis.handles import find_handle
-from tests.builders import NOW, batch, pending
+from tests.builders import NOW, as_read, batch, pending
 from tests.contract.tokens import count_tokens
 from tests.strategies import tenants
 
@@ -36,7 +36,7 @@ QUESTION = '["northwind"]'
 def _graph(*batches: dict[str, Any], since: float = float("inf")) -> DependencyGraph:
     builder = GraphBuilder(since=since)
     for one in batches:
-        builder.add(one)  # type: ignore[arg-type]  # the builders make plain dicts
+        builder.add(as_read(one))
     return builder.build()
 
 

@@ -83,5 +83,5 @@ def test_next_expiry_can_be_that_of_some_rows() -> None:
     """A blocker's own deadline is that of the rows which wait for it."""
     graph = build_graph(row("t/1", 0.5), row("t/2", 1.5), row("t/3", -1.5))
 
-    assert find_next(graph, MOMENT, iter([1, 2])) == MOMENT + 1.5 * 3600
-    assert find_next(graph, MOMENT, [2]) == find_next(graph, MOMENT, []) == inf
+    assert find_next(graph.expires[1:], MOMENT) == MOMENT + 1.5 * 3600
+    assert find_next(graph.expires[2:], MOMENT) == find_next(graph.expires[:0], MOMENT) == inf

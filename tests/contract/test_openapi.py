@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any, Literal, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints
 
 import jsonschema
+import msgspec
 import pytest
 from mcp import Client
 from typing_extensions import is_typeddict
@@ -165,7 +166,7 @@ def _enum(hint: Any) -> list[str] | None:
 def _shape(hint: Any) -> Json:
     """A wire type as a schema of names and types."""
     kind = _present(hint)
-    if is_typeddict(kind):
+    if _is_object(kind):
         return {"properties": {name: _shape(part.hint) for name, part in _fields(kind).items()}}
     if get_origin(kind) is list:
         return {"items": _shape(get_args(kind)[0])}
@@ -187,7 +188,7 @@ def _open(schema: Json) -> Json:
 
 def _required(hint: Any, path: str = "") -> dict[str, list[str]]:
     kind = _present(hint)
-    if not is_typeddict(kind):
+    if not _is_object(kind):
         return {name: keys for part in get_args(kind) for name, keys in _required(part, f"{path}*").items()}
     found = {path: sorted(name for name, part in _fields(kind).items() if part.required)}
     for name, part in _fields(kind).items():
@@ -207,7 +208,7 @@ def _required_by(schema: Json, path: str = "") -> dict[str, list[str]]:
 
 def _optional_but_not_nullable(hint: Any) -> list[str]:
     kind = _present(hint)
-    if not is_typeddict(kind):
+    if not _is_object(kind):
         return [name for part in get_args(kind) for name in _optional_but_not_nullable(part)]
     found = [
         name for name, part in _fields(kind).items() if not part.required and type(None) not in get_args(part.hint)
@@ -220,8 +221,14 @@ class _Field(NamedTuple):
     required: bool
 
 
+def _is_object(kind: Any) -> bool:
+    return is_typeddict(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+
+
 def _fields(model: Any) -> dict[str, _Field]:
-    """The fields of a TypedDict. Its own `__required_keys__` don't see through annotations that are strings."""
+    """The fields of a wire type. A TypedDict's `__required_keys__` don't see through annotations that are strings."""
+    if not is_typeddict(model):
+        return {part.encode_name: _Field(part.type, part.required) for part in msgspec.structs.fields(model)}
     full, plain = get_type_hints(model, include_extras=True), get_type_hints(model)
     return {name: _Field(plain[name], model.__total__ and get_origin(full[name]) is not NotRequired) for name in plain}
 

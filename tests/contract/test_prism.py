@@ -33,7 +33,7 @@ from reach_mcp.api.errors import (
 from reach_mcp.api.walk import walk
 from reach_mcp.server import build_server
 from reach_mcp.settings import load_settings
-from tests.builders import NOW
+from tests.builders import NOW, as_read
 from tests.contract.openapi import GET, LIST, Json, example, query_parameters, read_ours
 from tests.contract.test_openapi import EVERY_PARAMETER
 from tests.tools.harness import text_of
@@ -92,7 +92,7 @@ async def test_every_parameter_is_accepted(prism: str) -> None:
     """Prism refuses a value that the contract does not allow: all seven parameters at once are allowed."""
     page = await list_page(prism, Preferring())
 
-    assert page.batches == example(LIST, "200", "page")["data"]["results"]
+    assert page.batches == [as_read(one) for one in example(LIST, "200", "page")["data"]["results"]]
     assert (page.has_next, page.cursor, page.total, page.malformed) == (False, None, 4, [])
 
 

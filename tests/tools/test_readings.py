@@ -356,7 +356,7 @@ async def test_memory_is_freed_without_waiting_for_another_call() -> None:
 
 async def test_graph_is_freed_without_the_collector() -> None:
     """Large graphs are rarely looked at by it: a circle in one would hold a hundred megabytes for minutes."""
-    kinds = {"DependencyGraph", "_Index", "_SchemaIndex", "EvidenceBuilder", "Coverage"}
+    kinds = {"DependencyGraph", "_Index", "EvidenceBuilder", "Coverage"}
 
     def find() -> list[Any]:
         return [thing for thing in gc.get_objects() if type(thing).__name__ in kinds]
