@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+OF_REACH = ("api_url", "api_token", "api_token_file", "partner_id", "jwt_secret", "jwt_secret_file", "tenant_id")
+"""Settings that are Reach's own, and so might be those of other programs: they are called REACH_…, ours REACH_MCP_…."""
+
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -21,97 +24,64 @@ class ConfigurationError(Exception):
 
 
 class Settings(BaseSettings):
-    """What an operator can set. Names of the environment stand as aliases; an empty value counts as unset."""
+    """What an operator can set, in the environment as `REACH_API_URL` or `REACH_MCP_DEADLINE`. Empty is unset."""
 
     model_config = SettingsConfigDict(
-        env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+        alias_generator=lambda name: f"REACH_{'' if name in OF_REACH else 'MCP_'}{name.upper()}",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
-    api_url: str = Field("https://api.embedreach.com", alias="REACH_API_URL", description="Base URL of the Reach API.")
+    api_url: str = Field("https://api.embedreach.com", description="Base URL of the Reach API.")
     api_token: SecretStr | None = Field(
-        None, alias="REACH_API_TOKEN", description="A Reach JWT, tenant- or partner-scoped. Lasts as long as its `exp`."
+        None, description="A Reach JWT, tenant- or partner-scoped. Lasts as long as its `exp`."
     )
-    api_token_file: Path | None = Field(
-        None, alias="REACH_API_TOKEN_FILE", description="File with the JWT, read again whenever it changes."
-    )
-    partner_id: str | None = Field(
-        None, alias="REACH_PARTNER_ID", description="Your partner id; with the secret, the server signs its own JWTs."
-    )
+    api_token_file: Path | None = Field(None, description="File with the JWT, read again whenever it changes.")
+    partner_id: str | None = Field(None, description="Your partner id; with the secret, the server signs its own JWTs.")
     jwt_secret: SecretStr | None = Field(
-        None, alias="REACH_JWT_SECRET", description="The secret shared with Reach that signs partner JWTs (HS256)."
+        None, description="The secret shared with Reach that signs partner JWTs (HS256)."
     )
-    jwt_secret_file: Path | None = Field(
-        None, alias="REACH_JWT_SECRET_FILE", description="File with that secret, read again whenever it changes."
-    )
-    tenant_id: str | None = Field(
-        None, alias="REACH_TENANT_ID", description="Pins the tenant: a call that names another one is refused."
-    )
-    deadline: float = Field(
-        45.0, alias="REACH_MCP_DEADLINE", gt=0, le=600, description="Seconds a call may take; then it answers in part."
-    )
-    max_body_mb: float = Field(
-        32.0, alias="REACH_MCP_MAX_BODY_MB", gt=0, le=1024, description="Largest answer accepted from Reach, in MB."
-    )
-    max_requests: int = Field(
-        4, alias="REACH_MCP_MAX_REQUESTS", ge=1, le=64, description="Requests in flight to Reach, over all calls."
-    )
-    max_calls: int = Field(
-        8, alias="REACH_MCP_MAX_CALLS", ge=1, le=256, description="Calls at work at once; more wait, caller by caller."
-    )
+    jwt_secret_file: Path | None = Field(None, description="File with that secret, read again whenever it changes.")
+    tenant_id: str | None = Field(None, description="Pins the tenant: a call that names another one is refused.")
+    deadline: float = Field(45.0, gt=0, le=600, description="Seconds a call may take; then it answers in part.")
+    max_body_mb: float = Field(32.0, gt=0, le=1024, description="Largest answer accepted from Reach, in MB.")
+    max_requests: int = Field(4, ge=1, le=64, description="Requests in flight to Reach, over all calls.")
+    max_calls: int = Field(8, ge=1, le=256, description="Calls at work at once; more wait, caller by caller.")
     reuse_seconds: float = Field(
         30.0,
-        alias="REACH_MCP_REUSE_SECONDS",
         ge=0,
         le=600,
         description="How long follow-up calls answer from one reading of all pages; 0 reads anew each time.",
     )
-    reuse_mb: float = Field(
-        128.0, alias="REACH_MCP_REUSE_MB", ge=0, le=4096, description="Most MB of such readings, by bytes read."
-    )
+    reuse_mb: float = Field(128.0, ge=0, le=4096, description="Most MB of such readings, by bytes read.")
     answer_tokens: int = Field(
-        4000,
-        alias="REACH_MCP_ANSWER_TOKENS",
-        ge=800,
-        le=20_000,
-        description="Most tokens of one answer, text and structured content together.",
+        4000, ge=800, le=20_000, description="Most tokens of one answer, text and structured content together."
     )
     answer_parts: Literal["both", "text", "structured"] = Field(
-        "both", alias="REACH_MCP_ANSWER_PARTS", description="`text` or `structured` for hosts that show both twice."
+        "both", description="`text` or `structured` for hosts that show both twice."
     )
     mask_key: SecretStr | None = Field(
         None,
-        alias="REACH_MCP_MASK_KEY",
         min_length=16,
         description="Secret that masks external ids and personal text in answers and logs; unset, nothing is masked.",
     )
-    host: str = Field("127.0.0.1", alias="REACH_MCP_HOST", description="Address to listen on with `serve --http`.")
-    port: int = Field(
-        8765, alias="REACH_MCP_PORT", ge=0, le=65535, description="Port to listen on; 0 takes a free one."
-    )
+    host: str = Field("127.0.0.1", description="Address to listen on with `serve --http`.")
+    port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     auth_token: SecretStr | None = Field(
-        None, alias="REACH_MCP_AUTH_TOKEN", description="Bearer token that HTTP callers must show. Needed off loopback."
+        None, description="Bearer token that HTTP callers must show. Needed off loopback."
     )
-    auth_token_file: Path | None = Field(
-        None, alias="REACH_MCP_AUTH_TOKEN_FILE", description="File with that bearer token."
-    )
-    allowed_hosts: str = Field(
-        "", alias="REACH_MCP_ALLOWED_HOSTS", description="Host headers accepted besides loopback, comma-separated."
-    )
-    allowed_origins: str = Field(
-        "", alias="REACH_MCP_ALLOWED_ORIGINS", description="Browser origins accepted, comma-separated."
-    )
-    shutdown_seconds: int = Field(
-        5, alias="REACH_MCP_SHUTDOWN_SECONDS", ge=0, le=300, description="Grace for open calls when HTTP shuts down."
-    )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", alias="REACH_MCP_LOG_LEVEL", description="What is logged to stderr."
-    )
-    log_format: Literal["text", "json"] = Field(
-        "text", alias="REACH_MCP_LOG_FORMAT", description="Lines for people, or one JSON object a line."
-    )
-    demo: bool = Field(False, alias="REACH_MCP_DEMO", description="Serve the embedded demo API; no credential needed.")
+    auth_token_file: Path | None = Field(None, description="File with that bearer token.")
+    allowed_hosts: str = Field("", description="Host headers accepted besides loopback, comma-separated.")
+    allowed_origins: str = Field("", description="Browser origins accepted, comma-separated.")
+    shutdown_seconds: int = Field(5, ge=0, le=300, description="Grace for open calls when HTTP shuts down.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged to stderr.")
+    log_format: Literal["text", "json"] = Field("text", description="Lines for people, or one JSON object a line.")
+    demo: bool = Field(False, description="Serve the embedded demo API; no credential needed.")
     demo_tenant: Literal["northwind", "healthy", "empty", "hostile"] = Field(
-        "northwind", alias="REACH_MCP_DEMO_TENANT", description="Which tenant of the demo to serve."
+        "northwind", description="Which tenant of the demo to serve."
     )
 
     @model_validator(mode="before")

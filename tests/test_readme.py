@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,6 @@ import httpx2
 import pytest
 from click.testing import CliRunner, Result
 from mcp import Client
-from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
@@ -32,7 +31,9 @@ from reach_mcp.http import build_http_app
 from reach_mcp.logs import configure_logging
 from reach_mcp.server import StrictServer, build_server
 from reach_mcp.settings import Settings, load_settings
+from tests.builders import NOW
 from tests.contract.tokens import count_tokens
+from tests.tools.harness import compact, text_of
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -41,7 +42,6 @@ PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 RUN_DEMO = "python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/reach-mcp demo"
 RUN_TESTS = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m pytest -q -n 2"
 
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EXAMPLES: dict[str, dict[str, Any]] = {
     "list_batches": {"schema": "customers", "created_after": "24h"},
     "get_batch": {"batch_id": "bat_cus_0912"},
@@ -103,14 +103,6 @@ def _big_server() -> StrictServer:
     return build_server(settings, transport=asgi_transport(api), clock=lambda: NOW, mark=lambda: "k72")
 
 
-def _text(result: CallToolResult) -> str:
-    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 @cache
 def build_parts() -> dict[str, str]:
     """Every generated part of the README by its name."""
@@ -122,7 +114,7 @@ async def _build_examples() -> dict[str, str]:
     parts = {}
     async with Client(_demo_server()) as client:
         for tool, arguments in EXAMPLES.items():
-            answer = _text(await client.call_tool(tool, arguments))
+            answer = text_of(await client.call_tool(tool, arguments))
             parts[tool] = f"```text\n{tool} {json.dumps(arguments)}\n\n{answer}\n```\n"
         parts["explained"] = "".join([await _tell(client, title, arguments) for title, arguments in EXPLAINED])
     parts["explained"] += await _build_changes()
@@ -131,7 +123,7 @@ async def _build_examples() -> dict[str, str]:
 
 async def _tell(client: Client, title: str, arguments: dict[str, Any], shown: str = "") -> str:
     """What an explanation says of one thing, without what every answer says."""
-    answer = _text(await client.call_tool("explain_pending_dependencies", arguments)).splitlines()
+    answer = text_of(await client.call_tool("explain_pending_dependencies", arguments)).splitlines()
     usual = ("Reach pending", "Deleted unless", "Already expired", "Since token", "Next:")
     told = [line for line in answer if not line.startswith(usual) and " root blockers; " not in line]
     return f"**{title}**: `{shown or json.dumps(arguments)}`\n\n```text\n{chr(10).join(told)}\n```\n\n"
@@ -183,11 +175,11 @@ async def _build_sizes() -> str:
     rows = ["| call | tenant | text | text and structured content |", "|---|---|---:|---:|"]
     async with Client(build_server(load_settings())) as client:
         listed = (await client.list_tools()).model_dump(mode="json", by_alias=True, exclude_none=True)
-    rows.append(f"| `tools/list`, whole | any | {count_tokens(_compact(listed))} | |")
+    rows.append(f"| `tools/list`, whole | any | {count_tokens(compact(listed))} | |")
     async with Client(_demo_server()) as demo, Client(_big_server()) as big:
         for is_big, tool, arguments in MEASURED:
             result = await (big if is_big else demo).call_tool(tool, arguments)
-            text, content = count_tokens(_text(result)), count_tokens(_compact(result.structured_content))
+            text, content = count_tokens(text_of(result)), count_tokens(compact(result.structured_content))
             tenant = "400 batches" if is_big else "demo"
             rows.append(f"| `{tool} {json.dumps(arguments)}` | {tenant} | {text} | {text + content} |")
     return "\n".join(rows) + "\n"
@@ -250,7 +242,7 @@ async def test_every_call_of_the_readme_is_answered() -> None:
     assert len(calls) >= 3
     async with Client(_demo_server()) as client:
         refused = {
-            f"{tool} {arguments}": _text(result)
+            f"{tool} {arguments}": text_of(result)
             for tool, arguments in calls
             if (result := await client.call_tool(tool, json.loads(arguments))).is_error
         }

@@ -24,6 +24,7 @@ from reach_mcp.render.glossary import GLOSSARY
 from reach_mcp.server import BATCH_URI, StrictServer, build_server
 from reach_mcp.settings import Settings, load_settings
 from tests.builders import NOW, batch, pending
+from tests.tools.harness import text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -48,10 +49,6 @@ async def connected(server: StrictServer, mode: str = "legacy") -> AsyncIterator
 @pytest.fixture
 def demo(demo_settings: Settings) -> StrictServer:
     return build_server(demo_settings, clock=lambda: NOW, mark=lambda: "m")
-
-
-def text_of(result: CallToolResult) -> str:
-    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
 def refusal(result: CallToolResult) -> str:

@@ -56,16 +56,8 @@ INFLATION = 200
 """Most bytes that one compressed byte may become: JSON of this API stays below 40."""
 
 _STATUS: Mapping[int, type[StatusError]] = {
-    400: BadRequest,
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    408: ServerFailed,
-    429: RateLimited,
-    500: ServerFailed,
-    502: ServerFailed,
-    503: ServerFailed,
-    504: ServerFailed,
+    **{400: BadRequest, 401: Unauthorized, 403: Forbidden, 404: NotFound, 429: RateLimited},
+    **dict.fromkeys((408, 500, 502, 503, 504), ServerFailed),
 }
 
 

@@ -7,7 +7,7 @@ letter, times included: what lies between the two is transport, and transport ch
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -17,12 +17,13 @@ from mcp import Client
 
 from reach_mcp.server import build_server
 from reach_mcp.settings import load_settings
+from tests.builders import NOW
 from tests.contract.openapi import Json
 from tests.contract.processes import REACH_MCP, environment, serving
+from tests.tools.harness import text_of
 
 pytestmark = pytest.mark.anyio
 
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 STARTED_LAST = "bat_cus_0952"
 """The demo's batch that is one minute old when the demo starts."""
 
@@ -72,7 +73,7 @@ async def test_answer_over_http_is_the_answer_in_memory(
     assert not far.is_error
     asked = datetime.fromisoformat(_structured(far)["as_of"])
     near = await _ask_in_memory(tool, arguments, started=started, asked=asked, mark=_mark(far))
-    assert _text(far) == _text(near)
+    assert text_of(far) == text_of(near)
     assert _structured(far) == _structured(near)
 
 
@@ -81,7 +82,7 @@ async def test_answer_is_as_it_was_recorded(tool: str, arguments: Json, request:
     """The demo at a fixed moment: what a model reads of it, whole."""
     result = await _ask_in_memory(tool, arguments, started=NOW, asked=NOW, mark="f00d")
 
-    answer = {"text": _text(result).splitlines(), "structured": _structured(result)}
+    answer = {"text": text_of(result).splitlines(), "structured": _structured(result)}
     assert answer == external_file(f"snapshots/demo_{request.node.callspec.id}.json")
 
 
@@ -95,9 +96,9 @@ async def test_wrong_credential_is_said_in_our_words(demo_api: str) -> None:
 
     assert result.is_error
     assert result.structured_content is None
-    assert "401" in _text(result)
-    assert "planted-secret" not in _text(result)
-    assert demo_api not in _text(result)
+    assert "401" in text_of(result)
+    assert "planted-secret" not in text_of(result)
+    assert demo_api not in text_of(result)
 
 
 async def _ask_in_memory(tool: str, arguments: Json, *, started: datetime, asked: datetime, mark: str) -> Any:
@@ -105,10 +106,6 @@ async def _ask_in_memory(tool: str, arguments: Json, *, started: datetime, asked
     server = build_server(load_settings(demo=True), clock=lambda: next(moments, asked), mark=lambda: mark)
     async with Client(server) as client:
         return await client.call_tool(tool, arguments)
-
-
-def _text(result: Any) -> str:
-    return "\n".join(part.text for part in result.content)
 
 
 def _structured(result: Any) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -34,13 +33,13 @@ from reach_mcp.api.errors import (
 from reach_mcp.api.walk import walk
 from reach_mcp.server import build_server
 from reach_mcp.settings import load_settings
-from tests.builders import as_read
+from tests.builders import NOW, as_read
 from tests.contract.openapi import GET, LIST, Json, example, query_parameters, read_ours
 from tests.contract.test_openapi import EVERY_PARAMETER
+from tests.tools.harness import text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.instrument, pytest.mark.usefixtures("without_waits")]
 
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TOKEN = SecretStr("not-a-real-token")
 ERRORS: dict[int, type[ReachError]] = {
     400: BadRequest,
@@ -212,7 +211,7 @@ async def test_tools_answer_from_the_mock(prism: str, tool: str, arguments: Json
     async with Client(server) as client:
         result = await client.call_tool(tool, arguments)
 
-    answer = {"text": _text(result).splitlines(), "structured": result.structured_content}
+    answer = {"text": text_of(result).splitlines(), "structured": result.structured_content}
     assert not result.is_error
     assert answer == external_file(f"snapshots/prism_{tool}.json")
 
@@ -226,9 +225,5 @@ async def test_tools_survive_made_up_answers(prism: str, tool: str, arguments: J
     async with Client(server) as client:
         result = await client.call_tool(tool, arguments)
 
-    assert _text(result)
-    assert _text(result) != f"Error executing tool {tool}"
-
-
-def _text(result: Any) -> str:
-    return "\n".join(part.text for part in result.content)
+    assert text_of(result)
+    assert text_of(result) != f"Error executing tool {tool}"

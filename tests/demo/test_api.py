@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -15,11 +14,11 @@ from jsonschema import Draft4Validator
 from reach_mcp.demo.api import build_demo_api
 from reach_mcp.demo.story import DEFAULT_TENANT, build_story
 from reach_mcp.demo.wire import PATCH, Batch, Upload, Waiting
+from tests.builders import NOW
 from tests.contract.openapi import GET, LIST, answer_schema, strict
 
 pytestmark = pytest.mark.anyio
 
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PARTNER = {"Authorization": "Bearer demo-partner"}
 DETAILED = {"includePendingDetails": "true"}
 TENANT = {"Authorization": "Bearer demo"}

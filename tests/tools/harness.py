@@ -98,9 +98,9 @@ def serve_demo(tenant: str = "northwind", **flags: Any) -> StrictServer:
 async def ask(server: StrictServer, tool: str, /, **arguments: Any) -> Reply:
     """One call that is answered."""
     result = await _call(server, tool, arguments)
-    assert not result.is_error, _text(result)
+    assert not result.is_error, text_of(result)
     assert result.structured_content is not None
-    return Reply(tool, _text(result), result.structured_content, dict(result.meta or {}))
+    return Reply(tool, text_of(result), result.structured_content, dict(result.meta or {}))
 
 
 async def refused(server: StrictServer, tool: str, /, **arguments: Any) -> str:
@@ -108,7 +108,7 @@ async def refused(server: StrictServer, tool: str, /, **arguments: Any) -> str:
     result = await _call(server, tool, arguments)
     assert result.is_error
     assert result.structured_content is None
-    return _text(result)
+    return text_of(result)
 
 
 async def follow(server: StrictServer, reply: Reply, name: str) -> list[Reply]:
@@ -126,7 +126,8 @@ async def _call(server: StrictServer, tool: str, arguments: Mapping[str, Any]) -
     return result
 
 
-def _text(result: CallToolResult) -> str:
+def text_of(result: CallToolResult) -> str:
+    """The text of an answer or of an error."""
     return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
