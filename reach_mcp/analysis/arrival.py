@@ -83,7 +83,8 @@ class Arrival:
         graph, left = self._graph, self._left
         rows = graph.listing.column(key)
         clearing = rows[self.left[rows] == 1]
-        queue: list[int] = graph.row_key[clearing[graph.bears_link[clearing]]].tolist()
+        links = graph.row_key[clearing[graph.bears_link[clearing]]]
+        queue: list[int] = links[self.round_of[links] < 0].tolist()
         if not queue:
             return len(clearing)
         cleared, arrived = len(clearing), {key}

@@ -167,10 +167,19 @@ def gather(width: int) -> list[Json]:
     return [pending("t/1", *[f"c/{place}" for place in range(width)])]
 
 
+def below_one(width: int) -> list[Json]:
+    """Half of the rows bear one key and miss something of their own each; the other half waits for that key."""
+    half = width // 2
+    return [
+        *[pending("k/1", f"c/{place}", id=f"k{place}") for place in range(half)],
+        *[pending(f"t/{place}", "k/1") for place in range(half)],
+    ]
+
+
 Shape = Callable[[int], list[Json]]
 
 
-@pytest.mark.parametrize("shape", [chain, circle, pairs, selves, nested, nested_pairs, hub, gather])
+@pytest.mark.parametrize("shape", [chain, circle, pairs, selves, nested, nested_pairs, hub, gather, below_one])
 def test_cost_grows_with_the_rows(shape: Shape) -> None:
     """Twice the rows, twice the work, in the shapes that a graph algorithm fears."""
     small, large = build_graph(*shape(1_000)), build_graph(*shape(2_000))
