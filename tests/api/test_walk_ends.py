@@ -227,6 +227,16 @@ def test_total_beyond_what_both_ends_hold_sends_the_front_on_to_its_end() -> Non
     assert tenant.directions.count(DESC) == 10
 
 
+def test_front_that_goes_on_for_a_missing_batch_ends_where_it_has_found_it() -> None:
+    """Then everything is there that the total promises; the rest has been read from the other end."""
+    tenant = tenant_of(20)
+    tenant.lists[ASC] = [one for one in tenant.lists[ASC] if one["batchId"] != "b13"]
+    coverage = tenant.walk(both_ends=True)
+
+    assert (coverage.complete, set(tenant.ids)) == (True, set(ids_of(20)))
+    assert tenant.directions.count(DESC) == 8  # the eighth was on its way
+
+
 def test_back_end_that_has_read_all_by_itself_is_enough() -> None:
     """The front may be slow: what was asked for is there."""
     tenant = tenant_of(10, hangs=frozenset({(DESC, 2)}))
