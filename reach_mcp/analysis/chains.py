@@ -50,11 +50,14 @@ class Structure:
 
 
 CIRCLES = 24
-"""Most circles that are looked at closely: what waits for each takes a walk of the graph."""
+"""Circles that are looked at closely unless more are asked for."""
 
 
-def find_structure(graph: DependencyGraph) -> Structure:
-    """Let every root blocker arrive, and see what clears in which round and what does not."""
+def find_structure(graph: DependencyGraph, circles: int = CIRCLES) -> Structure:
+    """Let every root blocker arrive, and see what clears in which round and what does not.
+
+    So many circles are looked at closely: what waits for each takes a walk of the graph.
+    """
     arrival = Arrival(graph, sent=graph.roots)
     ways = _find_ways(graph, arrival)
     keys: list[int] = np.flatnonzero(np.diff(ways.start)).tolist()
@@ -63,7 +66,7 @@ def find_structure(graph: DependencyGraph) -> Structure:
     return Structure(
         depths={number: len(rows) for number, rows in enumerate(arrival.first_rounds, 1)},
         stuck=np.flatnonzero(arrival.left).astype(np.int32),
-        circles=tuple(_rank_circles(graph, groups, components, ways)),
+        circles=tuple(_rank_circles(graph, groups, components, ways, circles)),
         groups=groups,
         ways=ways,
         arrival=arrival,
@@ -155,20 +158,24 @@ def _find_ways(graph: DependencyGraph, arrival: Arrival) -> Groups:
 
 
 def _rank_circles(
-    graph: DependencyGraph, groups: Sequence[tuple[int, ...]], components: Sequence[Sequence[int]], ways: Groups
+    graph: DependencyGraph,
+    groups: Sequence[tuple[int, ...]],
+    components: Sequence[Sequence[int]],
+    ways: Groups,
+    count: int,
 ) -> list[Circle]:
     """The first circles by what is stuck behind them: only as many are walked as may be among these."""
     bound = _bound_waiting(graph, components)
     circles: list[Circle] = []
     most: list[int] = []
     for members in sorted(groups, key=lambda members: -bound[members[0]]):
-        if len(most) == CIRCLES and bound[members[0]] < most[0]:
+        if len(most) == count and bound[members[0]] < most[0]:
             break
         circles.append(look_at_circle(graph, members, ways))
         heapq.heappush(most, circles[-1].behind)
-        if len(most) > CIRCLES:
+        if len(most) > count:
             heapq.heappop(most)
-    return sorted(circles, key=lambda circle: (-circle.behind, -circle.rows, graph.key(circle.path[0])))[:CIRCLES]
+    return sorted(circles, key=lambda circle: (-circle.behind, -circle.rows, graph.key(circle.path[0])))[:count]
 
 
 def _bound_waiting(graph: DependencyGraph, components: Sequence[Sequence[int]]) -> dict[int, int]:

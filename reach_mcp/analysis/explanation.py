@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import nsmallest
+from typing import Literal
 
 import numpy as np
 
 from reach_mcp.analysis.arrival import Arrival
-from reach_mcp.analysis.blockers import Blocker, bound_waiting, rank_blockers
-from reach_mcp.analysis.chains import Chain, Structure, deepest_chains, find_structure
+from reach_mcp.analysis.blockers import Blocker, Bounds, bound_waiting, rank_blockers
+from reach_mcp.analysis.chains import CIRCLES, Chain, Circle, Structure, deepest_chains, find_structure
 from reach_mcp.analysis.changes import NAMED, Changes, Snapshot, compare, take_snapshot
 from reach_mcp.analysis.evidence import EvidenceBuilder, Finding
 from reach_mcp.analysis.expiry import PAST, Expiry, find_hours, find_next, sum_expiry
@@ -18,6 +19,8 @@ from reach_mcp.analysis.graph import DependencyGraph, distinct
 from reach_mcp.analysis.handles import build_handles
 from reach_mcp.analysis.holders import count_hours, name_holders
 from reach_mcp.analysis.plan import Plan, build_plan
+
+Part = Literal["all", "blockers", "plan", "hours", "circles", "counters"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,15 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything said about one tenant's pending rows. `first` is the place of the first blocker shown, from 0."""
+    """Everything said about one tenant's pending rows, or one part of it.
+
+    `first` is the place, from 0, of the first blocker shown, or of the first of what the part lists: a key of the plan
+    counted through all waves, an hour, a circle or a disagreement. `circles` begin there, `blockers` and the plan's
+    steps as well; of hours and disagreements all are here.
+    """
 
     graph: DependencyGraph
+    part: Part
     rows: int
     batches: int
     first: int
@@ -56,6 +65,7 @@ class Explanation:
     blockers: tuple[Explained, ...]
     roots: int
     structure: Structure
+    circles: tuple[Circle, ...]
     chains: tuple[Chain, ...]
     expiry: Expiry
     plan: Plan
@@ -73,23 +83,24 @@ def explain(
     now: float,
     count: int,
     first: int = 0,
-    steps: int = 20,
+    part: Part = "all",
     hours: int = 3,
     question: str = "",
     since: Snapshot | None = None,
 ) -> Explanation:
-    """Work out what waits and why, with blockers `first` to `first + count` of the ranking.
+    """Work out what waits and why: `count` blockers and keys of each wave, or of the one part asked for, from `first`.
 
     With a count of 0 the parts that name blockers are left out: a focus, a what-if or the changes take their place.
     For the first `hours` hours of losses the blockers that hold the rows are named. `question` is what a token is good
     for: tenant and filters.
     """
-    structure = find_structure(graph)
+    structure = find_structure(graph, first + count if part == "circles" else CIRCLES)
     bounds = bound_waiting(graph)
     arrival = Arrival(graph)
-    place = first if count else 0
-    ranked = rank_blockers(graph, count=max(count, NAMED), first=place, bounds=bounds, arrival=arrival)
-    top = ranked if not first else rank_blockers(graph, count=NAMED, bounds=bounds, arrival=arrival)
+    wanted = count if part in ("all", "blockers") else 0
+    place = first if wanted else 0
+    ranked = rank_blockers(graph, count=max(wanted, NAMED), first=place, bounds=bounds, arrival=arrival)
+    top = ranked if not place else rank_blockers(graph, count=NAMED, bounds=bounds, arrival=arrival)
     hour_of = find_hours(graph, now)
     expiry = sum_expiry(graph, now, hour_of)
     snapshot = take_snapshot(
@@ -99,15 +110,16 @@ def explain(
         waiting=[(blocker.key, blocker.waiting) for blocker in top],
         expiry=expiry,
     )
-    ranked = ranked[:count]
+    ranked = ranked[:wanted]
     keys = [blocker.key for blocker in ranked]
     losses = {key: count_hours(hour_of, graph.waiting([key])) for key in keys}
-    if count:
+    if count and part in ("all", "hours"):
         expiry = name_holders(graph, structure, expiry, hour_of, now=now, hours=hours, known=losses)
     handles = build_handles(graph, keys)
     findings = evidence.about(graph, keys)
     return Explanation(
         graph=graph,
+        part=part,
         rows=graph.rows,
         batches=graph.count_batches(np.arange(graph.rows, dtype=np.int32)),
         first=first,
@@ -125,15 +137,22 @@ def explain(
         ),
         roots=len(graph.roots),
         structure=structure,
+        circles=structure.circles[first:] if part == "circles" else structure.circles,
         chains=tuple(deepest_chains(graph, structure, 3)),
         expiry=expiry,
-        plan=build_plan(graph, steps=steps, bounds=bounds, arrival=arrival) if count else Plan((), 0),
+        plan=_build_plan(graph, bounds, arrival, part, first, count),
         disagreements=tuple(find_disagreements(graph)),
         evidence_batches=len(evidence.batches),
         evidence_dropped=evidence.dropped,
         snapshot=snapshot,
         changes=None if since is None else compare(graph, since, new=graph.new, now=now),
     )
+
+
+def _build_plan(graph: DependencyGraph, bounds: Bounds, arrival: Arrival, part: Part, first: int, count: int) -> Plan:
+    if not count or part not in ("all", "plan"):
+        return Plan((), 0)
+    return build_plan(graph, steps=count, first=first if part == "plan" else None, bounds=bounds, arrival=arrival)
 
 
 def _first_examples(graph: DependencyGraph, key: int, count: int = 3) -> tuple[int, ...]:

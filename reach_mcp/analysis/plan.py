@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import inf
 
 import numpy as np
@@ -18,6 +19,9 @@ from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.blockers import Bounds, bound_waiting
 from reach_mcp.analysis.components import find_components
 from reach_mcp.analysis.graph import DependencyGraph
+
+GREEDY = 60
+"""Keys of a wave that are put into greedy order: looking for the best costs more with each."""
 
 SEARCHED = 20_000
 """Keys looked at to find which gains a step outdates; beyond it all are worked out again."""
@@ -33,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Wave:
-    """What can be sent at once. `steps` are its first keys in order; `keys` is how many it has in all.
+    """What can be sent at once: `keys` keys, of which `steps` are some in order, from place `first` on.
 
     `adds` rows clear by the whole wave, `total` by it and all waves before, in `batches` batches that wait for nothing
     afterwards. `earliest` is the first expiry among the rows that wait for it, in Unix seconds.
@@ -41,6 +45,7 @@ class Wave:
 
     schemas: dict[str, int]
     steps: tuple[Step, ...]
+    first: int
     keys: int
     adds: int
     total: int
@@ -57,28 +62,40 @@ class Plan:
 
 
 def build_plan(
-    graph: DependencyGraph, *, steps: int, bounds: Bounds | None = None, arrival: Arrival | None = None
+    graph: DependencyGraph,
+    *,
+    steps: int,
+    first: int | None = None,
+    greedy: int = GREEDY,
+    bounds: Bounds | None = None,
+    arrival: Arrival | None = None,
 ) -> Plan:
-    """Waves over all root blockers, the first `steps` keys of each in order.
+    """Waves over all root blockers, each with the first `steps` of its keys in order.
 
+    The first `greedy` keys of a wave are in greedy order, the others by how many rows list them, then by identity.
+    With `first` only keys at the places `first` to `first + steps`, counted through all waves, are among the steps.
     `arrival`, of which nothing has been sent, is used up.
     """
     arrival = arrival or Arrival(graph)
     bound, _ = bounds or bound_waiting(graph)
-    total = 0
+    total = passed = 0
     waves = []
     ordered = _order_waves(graph)
     expiries = _find_first_expiries(graph, ordered)
     for keys, earliest in zip(ordered, expiries, strict=True):
-        before = total
-        order, cleared = _order_steps(graph, arrival, bound, keys, steps)
-        total += cleared
+        start = 0 if first is None else min(max(0, first - passed), len(keys))
+        end = steps if first is None else max(0, first + steps - passed)
+        sent = list(islice(_send_in_order(graph, arrival, bound, keys, greedy), end))
+        rest = arrival.send(key for key in keys if arrival.round_of[key] < 0)
+        adds = sum(step.adds for step in sent) + sum(map(len, rest))
+        total, passed = total + adds, passed + len(keys)
         waves.append(
             Wave(
                 schemas=_count_schemas(graph, keys),
-                steps=tuple(order),
+                steps=tuple(sent[start:]),
+                first=start,
                 keys=len(keys),
-                adds=total - before,
+                adds=adds,
                 total=total,
                 batches=_count_emptied(graph, arrival),
                 earliest=earliest,
@@ -87,10 +104,10 @@ def build_plan(
     return Plan(waves=tuple(waves), unfreed=int(np.count_nonzero(arrival.left)))
 
 
-def _order_steps(
-    graph: DependencyGraph, arrival: Arrival, bound: memoryview[int], keys: Sequence[int], steps: int
-) -> tuple[list[Step], int]:
-    """Greedy order of the first keys, then all others at once.
+def _send_in_order(
+    graph: DependencyGraph, arrival: Arrival, bound: memoryview[int], keys: Sequence[int], greedy: int
+) -> Iterator[Step]:
+    """Send key after key.
 
     The heap holds, for each key, what it frees now or, not yet known, the most that it could; of equals the one that
     more rows list, then the first. A key at the top whose gain is known is the best there is; sending it outdates the
@@ -101,9 +118,7 @@ def _order_steps(
     heap = [(-bound[key], -direct[key], place, key) for place, key in enumerate(keys)]
     places = dict(zip(keys, heap, strict=True))
     heapq.heapify(heap)
-    order: list[Step] = []
-    total = 0
-    while heap and len(order) < steps:
+    while heap and greedy:
         claim, fewer, place, key = heapq.heappop(heap)
         if arrival.round_of[key] >= 0 or (key in gains and -claim != gains[key]):
             continue
@@ -113,14 +128,15 @@ def _order_steps(
             continue
         del gains[key]
         cleared = [int(row) for rows in arrival.send([key]) for row in rows]
-        order.append(Step(key, len(cleared)))
-        total += len(cleared)
+        greedy -= 1
+        yield Step(key, len(cleared))
         outdated = arrival.find_outdated(key, cleared, most=SEARCHED)
         for other in list(gains) if outdated is None else outdated & gains.keys():
             del gains[other]
             heapq.heappush(heap, places[other])
-    rest = arrival.send(key for key in keys if arrival.round_of[key] < 0)
-    return order, total + sum(map(len, rest))
+    rest = [key for key in keys if arrival.round_of[key] < 0]
+    for key in sorted(rest, key=direct.__getitem__, reverse=True):
+        yield Step(key, sum(map(len, arrival.send([key]))))
 
 
 def _find_first_expiries(graph: DependencyGraph, waves: Sequence[Sequence[int]]) -> list[float]:

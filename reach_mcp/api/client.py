@@ -146,7 +146,7 @@ class ReachClient:
         path = f"/api/batches/{quote(batch_id, safe='', errors='replace')}"
         return parse_batch(await self._get(path, params, tenant, deadline))
 
-    async def _get(self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline) -> bytes:
+    async def _get(self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline) -> bytearray:
         if tenant is not None and not re.fullmatch("[!-~]([ -~]*[!-~])?", tenant):
             raise InvalidArgument("tenant_id must be plain ASCII without spaces around it: it is sent in a header.")
         headers = {} if tenant is None else {"reach-tenant-id": tenant}
@@ -165,7 +165,7 @@ class ReachClient:
 
     async def _get_renewing(
         self, path: str, params: dict[str, str], headers: dict[str, str], deadline: Deadline
-    ) -> bytes:
+    ) -> bytearray:
         """One request; when the credential is refused and can be renewed, once more."""
         token = self.credential.token()
         try:
@@ -177,7 +177,7 @@ class ReachClient:
 
     async def _request(
         self, path: str, params: dict[str, str], headers: dict[str, str], token: str, deadline: Deadline
-    ) -> bytes:
+    ) -> bytearray:
         if not re.fullmatch("[!-~]+", token):
             raise CredentialMissing(
                 "The Reach credential is not a token.",
@@ -220,13 +220,13 @@ class ReachClient:
         client.cookies.jar.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         return client
 
-    async def _read(self, response: httpx.Response, token: str) -> bytes:
+    async def _read(self, response: httpx.Response, token: str) -> bytearray:
         if response.status_code == 200:
             return await _read_body(response, self._max_body)
         try:
             body = await _read_body(response, ERROR_BODY)
         except (ReachError, httpx.TransportError):
-            body = b""  # the status says enough
+            body = bytearray()  # the status says enough
         raise _status_error(response, body, token)
 
 
@@ -247,7 +247,7 @@ class _Backoff:
         return error.retry_after if error.retry_after < self._deadline.left() else False
 
 
-async def _read_body(response: httpx.Response, limit: int) -> bytes:
+async def _read_body(response: httpx.Response, limit: int) -> bytearray:
     """The whole body, inflated piece by piece, so that neither size nor compression can exceed the limit."""
     encoding = response.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
@@ -270,7 +270,7 @@ async def _read_body(response: httpx.Response, limit: int) -> bytes:
             raise zlib.error
     except zlib.error:
         raise NoConnection("The compressed answer broke off or is damaged.") from None
-    return bytes(body)
+    return body
 
 
 async def _forget_location(response: httpx.Response) -> None:
@@ -278,7 +278,7 @@ async def _forget_location(response: httpx.Response) -> None:
     response.headers.pop("location", None)
 
 
-def _status_error(response: httpx.Response, body: bytes, token: str) -> StatusError:
+def _status_error(response: httpx.Response, body: bytearray, token: str) -> StatusError:
     status = response.status_code
     kind = Redirected if response.is_redirect else _STATUS.get(status, UnexpectedStatus)
     facts: dict[str, Any] = {"quotes": parse_error(body), "request_id": _request_id(response)}

@@ -22,6 +22,8 @@ from reach_mcp.api.errors import AnswerError, EmptyAnswer, NotJSON, Refused, Tru
 
 Shape = TypeVar("Shape")
 
+Body = bytes | bytearray
+
 Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
 """A finite number: what is larger, or no number at all, makes its batch malformed."""
 
@@ -142,7 +144,7 @@ _ESCAPE = re.compile(
 """One escape of a JSON string, a surrogate pair as one; the group holds half a pair."""
 
 
-def parse_page(body: bytes) -> Page:
+def parse_page(body: Body) -> Page:
     """Read a list answer. Raises an AnswerError that tells HTML, nothing, half a body and a wrong shape apart."""
     try:
         envelope = _LIST.decode(body)
@@ -156,7 +158,7 @@ def parse_page(body: bytes) -> Page:
     return _page(data["results"], data["pagination"], [], len(body))
 
 
-def parse_batch(body: bytes) -> tuple[Batch, list[str]]:
+def parse_batch(body: Body) -> tuple[Batch, list[str]]:
     """Read the answer for one batch, with the names of its malformed rows."""
     try:
         envelope = _ONE.decode(body)
@@ -177,7 +179,7 @@ def parse_batch(body: bytes) -> tuple[Batch, list[str]]:
     return data, []
 
 
-def parse_error(body: bytes) -> list[str]:
+def parse_error(body: Body) -> list[str]:
     """The API's own words in an error answer; nothing where it is not the documented envelope."""
     try:
         envelope = _ERROR.decode(body)
@@ -198,7 +200,7 @@ def _page(batches: list[Batch], pagination: Pagination, malformed: list[str], si
     )
 
 
-def _salvage(body: bytes) -> Page:
+def _salvage(body: Body) -> Page:
     data = _raw_data(body)
     malformed: list[str] = []
     pagination, results = _read_pagination(data.get("pagination")), data.get("results")
@@ -219,7 +221,7 @@ def _read_pagination(raw: Any) -> Pagination:
     return _read_pagination({name: value for name, value in raw.items() if name != "total"})
 
 
-def _salvage_words(body: bytes) -> list[str]:
+def _salvage_words(body: Body) -> list[str]:
     try:
         raw = from_json(_mend(body))
     except ValueError:
@@ -231,13 +233,13 @@ def _salvage_words(body: bytes) -> list[str]:
     return [text for text in texts if isinstance(text, str) and text]
 
 
-def _mend(body: bytes) -> bytes:
+def _mend(body: Body) -> bytes:
     """The body with U+FFFD for what can't be text; one that can all be text stays as it is."""
     text = body.decode("utf-8", "replace").encode()
     return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], text)
 
 
-def _raw_data(body: bytes) -> dict[str, Any]:
+def _raw_data(body: Body) -> dict[str, Any]:
     """`data` of an answer that is JSON but did not validate; an AnswerError when it is not even that."""
     try:
         raw = from_json(body)
@@ -253,7 +255,7 @@ def _raw_data(body: bytes) -> dict[str, Any]:
     return data
 
 
-def _broken_json(body: bytes, reason: str) -> AnswerError:
+def _broken_json(body: Body, reason: str) -> AnswerError:
     text = body.strip()
     if not text:
         return EmptyAnswer()

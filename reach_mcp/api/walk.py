@@ -282,15 +282,13 @@ class _Walk:
             self.back.scope.cancel()
 
     def _fold(self, end: _End, page: Page) -> None:
+        """Fold a page in, and keep no more of it than where it stood: the next one needs the room."""
         if end is self.back and self.kept is not None:
             self.kept += page.batches
-            return
-        # Where the ends meet, the last page of the one holds what the other reads: it is folded again only if changed.
-        other = self.front if end is self.back else self.back
-        folded = {} if self.kept is not None else {batch["batchId"]: batch for batch in other.page.batches}
-        for batch in page.batches:
-            if folded.get(batch["batchId"]) != batch:
+        else:
+            for batch in page.batches:
                 self.fold(batch)
+        page.batches = []
 
     @property
     def _sound(self) -> bool:

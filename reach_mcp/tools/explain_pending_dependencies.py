@@ -238,7 +238,6 @@ def _work_out(read: _Read, now: float, asked: _Asked) -> Explanations:
         now=now,
         count=count,
         first=asked.offset,
-        steps=count,
         hours=HOURS[asked.response_format],
         question=asked.question,
         since=asked.before,

@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 from math import inf
 from typing import Any, TypeVar
+from unittest.mock import ANY
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -398,6 +399,22 @@ def test_plan_with_few_steps_is_the_beginning_of_the_whole(tenant: Tenant, steps
     waves = tuple(replace(wave, steps=wave.steps[:steps]) for wave in whole.waves)
 
     assert build_plan(tenant.graph, steps=steps) == replace(whole, waves=waves)
+
+
+@examples(50)
+@given(tenants_of_both, st.integers(1, 5), st.sampled_from((1, 60)))
+def test_pages_of_the_plan_are_the_plan(tenant: Tenant, size: int, greedy: int) -> None:
+    """Whoever asks on and on gets each key once, with what it frees in that very order."""
+    graph, roots = tenant.graph, len(tenant.graph.roots)
+    pages = [build_plan(graph, steps=size, first=first, greedy=greedy) for first in range(0, roots + 1, size)]
+    whole = build_plan(graph, steps=roots, greedy=greedy)
+
+    assert sorted(step.key for wave in whole.waves for step in wave.steps) == sorted(graph.roots)
+
+    for number, wave in enumerate(whole.waves):
+        assert tuple(step for page in pages for step in page.waves[number].steps) == wave.steps
+        assert all(page.waves[number] == replace(wave, steps=ANY, first=ANY) for page in pages)
+    assert all(sum(len(wave.steps) for wave in page.waves) <= size for page in pages)
 
 
 def _whole_plan(tenant: Tenant) -> Plan:

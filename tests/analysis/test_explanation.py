@@ -11,7 +11,7 @@ from reach_mcp.analysis.blockers import rank_blockers
 from reach_mcp.analysis.chains import deepest_chains, find_structure
 from reach_mcp.analysis.evidence import EvidenceBuilder, Finding
 from reach_mcp.analysis.expiry import sum_expiry
-from reach_mcp.analysis.explanation import Disagreement, Explained, Explanation, explain, find_disagreements
+from reach_mcp.analysis.explanation import Disagreement, Explained, Explanation, Part, explain, find_disagreements
 from reach_mcp.analysis.focus import focus_on_batch, focus_on_key
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import Plan, build_plan
@@ -52,6 +52,26 @@ def test_explanation_puts_its_parts_together() -> None:
     assert found.plan == build_plan(graph, steps=20)
     assert found.disagreements == (Disagreement("b1", 4, 3),)
     assert (found.evidence_batches, found.evidence_dropped) == (2, 0)
+
+
+def test_a_part_alone_has_nothing_of_the_others() -> None:
+    """Its page may begin far behind, where the others have nothing."""
+    graph = build_graph(
+        *[pending(f"t/{place}", f"c/{place}", expires=0.5) for place in range(4)],
+        *[pending(f"s/{place}", f"s/{place}") for place in range(3)],
+    )
+
+    def part(name: Part) -> tuple[int, int, int, int]:
+        found = explain(graph, EvidenceBuilder(), now=MOMENT, count=2, first=1, part=name)
+        steps = sum(len(wave.steps) for wave in found.plan.waves)
+        return len(found.blockers), steps, len(found.circles), sum(len(hour.held_by) for hour in found.expiry.hours)
+
+    assert part("all") == (2, 2, 3, 3)
+    assert part("blockers") == (2, 0, 3, 0)
+    assert part("plan") == (0, 2, 3, 0)
+    assert part("circles") == (0, 0, 2, 0)
+    assert part("hours") == (0, 0, 3, 3)
+    assert part("counters") == (0, 0, 3, 0)
 
 
 def test_second_page_goes_on_where_the_first_ended() -> None:
@@ -156,7 +176,7 @@ def test_cost_grows_with_the_rows(shape: Shape) -> None:
     small, large = build_graph(*shape(1_000)), build_graph(*shape(2_000))
 
     def cost(graph: DependencyGraph) -> int:
-        return count_steps(lambda: explain(graph, EvidenceBuilder(), now=MOMENT, count=10, steps=10))
+        return count_steps(lambda: explain(graph, EvidenceBuilder(), now=MOMENT, count=10))
 
     assert cost(large) < 2.2 * cost(small)
 
