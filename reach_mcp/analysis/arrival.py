@@ -108,20 +108,21 @@ class Arrival:
 
         Those below rows that now wait for fewer keys, and below other rows of keys that have arrived.
         """
-        graph, left, round_of = self._graph, self._left, self._round_of
-        arrived = {sent, *(graph.bears[row] for row in cleared if self._bears_link[row])}
-        queue = [row for key in arrived for row in graph.listing(key) if left[row]]
-        queue += [row for key in arrived for row in graph.bearers(key) if left[row]]
-        seen, roots = set[int](), set[int]()
-        for row in queue:  # it grows meanwhile
-            for dep in graph.missing(row):
-                if round_of[dep] >= 0 or dep in seen:
-                    continue
-                seen.add(dep)
-                if graph.is_pending[dep]:
-                    queue += [above for above in graph.bearers(dep) if left[above]]
-                else:
-                    roots.add(dep)
+        graph = self._graph
+        links = [graph.bears[row] for row in cleared if self._bears_link[row]]
+        arrived = np.array([sent, *links], np.int32)
+        rows = np.append(graph.listing.of(arrived), graph.bearers.of(arrived))
+        keys = distinct(graph.missing.of(rows[self.left[rows] > 0]), graph.keys)
+        queue: list[int] = keys[self.round_of[keys] < 0].tolist()
+        seen, roots = set(queue), set[int]()
+        for key in queue:  # it grows meanwhile
+            if not graph.is_pending[key]:
+                roots.add(key)
+            for row in graph.bearers(key):
+                if self._left[row]:
+                    new = [dep for dep in graph.missing(row) if self._round_of[dep] < 0 and dep not in seen]
+                    seen.update(new)
+                    queue += new
             if len(seen) > most:
                 return None
         return roots

@@ -11,6 +11,9 @@ import numpy as np
 from reach_mcp.analysis.arrival import Arrival
 from reach_mcp.analysis.graph import DependencyGraph, Flags
 
+OPEN, DONE = 1, 2
+"""How far a walk upwards is with a key."""
+
 Bounds = tuple["memoryview[int]", "memoryview[int]"]
 """What `bound_waiting` returns, by key, so that it is worked out once an answer."""
 
@@ -96,14 +99,14 @@ def bound_waiting(graph: DependencyGraph) -> Bounds:
     exact: memoryview[int] = np.ones(graph.keys, np.bool_).data
     crossed = _find_crossed(graph).data
     borne_once = (np.diff(graph.bearers.start) == 1).data
-    counted = bytearray(graph.keys)
-    for key in _uppermost_first(graph):
+    seen = bytearray(np.where(np.diff(graph.uppers.start) == 0, DONE, 0).astype(np.uint8))
+    for key in _uppermost_first(graph, seen):
         uppers = graph.uppers(key)
         sure = not crossed[key] and all(exact[upper] and borne_once[upper] for upper in uppers)
-        above = sum([bound[upper] if counted[upper] else graph.rows for upper in uppers])
+        circular = any(seen[upper] != DONE for upper in uppers)
+        above = graph.rows if circular else sum([bound[upper] for upper in uppers])
         bound[key] = min(bound[key] + above, graph.rows)
-        exact[key] = sure and all(map(counted.__getitem__, uppers))
-        counted[key] = True
+        exact[key] = sure and not circular
     return bound, exact
 
 
@@ -117,23 +120,17 @@ def _find_crossed(graph: DependencyGraph) -> Flags:
     return crossed
 
 
-def _uppermost_first(graph: DependencyGraph) -> Iterable[int]:
-    """Links and roots with links above them, each after all that lie above it; in a circle the order is arbitrary."""
-    seen = bytearray(graph.keys)
-    below: list[int] = np.flatnonzero(np.diff(graph.uppers.start)).tolist()
-    top: list[int] = np.flatnonzero(graph.is_link & (np.diff(graph.uppers.start) == 0)).tolist()
-    yield from top
-    for key in top:
-        seen[key] = 2
-    for origin in below:
-        stack = [origin]
+def _uppermost_first(graph: DependencyGraph, seen: bytearray) -> Iterable[int]:
+    """Keys not yet seen with links above them, each after all that lie above it; in a circle the order is arbitrary."""
+    for origin in np.flatnonzero(np.diff(graph.uppers.start)).tolist():
+        stack: list[int] = [origin]
         while stack:
             key = stack[-1]
             if seen[key]:
                 stack.pop()
-                if seen[key] == 1:
-                    seen[key] = 2
+                if seen[key] == OPEN:
                     yield key
+                    seen[key] = DONE  # only now: what waits for itself lies above itself
                 continue
-            seen[key] = 1
+            seen[key] = OPEN
             stack += [upper for upper in graph.uppers(key) if not seen[upper]]
