@@ -8,7 +8,7 @@ import re
 import ssl
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC
 from functools import cached_property
@@ -309,12 +309,10 @@ def _transport_error(error: Exception) -> ReachError:
     return NoConnection()
 
 
-def _causes(error: BaseException | None) -> list[BaseException]:
-    causes = []
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        causes.append(error)
+        yield error
         error = error.__cause__ or error.__context__
-    return causes
 
 
 def _retry_after(response: httpx.Response) -> float | None:

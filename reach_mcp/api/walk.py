@@ -306,17 +306,17 @@ class _Walk:
         return self._sound and self._crossed and not self.coverage.short
 
     def _finish(self) -> Coverage:
-        """The coverage, with what the back end adds to it unless the front has read all by itself."""
+        """The coverage, with what the back end alone has read."""
         front, back, coverage = self.front, self.back, self.coverage
+        for batch in reversed(self.kept or ()):
+            if batch["batchId"] not in front.ids:
+                self.fold(batch)
         coverage.malformed = list(front.malformed)
         if not self._met:
             coverage.stop, coverage.error, coverage.cursor = front.stop, front.error, front.page.cursor
         if not front.page.has_next:
             return coverage
         coverage.malformed += [name for name in back.malformed if name not in front.malformed]
-        for batch in reversed(self.kept or ()):
-            if batch["batchId"] not in front.ids:
-                self.fold(batch)
         if self._sound and not self._crossed:
             coverage.read_back_to = back.frontier
         return coverage

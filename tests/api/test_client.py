@@ -14,7 +14,6 @@ import time
 import traceback
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -36,7 +35,6 @@ from reach_mcp.api.client import (
     ReachClient,
     SortBy,
     SortDirection,
-    asgi_transport,
 )
 from reach_mcp.api.credentials import Credential, PartnerSecret, StaticToken, TokenFile
 from reach_mcp.api.errors import (
@@ -57,8 +55,6 @@ from reach_mcp.api.errors import (
     Unauthorized,
     UnexpectedStatus,
 )
-from reach_mcp.demo.api import build_demo_api
-from reach_mcp.demo.story import DEFAULT_TENANT, build_story
 from reach_mcp.settings import ConfigurationError
 from tests.builders import batch, page
 
@@ -144,34 +140,6 @@ async def test_bare_query_sends_no_parameter() -> None:
     assert str(request.url) == "https://reach.test/root/api/batches"
     assert request.headers["authorization"] == f"Bearer {TOKEN}"
     assert "reach-tenant-id" not in request.headers
-
-
-async def test_every_parameter_goes_out_under_its_name_and_as_a_string() -> None:
-    """Booleans and `limit` are strings in the contract; `false` is said, not left out."""
-    reach = Reach(good())
-    query = BatchQuery(
-        cursor="a+b/c=&d",
-        limit=50,
-        batch_type="PARTNER_RESOURCE_BATCH_PATCH",
-        sort_by="completedAt",
-        sort_direction="asc",
-        include_pending_details=True,
-        only_batches_with_pending_resources=False,
-    )
-
-    await ask(reach, query, tenant="tenant 7")
-
-    [request] = reach.requests
-    assert dict(request.url.params) == {
-        "cursor": "a+b/c=&d",
-        "limit": "50",
-        "batchType": "PARTNER_RESOURCE_BATCH_PATCH",
-        "sortBy": "completedAt",
-        "sortDirection": "asc",
-        "includePendingDetails": "true",
-        "onlyBatchesWithPendingResources": "false",
-    }
-    assert request.headers["reach-tenant-id"] == "tenant 7"
 
 
 @pytest.mark.parametrize(
@@ -349,18 +317,6 @@ async def test_final_status_has_its_own_text_and_is_asked_once(status: int, kind
     assert len(reach.requests) == 1
 
 
-@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-async def test_failing_server_is_asked_four_times(status: int) -> None:
-    """Most of these pass; what doesn't is told with its status."""
-    reach = Reach(says(status))
-
-    error = await failure(reach)
-
-    assert type(error) is ServerFailed
-    assert str(error) == f"Reach answered with status {status}. This is on Reach's side; try again in a minute."
-    assert len(reach.requests) == 4
-
-
 def caused(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
     return error
@@ -516,17 +472,6 @@ async def test_date_without_a_zone_is_read_as_utc() -> None:
     reach = Reach(says(429, Retry_After="01 Jan 2024 00:02:00 -0000", Date="01 Jan 2024 00:00:30 GMT"))
 
     assert (await failure(reach, seconds=20)).retry_after == 90
-
-
-async def test_deadline_ends_a_slow_answer() -> None:
-    """Hosts cut calls without a word; an own deadline tells what to ask for instead."""
-    error = await failure(Reach(never), seconds=0.05)
-
-    assert (type(error), str(error)) == (
-        TimedOut,
-        "Reach did not answer within the deadline of this call. Try again, or ask for less: a smaller limit, one "
-        "batch_type, or no pending details.",
-    )
 
 
 async def test_deadline_that_has_passed_sends_nothing() -> None:
@@ -844,18 +789,6 @@ async def test_client_that_was_never_asked_closes_without_a_connection() -> None
         pass
 
     assert reach.requests == []
-
-
-async def test_demo_is_reached_by_the_same_client_without_a_network() -> None:
-    """The demo shows what the real thing does only if it goes the same road."""
-    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-    app = build_demo_api(build_story(now), default_tenant=DEFAULT_TENANT)
-
-    credential = StaticToken(SecretStr("demo"))
-
-    found = await ask(asgi_transport(app), BatchQuery(limit=3), credential=credential, url="http://demo")
-
-    assert len(found) == 3
 
 
 def test_deadline_never_runs_below_zero() -> None:

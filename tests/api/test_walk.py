@@ -11,12 +11,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from reach_mcp.api.client import BatchQuery, Deadline, ReachClient, asgi_transport
+from reach_mcp.api.client import BatchQuery, Deadline, ReachClient
 from reach_mcp.api.credentials import StaticToken
 from reach_mcp.api.errors import Forbidden, NotJSON, ReachError, TimedOut
 from reach_mcp.api.models import Batch, Page
 from reach_mcp.api.walk import Coverage, walk
-from reach_mcp.demo.api import build_demo_api
 from tests.builders import Json, batch, page, pending
 
 pytestmark = pytest.mark.anyio
@@ -101,25 +100,6 @@ async def test_walk_follows_cursors_to_the_end() -> None:
     ]
     assert told(coverage) == (3, 4, "", None, True)
     assert (coverage.total, coverage.repeats, coverage.error, coverage.malformed) == (4, 0, None, [])
-
-
-async def test_walk_reads_all_of_a_real_listing() -> None:
-    """The demo pages as the vendor's page promises: 7 batches, 3 a page, for one tenant of a partner's."""
-    batches = [batch(f"b{place}", created=-float(place)) for place in range(7)]
-    app = build_demo_api({"acme": batches}, default_tenant="other", partner_token="token")
-    read: list[str] = []
-    async with client_of(asgi_transport(app)) as client:
-        coverage = await walk(
-            client,
-            BatchQuery(limit=3),
-            tenant="acme",
-            deadline=Deadline(30),
-            fold=lambda one: read.append(one["batchId"]),
-        )
-
-    assert read == [f"b{place}" for place in range(7)]
-    assert told(coverage) == (3, 7, "", None, True)
-    assert coverage.total == 7
 
 
 async def test_bytes_of_all_pages_are_summed() -> None:

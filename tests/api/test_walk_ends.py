@@ -224,6 +224,25 @@ def test_total_beyond_what_both_ends_hold_sends_the_front_on_to_its_end() -> Non
     assert tenant.directions.count(DESC) == 10
 
 
+def test_front_that_goes_on_for_a_missing_batch_ends_where_it_has_found_it() -> None:
+    """Then everything is there that the total promises; the rest has been read from the other end."""
+    tenant = tenant_of(20)
+    tenant.lists[ASC] = [one for one in tenant.lists[ASC] if one["batchId"] != "b13"]
+    coverage = tenant.walk(both_ends=True)
+
+    assert (coverage.complete, set(tenant.ids)) == (True, set(ids_of(20)))
+    assert tenant.directions.count(DESC) == 8  # the eighth was on its way
+
+
+def test_batch_that_came_while_reading_and_that_the_back_alone_has_met_is_folded() -> None:
+    """It is counted as read; an answer that counts one batch more than it lists contradicts itself."""
+    ties = [batch("b0", created=-1.0), batch("b1", created=-1.0)]
+    tenant = Tenant({DESC: ties, ASC: ties[::-1]}, size=1, more=1, arrivals=frozenset({2, 5}))
+    coverage = tenant.walk(both_ends=True, ordered=True)
+
+    assert coverage.batches == len(set(tenant.ids)) == 3
+
+
 def test_back_end_that_has_read_all_by_itself_is_enough() -> None:
     """The front may be slow: what was asked for is there."""
     tenant = tenant_of(10, hangs=frozenset({(DESC, 2)}))
