@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -33,32 +33,41 @@ DOCUMENTED = frozenset(
 Document = dict[str, Any]
 
 
+EXACT = 160
+"""Most characters of an id or a name that is shown exact. Rows go before names do: only what is left alone, and still
+does not fit, is cut further. A name that is cut says how many characters are missing, so that none is taken for it."""
+
+
 @dataclass(frozen=True)
 class Level:
     """How much is shown: `rows` of the main list, `few` of each side list, `samples` a row, `length` of a text.
 
-    `names` is the most characters of an id or a name: longer ones are cut, so that no data can exceed the budget; no
-    argument takes a longer one than the first levels show. `call` is the most characters of a next call. `mask` hides
-    personal data; it is put in by `fit`.
+    `names` is the most characters of an id or a name: longer ones are cut, so that no data can exceed the budget.
+    `call` is the most characters of a next call. `mask` hides personal data; it is put in by `fit`.
     """
 
     rows: int
     few: int
     samples: int
     length: int = 120
-    names: int = 500
+    names: int = EXACT
     call: int = 1200
     mask: Clear = CLEAR
 
     @property
+    def brief(self) -> bool:
+        """Whether causes are named without their evidence."""
+        return self.length <= 12
+
+    @property
     def some(self) -> int:
-        """Places of a list that is shown whole as a rule: at least three, but where every token counts."""
-        return max(self.few, 3) if self.names > 60 else self.few
+        """Places of a list that is shown whole as a rule: at least three, but one where every token counts."""
+        return max(self.few, 3) if self.length > 24 else min(self.rows, 1)
 
     @property
     def kinds(self) -> int:
         """Names of a census."""
-        return self.some + 3 if self.names > 60 else self.few
+        return self.some + 3 if self.length > 24 else self.some
 
     def name(self, text: str) -> str:
         """An id or a name, exact unless it is longer than shown."""
@@ -73,14 +82,19 @@ class Level:
         return mask_text(text, self.mask, self.length if longest is None else longest)
 
     def first(self, numbers: Mapping[str, int], count: int) -> dict[str, int]:
-        """The first of some counts by name. Names that read alike once they are cut stay apart."""
-        shown: dict[str, int] = {}
-        for name, number in islice(numbers.items(), count):
-            short, twin = self.name(name), 2
-            while short in shown:
-                short, twin = f"{self.name(name)} ({twin})", twin + 1
-            shown[short] = number
-        return shown
+        """The first of some counts by name."""
+        return keep_apart((self.name(name), number) for name, number in islice(numbers.items(), count))
+
+
+def keep_apart(numbers: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Counts by name. Names that read alike, once they are cut or since they are no identities, stay apart."""
+    shown: dict[str, int] = {}
+    for name, number in numbers:
+        short, twin = name, 2
+        while short in shown:
+            short, twin = f"{name} ({twin})", twin + 1
+        shown[short] = number
+    return shown
 
 
 def mask_text(text: str, mask: Clear, longest: int) -> str:
@@ -95,25 +109,30 @@ def mask_text(text: str, mask: Clear, longest: int) -> str:
     return clean(f"{masked}…(+{unread} characters)" if unread else masked, longest)
 
 
-def _step_down(rows: range, few: int, samples: int, length: int, names: int = 500, call: int = 1200) -> list[Level]:
-    return [Level(count, few, samples, length, names, call) for count in rows]
+def _step_down(rows: range, few: int, samples: int, length: int) -> list[Level]:
+    return [Level(count, few, samples, length) for count in rows]
 
 
+# What is sacrificed, in this order: samples, side lists (counts take their place), rows but for the last, its name.
 CONCISE_LEVELS = (
     *_step_down(range(20, 11, -2), 3, 1, 100),
     *_step_down(range(12, 5, -1), 2, 1, 80),
-    *_step_down(range(6, 2, -1), 1, 0, 60, 160),
-    *_step_down(range(3, 0, -1), 1, 0, 24, 60, 600),
-    *_step_down(range(2, -1, -1), 0, 0, 12, 24, 300),
-    Level(0, 0, 0, 12, 12, 300),
-    Level(0, 0, 0, 0, 4, 0),
+    *_step_down(range(6, 2, -1), 1, 0, 60),
+    *_step_down(range(4, 1, -1), 1, 0, 24),
+    *_step_down(range(3, 0, -1), 0, 0, 24),
+    *_step_down(range(3, 0, -1), 0, 0, 12),
+    Level(1, 0, 0, 12, names=60, call=600),
+    Level(1, 0, 0, 12, names=24, call=300),
+    Level(1, 0, 0, 0, names=12, call=300),
+    Level(1, 0, 0, 0, names=4, call=0),
+    Level(0, 0, 0, 0, names=4, call=0),
 )
 DETAILED_LEVELS = (
     *_step_down(range(200, 90, -20), 24, 5, 400),
     *_step_down(range(90, 30, -10), 16, 3, 200),
     *_step_down(range(40, 20, -4), 10, 3, 160),
     *_step_down(range(20, 4, -2), 6, 2, 120),
-    *CONCISE_LEVELS,
+    *(level for level in CONCISE_LEVELS if level.rows <= 6),
 )
 
 
@@ -146,7 +165,8 @@ def fit(
 ) -> Answer:
     """The fullest answer within the budget: text and structured content together, in tokens and in characters.
 
-    Levels are tried by halves; whatever the data, the last one fits.
+    Levels are tried by halves, and upwards from there, since a later one may be larger. Whatever the data, the last
+    one fits.
     """
     limit = budget if detailed else min(budget, CONCISE)
     levels: Sequence[Level] = DETAILED_LEVELS if detailed else CONCISE_LEVELS
@@ -162,6 +182,8 @@ def fit(
         return small and answers[place].tokens <= limit and len(text) + len(encoded) <= LARGEST
 
     place = bisect_left(range(len(levels)), True, hi=len(levels) - 1, key=fits)
+    while place and fits(place - 1):
+        place -= 1
     if place not in answers:
         fits(place)
     return answers[place]

@@ -13,9 +13,9 @@ from reach_mcp.analysis.overview import BatchRow, count_categories, group_errors
 from reach_mcp.analysis.times import rfc3339
 from reach_mcp.api.models import Batch
 from reach_mcp.render.answer import Document, Level, keep_calls
-from reach_mcp.render.batches import build_row, rest, write_next, write_row
+from reach_mcp.render.batches import build_row, write_next, write_row
 from reach_mcp.render.clean import Fence
-from reach_mcp.render.phrases import counts, join, plural, record, when
+from reach_mcp.render.phrases import counts, join, listed, plural, record, when
 
 
 def build_batch(
@@ -98,7 +98,7 @@ def write_batch(document: Document, fence: Fence) -> str:
     as_of = document["as_of"]
     lines = [f"Reach batch, {as_of}: {write_row(document['batch'], as_of, fence)}"]
     if document["categories"] or "more_categories" in document:
-        some = counts(document["categories"], lambda name: fence(name, 60), rest(document, "more_categories"))
+        some = counts(document["categories"], lambda name: fence(name, 60), document.get("more_categories", 0))
         lines.append(f"Record errors by category: {some}.")
     lines += [_write_group(group, fence) for group in document["error_groups"]]
     if "more_groups" in document:
@@ -120,16 +120,17 @@ def _write_group(group: Document, fence: Fence) -> str:
 def _write_waiting(waiting: Document, as_of: str, fence: Fence) -> list[str]:
     if not waiting["rows"]:
         return ["Pending resources: none listed."]
-    expiry = join(
+    rows = join(
         [
+            f"Pending resources: {waiting['rows']}",
             f"{waiting['expired']} already expired" if waiting["expired"] else "",
             f"{waiting['within_hour']} deleted within the hour" if waiting["within_hour"] else "",
             f"next deletion {when(waiting['next_expiry'], as_of)}" if waiting["next_expiry"] else "",
             f"{waiting['unreadable_times']} without a readable expiry" if "unreadable_times" in waiting else "",
         ]
     )
-    missing = ", ".join(f"{record(top['schema'], top['id'], fence)} ({top['rows']})" for top in waiting["top_missing"])
+    top = (f"{record(one['schema'], one['id'], fence)} ({one['rows']})" for one in waiting["top_missing"])
     return [
-        f"Pending resources: {waiting['rows']}. {expiry}.",
-        f"Missing, with how many list each: {(missing + rest(waiting, 'more_missing')).removeprefix(', and ')}.",
+        f"{rows}.",
+        f"Missing, with how many list each: {listed(top, waiting.get('more_missing', 0), 'record')}.",
     ]

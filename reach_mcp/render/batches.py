@@ -85,7 +85,7 @@ def _build_census(census: Census, level: Level) -> Document:
     schemas = census.count(lambda row: row.schema or "")
     statuses = census.count(lambda row: row.status)
     types = census.count(lambda row: row.type.removeprefix(PREFIX))
-    kinds = max(level.kinds, 3)
+    kinds = max(level.kinds, 4)
     found: Document = {
         "status": level.first(statuses, kinds),
         "type": level.first(types, kinds),
@@ -137,15 +137,16 @@ def write_listing(document: Document, fence: Fence) -> str:
         return "\n".join([*lines, *write_next(document, fence)])
     records = census["records"]
     lines += [
-        f"Status: {counts(census['status'], lambda name: _known(name, fence))}{rest(census, 'more_statuses')}.",
-        f"Type: {counts(census['type'], lambda name: _known(name, fence))}{rest(census, 'more_types')}.",
+        f"Status: {counts(census['status'], lambda name: _known(name, fence), census.get('more_statuses', 0))}.",
+        f"Type: {counts(census['type'], lambda name: _known(name, fence), census.get('more_types', 0))}.",
         f"Schema: {_capped(census, 'schema', 'more_schemas', fence)}.",
         f"Records, by counters: {records['total']} total, {records['failed']} failed, {records['pending']} pending.",
     ]
     if census["errors"] or "more_errors" in census:
         lines.append(f"Error categories: {_capped(census, 'errors', 'more_errors', fence)}.")
     if census["most_pending"] or "more_pending" in census:
-        lines.append(f"Most pending: {_capped(census, 'most_pending', 'more_pending', fence)}.")
+        more = census.get("more_pending", 0)
+        lines.append(f"Most pending: {counts(census['most_pending'], fence, more, 'batch', 'batches')}.")
     if document["batches"]:
         shown = document.get("shown", f"all {document['matched']}")
         lines.append(f"Batches ({shown}):")
@@ -154,12 +155,7 @@ def write_listing(document: Document, fence: Fence) -> str:
 
 
 def _capped(census: Document, name: str, more: str, fence: Fence) -> str:
-    return counts(census[name], lambda key: fence(key, 60) if key else f"without {name}", rest(census, more))
-
-
-def rest(document: Document, more: str) -> str:
-    """How many are not shown, behind those that are."""
-    return f", and {document[more]} more" if more in document else ""
+    return counts(census[name], lambda key: fence(key, 60) if key else f"without {name}", census.get(more, 0))
 
 
 def write_row(row: Document, as_of: str, fence: Fence) -> str:
@@ -173,7 +169,7 @@ def write_row(row: Document, as_of: str, fence: Fence) -> str:
     names = " ".join([fence(row["id"], 80), _known(row["status"], fence), _known(row["type"], fence), schema])
     if "success_rate" in row:
         numbers.append(f"success rate {row['success_rate']} %")
-    some = counts(row.get("errors", {}), lambda name: fence(name, 60), rest(row, "more_errors"))
+    some = counts(row.get("errors", {}), lambda name: fence(name, 60), row.get("more_errors", 0))
     errors = f"error categories: {some}" if some else ""
     message = f"whole batch: {fence(row['message'], 400)}" if "message" in row else ""
     return join([names, join(numbers, ", "), join(times, ", "), errors, message])

@@ -18,11 +18,11 @@ from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import Wave
 from reach_mcp.analysis.times import rfc3339
 from reach_mcp.api.walk import Coverage
-from reach_mcp.render.answer import Document, Level, keep_calls
-from reach_mcp.render.batches import rest, write_next
+from reach_mcp.render.answer import Document, Level, keep_apart, keep_calls
+from reach_mcp.render.batches import write_next
 from reach_mcp.render.clean import Fence, clean
 from reach_mcp.render.coverage import build_coverage, rest_of
-from reach_mcp.render.phrases import counts, coverage_line, join, places, plural, record, when
+from reach_mcp.render.phrases import counts, coverage_line, join, listed, places, plural, record, when
 
 DEPTHS = 12
 """Most depths, and rounds of arrivals, that are counted one by one."""
@@ -58,15 +58,16 @@ def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> D
             "batches": result.batches,
             "root_blockers": result.roots,
             "stuck": len(result.structure.stuck),
-            "depths": {str(depth): rows for depth, rows in islice(depths.items(), DEPTHS)},
         },
-        "expiry": _build_expiry(graph, result.expiry, level, detailed, hourly=result.count > 0),
+        "expiry": _build_expiry(result.expiry),
     }
     if result.changes is None:
         document["coverage"]["evidence"] = build_coverage(found.evidence, level)
     if result.evidence_dropped:
         document["coverage"]["evidence"]["failed_records_left_out"] = result.evidence_dropped
-    if len(depths) > DEPTHS:
+    if level.few:
+        document["pending"]["depths"] = {str(depth): rows for depth, rows in islice(depths.items(), DEPTHS)}
+    if level.few and len(depths) > DEPTHS:
         document["pending"]["deeper"] = sum(islice(depths.values(), DEPTHS, None))
     if graph.unreadable_times:
         document["expiry"]["unreadable"] = len(graph.unreadable_times)
@@ -78,34 +79,41 @@ def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> D
     elif found.what_if is not None:
         document["what_if"] = _build_what_if(graph, found.what_if, level)
     else:
-        document |= _build_parts(result, level, detailed)
+        parts = _build_parts(result, level, detailed)
+        document["expiry"]["hours"] = parts.pop("hours", [])
+        document |= parts
     return document | keep_calls(_next_calls(found, document, level), level)
 
 
 def _build_parts(result: Explanation, level: Level, detailed: bool) -> Document:
     graph, few = result.graph, level.few
-    shown = result.blockers[: level.rows if detailed else min(level.rows, CONCISE_ROWS)]
+    rows = level.rows if detailed else min(level.rows, CONCISE_ROWS)
+    shown = result.blockers[:rows]
     parts: Document = {"blockers": [_build_blocker(graph, blocker, level) for blocker in shown]}
     if len(shown) < result.roots:
         parts["shown"] = places(len(shown), result.roots, result.first)
-    if result.chains:
-        parts["chains"] = [_path(graph, chain.keys, level) for chain in result.chains[: min(few, 3)]]
-    if result.structure.circles:
-        parts["circles"] = [_build_circle(graph, circle, level) for circle in result.structure.circles[:few]]
-        if len(result.structure.groups) > few:
-            parts["more_circles"] = len(result.structure.groups) - few
-    if result.plan.waves:
-        parts["send_first"] = [_build_wave(graph, wave, level, detailed) for wave in result.plan.waves[: level.kinds]]
-        if len(result.plan.waves) > level.kinds:
-            parts["more_waves"] = len(result.plan.waves) - level.kinds
-    if result.disagreements:
-        parts["disagreements"] = [
+    hours = result.expiry.hours[: 2 * few if detailed else few]
+    waves = result.plan.waves[: level.kinds if few else 0]
+    parts |= {
+        "hours": [_build_hour(graph, hour, level) for hour in hours],
+        "chains": [_path(graph, chain.keys, level) for chain in result.chains[: min(few, 3)]],
+        "circles": [_build_circle(graph, circle, level) for circle in result.structure.circles[:few]],
+        "send_first": [_build_wave(graph, wave, level, rows) for wave in waves],
+        "disagreements": [
             {"batch": level.name(one.batch_id), "counter": one.counter, "rows": one.rows}
             for one in result.disagreements[:few]
-        ]
-        if len(result.disagreements) > few:
-            parts["more_disagreements"] = len(result.disagreements) - few
-    return parts
+        ],
+    }
+    more = {
+        "hours": len(result.expiry.hours) - len(hours),
+        "circles": len(result.structure.groups) - len(parts["circles"]),
+        "plan": result.roots - sum(min(len(wave.steps), rows) for wave in waves),
+        "counters": len(result.disagreements) - len(parts["disagreements"]),
+    }
+    if waves and len(waves) < len(result.plan.waves):
+        parts["more_waves"] = len(result.plan.waves) - len(waves)
+    parts["more"] = {name: count for name, count in more.items() if count}
+    return {name: value for name, value in parts.items() if value or name == "blockers"}
 
 
 def _build_blocker(graph: DependencyGraph, explained: Explained, level: Level) -> Document:
@@ -132,7 +140,7 @@ def _build_blocker(graph: DependencyGraph, explained: Explained, level: Level) -
 
 def _build_finding(finding: Finding, level: Level) -> Document:
     document: Document = {"causes": list(finding.causes)}
-    if finding.failures:
+    if finding.failures and not level.brief:
         last = finding.failures[0]
         document["failed_in"] = {
             "batch": level.name(last.batch_id),
@@ -144,11 +152,11 @@ def _build_finding(finding: Finding, level: Level) -> Document:
             document["failed_in"]["type"] = "BATCH_DELETE"
         if len(finding.failures) > 1:
             document["failed_in"]["more_batches"] = len(finding.failures) - 1
-    if finding.similar:
-        shown = finding.similar[: max(level.samples, 1)]
+    shown = () if level.brief else finding.similar[: max(level.samples, 1)]
+    if shown:
         document["similar"] = [{"id": level.id(one.external_id), "rule": one.rule, "seen": one.seen} for one in shown]
-        if len(finding.similar) > len(shown):
-            document["more_similar"] = len(finding.similar) - len(shown)
+    if len(finding.similar) > len(shown):
+        document["more_similar"] = len(finding.similar) - len(shown)
     return document
 
 
@@ -166,8 +174,8 @@ def _build_circle(graph: DependencyGraph, circle: Circle, level: Level) -> Docum
     return document
 
 
-def _build_wave(graph: DependencyGraph, wave: Wave, level: Level, detailed: bool) -> Document:
-    shown = wave.steps[: level.rows if detailed else min(level.rows, CONCISE_ROWS)]
+def _build_wave(graph: DependencyGraph, wave: Wave, level: Level, rows: int) -> Document:
+    shown = wave.steps[:rows]
     ids: dict[str, list[str]] = {}
     for step in shown:
         ids.setdefault(level.name(graph.schema(step.key)), []).append(level.id(graph.external_of[step.key]))
@@ -186,21 +194,14 @@ def _build_wave(graph: DependencyGraph, wave: Wave, level: Level, detailed: bool
     return document
 
 
-def _build_expiry(graph: DependencyGraph, expiry: Expiry, level: Level, detailed: bool, *, hourly: bool) -> Document:
-    document: Document = {
+def _build_expiry(expiry: Expiry) -> Document:
+    return {
         "expired": expiry.expired,
         "within_hour": expiry.within_hour,
         "within_day": expiry.within_day,
         "later": expiry.later,
         "next": _moment(expiry.earliest),
     }
-    if not hourly:
-        return document
-    hours = expiry.hours[: 2 * level.few if detailed else level.few]
-    document["hours"] = [_build_hour(graph, hour, level) for hour in hours]
-    if len(hours) < len(expiry.hours):
-        document["more_hours"] = len(expiry.hours) - len(hours)
-    return document
 
 
 def _build_hour(graph: DependencyGraph, hour: Hour, level: Level) -> Document:
@@ -208,9 +209,9 @@ def _build_hour(graph: DependencyGraph, hour: Hour, level: Level) -> Document:
     document: Document = {"from": rfc3339(hour.start), "rows": hour.rows, "schemas": schemas}
     if len(hour.schemas) > len(schemas):
         document["others"] = hour.rows - sum(schemas.values())
-    holders = hour.held_by[: max(level.samples, 1) if level.few else 0]
-    if holders:
-        document["held_by"] = level.first({_name(graph, key, level): rows for key, rows in holders}, len(holders))
+    if hour.held_by:
+        holders = hour.held_by[: max(level.samples, 1)]
+        document["held_by"] = keep_apart((_name(graph, key, level), rows) for key, rows in holders)
     return document
 
 
@@ -226,7 +227,7 @@ def _build_changes(graph: DependencyGraph, changes: Changes, level: Level) -> Do
         "blockers_before": changes.roots_before,
         "blockers_now": changes.roots_now,
         "named_unchanged": changes.unchanged,
-        "moved": [_build_moved(graph, moved, level) for moved in changes.moved[: max(level.some, 1)]],
+        "moved": [_build_moved(graph, moved, level) for moved in changes.moved[: level.some]],
     }
     if len(changes.moved) > len(document["moved"]):
         document["more_moved"] = len(changes.moved) - len(document["moved"])
@@ -262,8 +263,10 @@ def _build_focus(graph: DependencyGraph, focus: Focus, level: Level) -> Document
     document["root_blockers"] = focus.roots
     document["paths"] = [
         {"path": _path(graph, path.keys, level), **_build_finding(path.finding, level)}
-        for path in focus.paths[: max(level.few, 1) if level.names > 12 else 0]
+        for path in focus.paths[: level.some]
     ]
+    if len(document["paths"]) < focus.roots:
+        document["shown"] = places(len(document["paths"]), focus.roots, 0)
     if focus.circle is not None:
         document["circle"] = _build_circle(graph, focus.circle, level)
     return document
@@ -271,7 +274,7 @@ def _build_focus(graph: DependencyGraph, focus: Focus, level: Level) -> Document
 
 def _build_what_if(graph: DependencyGraph, what_if: WhatIf, level: Level) -> Document:
     document: Document = {
-        "assumed": _names(graph, what_if.assumed[: 3 * level.few], level),
+        "assumed": _names(graph, what_if.assumed[: max(3 * level.few, level.some)], level),
         "clears": sum(what_if.rounds),
         "rounds": list(what_if.rounds[:DEPTHS]),
         "still_waiting": what_if.left,
@@ -281,19 +284,19 @@ def _build_what_if(graph: DependencyGraph, what_if: WhatIf, level: Level) -> Doc
             for key, rows in what_if.holders[: level.some]
         ],
     }
-    if len(what_if.assumed) > 3 * level.few:
-        document["more_assumed"] = len(what_if.assumed) - 3 * level.few
+    if len(what_if.assumed) > len(document["assumed"]):
+        document["more_assumed"] = len(what_if.assumed) - len(document["assumed"])
     if len(what_if.rounds) > DEPTHS:
         document["later_rounds"] = sum(what_if.rounds[DEPTHS:])
     return document
 
 
 def _names(graph: DependencyGraph, keys: Iterable[int], level: Level) -> list[str]:
-    return [level.name(_name(graph, key, level)) for key in keys]
+    return [_name(graph, key, level) for key in keys]
 
 
 def _name(graph: DependencyGraph, key: int, level: Level) -> str:
-    return f"{graph.schema(key)}:{level.mask.id(graph.external_of[key])}"
+    return f"{level.name(graph.schema(key))}:{level.id(graph.external_of[key])}"
 
 
 def _path(graph: DependencyGraph, keys: Sequence[int], level: Level) -> list[str]:
@@ -343,25 +346,25 @@ def write_explanation(document: Document, fence: Fence) -> str:
     )
     if "evidence" in document["coverage"]:
         lines += _write_evidence(document["coverage"]["evidence"], fence)
-    lines += _write_expiry(document["expiry"], as_of, fence)
+    lines += _write_expiry(document, as_of, fence)
     if "changes" in document:
         lines += _write_changes(document["changes"], as_of, fence)
     if "focus" in document:
-        lines += _write_focus(document["focus"], document["coverage"], as_of, fence)
+        lines += _write_focus(document, as_of, fence)
     if "what_if" in document:
         lines += _write_what_if(document["what_if"], fence)
     if "blockers" in document:
         lines += _write_blockers(document, as_of, fence)
     lines += [_write_chain(path, fence) for path in document.get("chains", ())]
     lines += [_write_circle(circle, as_of, fence) for circle in document.get("circles", ())]
-    if "more_circles" in document:
-        lines.append(f"And {plural(document['more_circles'], 'more circle')}.")
-    if "send_first" in document:
-        lines += _write_waves(document["send_first"], as_of, fence)
-    if "more_waves" in document:
-        lines.append(f"And {plural(document['more_waves'], 'more wave')}.")
-    if "disagreements" in document:
-        lines.append(_write_disagreements(document, fence))
+    more = document.get("more", {})
+    if "circles" in more:
+        lines.append(
+            f"{'More circles' if 'circles' in document else 'Circles, which never clear by themselves'}: "
+            f"{more['circles']}."
+        )
+    lines += _write_waves(document, as_of, fence)
+    lines += _write_disagreements(document, fence)
     return "\n".join([*lines, token, *write_next(document, fence)])
 
 
@@ -374,7 +377,8 @@ def _write_evidence(evidence: Document, fence: Fence) -> list[str]:
     return [f"Search for causes: {coverage_line(evidence, fence)}{left_out}"]
 
 
-def _write_expiry(expiry: Document, as_of: str, fence: Fence) -> list[str]:
+def _write_expiry(document: Document, as_of: str, fence: Fence) -> list[str]:
+    expiry, more = document["expiry"], document.get("more", {})
     parts = [
         f"{expiry['within_hour']} within the hour",
         f"{expiry['within_day']} within the day",
@@ -391,8 +395,10 @@ def _write_expiry(expiry: Document, as_of: str, fence: Fence) -> list[str]:
         for hour in expiry.get("hours", ())
     ]
     if hours:
-        more = f"; and {plural(expiry['more_hours'], 'more hour')}" if "more_hours" in expiry else ""
-        lines.append(f"Deletions by hour, each from: {'; '.join(hours)}{more}.")
+        others = f"; and {plural(more['hours'], 'more hour')}" if "hours" in more else ""
+        lines.append(f"Deletions by hour, each from: {'; '.join(hours)}{others}.")
+    elif "hours" in more:
+        lines.append(f"Hours of the next day with deletions: {more['hours']}.")
     return lines
 
 
@@ -407,10 +413,12 @@ def _write_holders(hour: Document, fence: Fence) -> str:
 
 
 def _write_blockers(document: Document, as_of: str, fence: Fence) -> list[str]:
-    shown = document.get("shown", f"all {len(document['blockers'])}")
+    if not document["blockers"]:
+        return [f"Root blockers: {document['shown']}."] if "shown" in document else []
+    shown = document.get("shown", f"all {document['pending']['root_blockers']}")
     lines = [
-        f"Root blockers ({shown}), by how many wait; frees = clear if it alone arrives; "
-        f"not seen = in none of the {_searched(document['coverage'])} batches read:"
+        f"Root blockers ({shown}), by how many wait; frees = clear if it alone arrives"
+        f"{_write_searched(document, document['blockers'])}:"
     ]
     for blocker in document["blockers"]:
         facts = [
@@ -437,10 +445,14 @@ def _write_finding(finding: Document, as_of: str, fence: Fence) -> str:
     for one in finding.get("similar", ()):
         parts.append(f"looks like {fence(one['id'], 80)}, seen {one['seen']} ({one['rule']})")
     if "more_similar" in finding:
-        parts.append(f"{finding['more_similar']} more alike")
-    if "not_seen" in finding.get("causes", ()):
-        parts.append("not seen")
+        parts.append(f"{finding['more_similar']} {'more ' if 'similar' in finding else ''}alike")
+    causes = finding.get("causes", ())
+    parts += [words for cause, words in _CAUSES.items() if cause in causes and "failed_in" not in finding]
     return join(parts)
+
+
+_CAUSES = {"failed": "failed", "deleted": "named in a DELETE batch", "not_seen": "not seen"}
+"""How a cause is told without its evidence."""
 
 
 def _write_chain(path: list[str], fence: Fence) -> str:
@@ -457,7 +469,11 @@ def _write_circle(circle: Document, as_of: str, fence: Fence) -> str:
     )
 
 
-def _write_waves(waves: list[Document], as_of: str, fence: Fence) -> list[str]:
+def _write_waves(document: Document, as_of: str, fence: Fence) -> list[str]:
+    waves = document.get("send_first", [])
+    if not waves:
+        left = document.get("more", {}).get("plan")
+        return [f"To be sent: {plural(left, 'record')}."] if left else []
     lines = ["Send first (greedy order, most freed first; not proven smallest):"]
     for number, wave in enumerate(waves, 1):
         ids = join(f"{fence(name, 40)}: {_list(some, fence)}" for name, some in wave["ids"].items())
@@ -469,6 +485,8 @@ def _write_waves(waves: list[Document], as_of: str, fence: Fence) -> list[str]:
             f"- wave {number}: {plural(wave['keys'], 'record')} free {wave['frees']}{shown}{so_far}, "
             f"{plural(wave['batches'], 'batch', 'batches')} complete{expiry}: {ids}{more}"
         )
+    if "more_waves" in document:
+        lines.append(f"And {plural(document['more_waves'], 'more wave')}.")
     return lines
 
 
@@ -476,17 +494,20 @@ def _list(ids: Iterable[str], fence: Fence) -> str:
     return ", ".join(fence(one, 60) for one in ids)
 
 
-def _searched(coverage: Document) -> int:
-    """How many batches were searched for what is missing."""
-    return int(coverage["evidence"]["batches"])
+def _write_searched(document: Document, found: list[Document]) -> str:
+    """Where what was not seen was looked for, if there is any."""
+    if not any("not_seen" in one["causes"] for one in found):
+        return ""
+    return f"; not seen = in none of the {document['coverage']['evidence']['batches']} batches read"
 
 
-def _write_disagreements(document: Document, fence: Fence) -> str:
-    some = ", ".join(
-        f"{fence(one['batch'], 80)} says {one['counter']}, lists {one['rows']}" for one in document["disagreements"]
-    )
-    more = f", and {document['more_disagreements']} more" if "more_disagreements" in document else ""
-    return f"Counter and rows differ: {some}{more}."
+def _write_disagreements(document: Document, fence: Fence) -> list[str]:
+    some = [
+        f"{fence(one['batch'], 80)} says {one['counter']}, lists {one['rows']}"
+        for one in document.get("disagreements", ())
+    ]
+    differing = listed(some, document.get("more", {}).get("counters", 0), "batch", "batches")
+    return [f"Counter and rows differ: {differing}."] if differing else []
 
 
 def _write_changes(changes: Document, as_of: str, fence: Fence) -> list[str]:
@@ -507,28 +528,29 @@ def _write_changes(changes: Document, as_of: str, fence: Fence) -> list[str]:
     return lines
 
 
-def _write_focus(focus: Document, coverage: Document, as_of: str, fence: Fence) -> list[str]:
+def _write_focus(document: Document, as_of: str, fence: Fence) -> list[str]:
+    focus = document["focus"]
     what = f"batch {fence(focus['batch'], 80)}" if "batch" in focus else record(focus["schema"], focus["id"], fence)
     if "batch" not in focus and not focus["rows"]:
         state = "is missing and not itself pending (a root blocker)"
     else:
         state = f"{plural(focus['rows'], 'pending resource')}"
-        if focus.get("batches"):
-            state += f" in {', '.join(fence(one, 80) for one in focus['batches'])}{rest(focus, 'more_batches')}"
+        if "batches" in focus:
+            batches = (fence(one, 80) for one in focus["batches"])
+            state += f" in {listed(batches, focus.get('more_batches', 0), 'batch', 'batches')}"
     deadline = f"; first deleted {when(focus['expires'], as_of)}" if focus["expires"] else ""
     if "expired" in focus:
         deadline += f"; {focus['expired']} expired, send these records again"
     lines = [f"Focus {what}: {state}; {focus['waiting_for_it']} wait for it{deadline}."]
     cause = _write_finding(focus, as_of, fence) if "causes" in focus else ""
     if cause:
-        where = (
-            f" in the {plural(_searched(coverage), 'batch', 'batches')} read" if "not_seen" in focus["causes"] else ""
-        )
-        lines.append(f"Cause: {cause}{where}.")
-    if focus["paths"]:
+        searched = plural(document["coverage"]["evidence"]["batches"], "batch", "batches")
+        lines.append(f"Cause: {cause}{f' in the {searched} read' if 'not_seen' in focus['causes'] else ''}.")
+    if focus["root_blockers"]:
+        shown = f" ({focus['shown']})" if "shown" in focus else ""
         lines.append(
-            f"Waits for {plural(focus['root_blockers'], 'root blocker')}, {len(focus['paths'])} shown; "
-            f"not seen = in none of the {_searched(coverage)} batches read:"
+            f"Waits for {plural(focus['root_blockers'], 'root blocker')}{shown}"
+            f"{_write_searched(document, focus['paths'])}:"
         )
     for path in focus["paths"]:
         cause = _write_finding(path, as_of, fence)
@@ -539,8 +561,7 @@ def _write_focus(focus: Document, coverage: Document, as_of: str, fence: Fence) 
 
 
 def _write_what_if(what_if: Document, fence: Fence) -> list[str]:
-    assumed = ", ".join(fence(name, 100) for name in what_if["assumed"]) + rest(what_if, "more_assumed")
-    assumed = assumed.removeprefix(", and ")
+    assumed = listed((fence(name, 100) for name in what_if["assumed"]), what_if.get("more_assumed", 0), "record")
     later = [f"{what_if['later_rounds']} later"] if "later_rounds" in what_if else []
     rounds = " then ".join([*map(str, what_if["rounds"]), *later]) or "nothing"
     holders = what_if["still_missing"]

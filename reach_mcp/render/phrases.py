@@ -36,9 +36,17 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def counts(numbers: Mapping[str, int], name: Any = str, rest: str = "") -> str:
-    """`101 success, 38 partial_success`, with the rest, such as `, and 2 more`, behind it."""
-    return (", ".join(f"{count} {name(key)}" for key, count in numbers.items()) + rest).removeprefix(", and ")
+def counts(numbers: Mapping[str, int], name: Any = str, more: int = 0, one: str = "kind", many: str = "") -> str:
+    """`101 success, 38 partial_success, and 2 more`, or `9 kinds` where none of them is shown."""
+    return listed((f"{count} {name(key)}" for key, count in numbers.items()), more, one, many)
+
+
+def listed(some: Iterable[str], more: int, one: str, many: str = "") -> str:
+    """`a, b, and 2 more`, or `9 records` where none of them is shown."""
+    shown = ", ".join(some)
+    if not shown:
+        return plural(more, one, many) if more else ""
+    return f"{shown}, and {more} more" if more else shown
 
 
 def places(shown: int, of: int, offset: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import anyio
@@ -10,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reach_mcp.render.answer import DETAILED_LEVELS, LARGEST, Level, keep_calls
+from reach_mcp.render.answer import DETAILED_LEVELS, EXACT, LARGEST, Level, keep_calls
+from benchmarks.tenant import build_tenant
 from tests import strategies
-from tests.builders import Json, batch, page, pending
+from tests.builders import NOW, Json, batch, page, pending
 from tests.tools.harness import EXPLAIN, GET, LIST, MARK, Reply, answer_page, ask, compact, serve
 
 BUDGETS = st.integers(800, 4000)
@@ -23,12 +26,57 @@ WIDE = "\U0001f9fe\u6f22\x00\u202e\"'\\"
 odd_names = st.text(st.sampled_from(WIDE + "aZ0 …(+"), max_size=40) | st.integers(1, 3000).map(lambda n: WIDE * n)
 
 
-def within(reply: Reply, budget: int) -> Reply:
+def within(reply: Reply, budget: int, batches: list[Json]) -> Reply:
     words, whole = reply.tokens
     assert whole <= budget, (words, whole)
     assert len(reply.text) + len(compact(reply.content)) <= LARGEST
     reply.check()
+    known = set(texts(batches))
+    assert [name for name in names(reply.content) if not is_exact(name, known) and not is_cut(name, reply)] == []
     return reply
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text of a tenant, names of its fields included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from texts(inner)
+
+
+NAMES = frozenset(
+    {"id", "batch", "batches", "examples", "ids", "path", "paths", "chains", "assumed", "held_by", "most_pending"}
+)
+
+
+def names(value: Any, field: str = "") -> Iterator[str]:
+    """Every id, and every name of a record, in structured content."""
+    if isinstance(value, str) and field in NAMES:
+        yield value
+    elif isinstance(value, list):
+        for inner in value:
+            yield from names(inner, field)
+    elif isinstance(value, dict):
+        if field in ("held_by", "most_pending", "ids"):
+            yield from value
+        for name, inner in value.items():
+            yield from names(inner, field if field == "ids" else name)
+
+
+def is_exact(name: str, known: set[str]) -> bool:
+    """Whether it is a name of the tenant's own, or `schema:id` of two; which names are twins stands behind them."""
+    name = re.sub(r" \(\d+\)\Z", "", name)
+    pairs = (name.split(":", place) for place in range(name.count(":") + 1))
+    halves = [(":".join(parts[:place]), ":".join(parts[place:])) for parts in pairs for place in range(1, len(parts))]
+    return name in known or any({schema, external} <= known for schema, external in halves)
+
+
+def is_cut(name: str, reply: Reply) -> bool:
+    """Whether it says that it was cut: when it is long, or when no other row is shown."""
+    found = re.search(r"\A(?:.*:)?(.*?)…\(\+(\d+) (?:characters|more)\)", name, re.DOTALL)
+    rows = max(len(reply.content.get(rows, ())) for rows in ("blockers", "batches"))
+    return found is not None and (len(found[1]) + int(found[2]) > EXACT or rows <= 1)
 
 
 @st.composite
@@ -56,7 +104,7 @@ def list_arguments(draw: st.DrawFn) -> dict[str, Any]:
 def test_a_listing_of_any_tenant_keeps_its_budget_and_its_counts(
     batches: list[Json], arguments: dict[str, Any], budget: int
 ) -> None:
-    reply = within(anyio.run(lambda: ask(serve(batches, answer_tokens=budget), LIST, **arguments)), budget)
+    reply = within(anyio.run(lambda: ask(serve(batches, answer_tokens=budget), LIST, **arguments)), budget, batches)
 
     census, matched = reply.content["census"], reply.content["matched"]
     assert f" {matched} batch" in reply.text
@@ -70,8 +118,11 @@ def test_an_explanation_of_any_tenant_keeps_its_budget_and_its_counts(
     batches: list[Json], form: str, budget: int, kind: str, data: st.DataObject
 ) -> None:
     arguments = data.draw(explain_arguments(batches, kind)) | {"response_format": form}
-    reply = within(anyio.run(lambda: ask(serve(batches, answer_tokens=budget), EXPLAIN, **arguments)), budget)
+    server = serve(batches, answer_tokens=budget)
+    reply = within(anyio.run(lambda: ask(server, EXPLAIN, **arguments)), budget, batches)
 
+    for call in reply.content["next_calls"]:
+        within(anyio.run(partial(ask, server, call["tool"], **call["arguments"])), budget, batches)
     waiting = reply.content["pending"]["rows"]
     assert f"{waiting} pending resource" in reply.text if waiting else "Nothing waits" in reply.text
 
@@ -140,7 +191,7 @@ def test_no_name_is_long_or_odd_enough_to_break_the_budget(kind: str, budget: in
         return replies
 
     for reply in anyio.run(work):
-        within(reply, budget)
+        within(reply, budget, batches)
 
 
 @pytest.mark.parametrize("budget", [800, 4000])
@@ -152,7 +203,7 @@ def test_one_batch_with_nothing_but_kinds_of_errors_keeps_its_budget(budget: int
         reply = anyio.run(
             lambda form: ask(serve([body], answer_tokens=budget), GET, batch_id="b", response_format=form), form
         )
-        within(reply, budget)
+        within(reply, budget, [body])
         assert sum(reply.content["categories"].values()) + reply.content["more_categories"] == 300
 
 
@@ -160,8 +211,10 @@ def test_hundreds_of_waves_and_a_chain_as_long_are_counted_where_they_are_not_sh
     """Each schema refers to the next one: as many waves as schemas, one chain through them all."""
     rows = [pending(f"s{number}/1", f"s{number + 1}/1", f"s{number}/root") for number in range(300)]
 
+    batches = [batch("b", *rows)]
+
     async def work() -> list[Reply]:
-        server = serve([batch("b", *rows)])
+        server = serve(batches)
         return [
             await ask(server, EXPLAIN),
             await ask(server, EXPLAIN, focus="s0:1"),
@@ -170,7 +223,7 @@ def test_hundreds_of_waves_and_a_chain_as_long_are_counted_where_they_are_not_sh
 
     general, focus, what_if = anyio.run(work)
     for reply in (general, focus, what_if):
-        within(reply, 4000)
+        within(reply, 4000, batches)
     assert len(general.content["send_first"]) + general.content["more_waves"] == 301
     assert general.content["pending"]["deeper"] == 288
     assert "more)" in general.content["chains"][0][len(general.content["chains"][0]) // 2]
@@ -188,7 +241,30 @@ def test_odd_names_of_any_length_keep_the_budget(names: list[str], budget: int, 
         return [await ask(server, tool, response_format=form) for tool in (LIST, EXPLAIN)]
 
     for reply in anyio.run(work):
-        within(reply, budget)
+        within(reply, budget, batches)
+
+
+@pytest.mark.parametrize("form", ["concise", "detailed"])
+def test_least_budget_still_names_what_blocks_most_and_counts_the_rest(form: str) -> None:
+    batches = build_tenant(400, 3000, now=NOW)
+    server = serve(batches, answer_tokens=800)
+
+    reply = within(anyio.run(lambda: ask(server, EXPLAIN, response_format=form)), 800, batches)
+
+    most = anyio.run(lambda: ask(serve(batches), EXPLAIN)).content["blockers"][0]
+    assert reply.content["blockers"][0].items() <= most.items()
+    assert set(reply.content["more"]) == {"hours", "circles", "plan", "counters"}
+
+
+def test_name_is_exact_up_to_a_fixed_length_and_rows_make_room_for_it() -> None:
+    """A call needs the id as it is: better one that works than five that don't."""
+    batches = [batch("b", *[pending(f"t/{n}", f"c/{n:0{EXACT}}") for n in range(9)], pending("t/x", f"c/{'y' * 161}"))]
+    server = serve(batches, answer_tokens=1100)
+
+    reply = within(anyio.run(lambda: ask(server, EXPLAIN)), 1100, batches)
+
+    assert [blocker["id"] for blocker in reply.content["blockers"]] == [f"{0:0{EXACT}}"]
+    assert Level(9, 9, 9).name("y" * (EXACT + 1)) == "y" * EXACT + "…(+1 characters)"
 
 
 def test_counts_of_names_that_read_alike_once_cut_stay_apart() -> None:
@@ -217,7 +293,7 @@ def test_call_too_long_to_repeat_is_counted_and_said() -> None:
 def test_endless_cursor_and_arguments_leave_the_rest_of_the_answer_whole(budget: int) -> None:
     server = serve(handler=lambda _: answer_page(page(batch("b1"), cursor="c!" * 9000, total=9)), answer_tokens=budget)
 
-    reply = within(anyio.run(lambda: ask(server, LIST, tenant_id="t" * 3000)), budget)
+    reply = within(anyio.run(lambda: ask(server, LIST, tenant_id="t" * 3000)), budget, [{"batchId": "b1"}])
 
     assert "left out: too long to repeat" in reply.text
     assert f'{MARK}"b1"' in reply.text

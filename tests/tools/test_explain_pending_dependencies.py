@@ -344,9 +344,9 @@ async def test_disagreements_and_circles_beyond_the_shown_are_counted() -> None:
 
     reply = await ask(serve(bodies), EXPLAIN)
 
-    assert len(reply.content["circles"]) + reply.content["more_circles"] == 9
-    assert "more circles." in reply.text
-    assert len(reply.content["disagreements"]) + reply.content["more_disagreements"] == 9
+    assert len(reply.content["circles"]) + reply.content["more"]["circles"] == 9
+    assert "More circles: " in reply.text
+    assert len(reply.content["disagreements"]) + reply.content["more"]["counters"] == 9
 
 
 async def test_hours_of_many_schemas_count_the_others() -> None:

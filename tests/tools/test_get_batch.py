@@ -48,7 +48,7 @@ async def test_what_waits_is_told_in_brief() -> None:
     reply = await ask(serve([WAITS]), GET, batch_id="b")
 
     assert (
-        "Pending resources: 3. 1 already expired; 1 deleted within the hour; next deletion 11-23 12:30Z (in 30 min); "
+        "Pending resources: 3; 1 already expired; 1 deleted within the hour; next deletion 11-23 12:30Z (in 30 min); "
         "1 without a readable expiry." in reply.text
     )
     assert f'Missing, with how many list each: {MARK}"c" {MARK}"1" (3)' in reply.text

@@ -119,6 +119,8 @@ OURS = (
     "Root blockers (",
     "Send first ",
     "And ",
+    "Hours of the next day with deletions: ",
+    "To be sent: ",
     "Since token: ",
     "Focus ",
     "Waits for ",
