@@ -33,7 +33,7 @@ from tests.tools.tracing import find_untold
 LIST, GET, EXPLAIN = "list_batches", "get_batch", "explain_pending_dependencies"
 MARK = "k72"
 FENCED = re.compile(rf'{MARK}"[^"]*"')
-BROKEN = re.compile(r".*(?:[:;,(] ?[,;.)]|\(\)|:$(?!\n- )|[,;(]$).*", re.MULTILINE)
+BROKEN = re.compile(r".*(?:[:;,] ?[,;.)]|(?<!\w)\( ?[,;.)]|:$(?!\n- )|[,;(]$).*", re.MULTILINE)
 """A sentence from which a list has gone that it was to introduce."""
 
 WRITERS = {LIST: write_listing, GET: write_batch, EXPLAIN: write_explanation}
