@@ -29,7 +29,8 @@ class Path:
 class Focus:
     """`key` is None for a batch. `rows` are its pending rows (none for a root blocker); `above` rows wait for it.
 
-    `paths` lead to the first of `roots` root blockers, those that most of `rows` wait for first. `circle` is the one
+    `paths` lead to some of `roots` root blockers, from place `first` on; those that most of `rows` wait for come first
+    where there are many. `circle` is the one
     that it is in or waits for. `earliest` is the first expiry among `rows`, or `above` where it has none; `expired` of
     these are past their time.
     """
@@ -44,6 +45,7 @@ class Focus:
     earliest: float
     finding: Finding | None
     expired: int = 0
+    first: int = 0
 
 
 def focus_on_key(
@@ -53,13 +55,14 @@ def focus_on_key(
     key: int,
     paths: int,
     *,
+    first: int = 0,
     now: float = -inf,
 ) -> Focus:
     """Look at one key, pending or root blocker."""
     rows = _numbers(graph.bearers(key))
     above = graph.waiting([key])
     meant = rows if len(rows) else above
-    found, roots, below = _find_paths(graph, evidence, [key], rows, paths)
+    found, roots, below = _find_paths(graph, evidence, [key], rows, first, paths)
     return Focus(
         key=key,
         batch_id="",
@@ -71,6 +74,7 @@ def focus_on_key(
         earliest=graph.earliest(meant),
         finding=None if graph.is_pending[key] else evidence.about(graph, [key])[key],
         expired=int(np.count_nonzero(graph.expires[meant] < now)),
+        first=first,
     )
 
 
@@ -81,13 +85,14 @@ def focus_on_batch(
     batch_id: str,
     paths: int,
     *,
+    first: int = 0,
     now: float = -inf,
 ) -> Focus:
     """Look at all pending rows of one batch."""
     places = [place for place, facts in enumerate(graph.facts) if facts.id == batch_id]
     rows = np.flatnonzero(np.isin(graph.row_batch, places)).astype(np.int32)
     keys = sorted(np.unique(graph.row_key[rows]).tolist(), key=graph.key)
-    found, roots, below = _find_paths(graph, evidence, keys, rows, paths)
+    found, roots, below = _find_paths(graph, evidence, keys, rows, first, paths)
     return Focus(
         key=None,
         batch_id=batch_id,
@@ -99,6 +104,7 @@ def focus_on_batch(
         earliest=graph.earliest(rows),
         finding=None,
         expired=int(np.count_nonzero(graph.expires[rows] < now)),
+        first=first,
     )
 
 
@@ -107,7 +113,7 @@ def _numbers(found: list[int]) -> Numbers:
 
 
 def _find_paths(
-    graph: DependencyGraph, evidence: EvidenceBuilder, keys: Iterable[int], rows: Numbers, count: int
+    graph: DependencyGraph, evidence: EvidenceBuilder, keys: Iterable[int], rows: Numbers, first: int, count: int
 ) -> tuple[tuple[Path, ...], int, set[int]]:
     """Shortest paths from keys down to the root blockers below them, how many of these there are, and all below."""
     below: dict[int, int | None] = dict.fromkeys(keys)
@@ -124,8 +130,9 @@ def _find_paths(
     if len(roots) > count:
         meant = np.isin(np.arange(graph.rows), rows)
         roots.sort(key=lambda key: (-int(np.count_nonzero(meant[graph.waiting([key])])), graph.key(key)))
-    findings = evidence.about(graph, roots[:count])
-    return tuple(Path(_walk_up(below, root), findings[root]) for root in roots[:count]), len(roots), set(below)
+    shown = roots[first : first + count]
+    findings = evidence.about(graph, shown)
+    return tuple(Path(_walk_up(below, root), findings[root]) for root in shown), len(roots), set(below)
 
 
 def _walk_up(below: dict[int, int | None], key: int | None) -> tuple[int, ...]:
@@ -150,16 +157,23 @@ def _find_circle(graph: DependencyGraph, structure: Structure, below: set[int]) 
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What clears, round by round, if some keys arrived; what then still waits, and for which root blockers."""
+    """What clears, round by round, if some keys arrived; what then still waits, and for which root blockers.
+
+    `holders` are some of `missing` root blockers, from place `first` on.
+    """
 
     assumed: tuple[int, ...]
     rounds: tuple[int, ...]
     left: int
     stuck: int
     holders: tuple[tuple[int, int], ...]
+    missing: int
+    first: int = 0
 
 
-def assume_arrived(graph: DependencyGraph, structure: Structure, keys: Iterable[int], holders: int = 5) -> WhatIf:
+def assume_arrived(
+    graph: DependencyGraph, structure: Structure, keys: Iterable[int], holders: int = 5, first: int = 0
+) -> WhatIf:
     """Let keys arrive. `holders` are the root blockers that most of the rows left over list, with how many do.
 
     `stuck` of the rows left over would not clear even if every root blocker arrived as well: a key that is assumed
@@ -177,7 +191,9 @@ def assume_arrived(graph: DependencyGraph, structure: Structure, keys: Iterable[
         rounds=tuple(map(len, rounds)),
         left=left,
         stuck=int(np.count_nonzero(arrival.left[structure.stuck])),
-        holders=tuple((key, counts[key]) for key in ranked[:holders]),
+        holders=tuple((key, counts[key]) for key in ranked[first : first + holders]),
+        missing=len(ranked),
+        first=first,
     )
 
 

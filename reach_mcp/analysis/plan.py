@@ -37,12 +37,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Wave:
-    """What can be sent at once: `keys` keys, of which `steps` are some in order, from place `first` on.
+    """What can be sent at once, as the `place`th: `keys` keys, of which `steps` are some, from their place `first` on.
 
     `adds` rows clear by the whole wave, `total` by it and all waves before, in `batches` batches that wait for nothing
     afterwards. `earliest` is the first expiry among the rows that wait for it, in Unix seconds.
     """
 
+    place: int
     schemas: dict[str, int]
     steps: tuple[Step, ...]
     first: int
@@ -79,7 +80,7 @@ def build_plan(
     arrival = arrival or Arrival(graph)
     bound, _ = bounds or bound_waiting(graph)
     total = passed = 0
-    waves = []
+    waves: list[Wave] = []
     ordered = _order_waves(graph)
     expiries = _find_first_expiries(graph, ordered)
     for keys, earliest in zip(ordered, expiries, strict=True):
@@ -91,6 +92,7 @@ def build_plan(
         total, passed = total + adds, passed + len(keys)
         waves.append(
             Wave(
+                place=len(waves) + 1,
                 schemas=_count_schemas(graph, keys),
                 steps=tuple(sent[start:]),
                 first=start,

@@ -115,6 +115,7 @@ def _step_down(rows: range, few: int, samples: int, length: int) -> list[Level]:
 
 # What is sacrificed, in this order: samples, side lists (counts take their place), rows but for the last, its name.
 CONCISE_LEVELS = (
+    *_step_down(range(60, 20, -10), 3, 1, 100),
     *_step_down(range(20, 11, -2), 3, 1, 100),
     *_step_down(range(12, 5, -1), 2, 1, 80),
     *_step_down(range(6, 2, -1), 1, 0, 60),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import islice
 from math import isinf
 from typing import Any
@@ -12,7 +14,7 @@ from reach_mcp.analysis.chains import Circle
 from reach_mcp.analysis.changes import Changes, Moved, write_token
 from reach_mcp.analysis.evidence import DELETE, Finding
 from reach_mcp.analysis.expiry import Expiry, Hour
-from reach_mcp.analysis.explanation import Explained, Explanation
+from reach_mcp.analysis.explanation import Disagreement, Explained, Explanation
 from reach_mcp.analysis.focus import Focus, WhatIf
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import Wave
@@ -70,7 +72,7 @@ def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> D
     if level.few and len(depths) > DEPTHS:
         document["pending"]["deeper"] = sum(islice(depths.values(), DEPTHS, None))
     if graph.unreadable_times:
-        document["expiry"]["unreadable"] = len(graph.unreadable_times)
+        document["expiry"] |= _build_unreadable(graph.unreadable_times, level)
     document["since"] = level.mask.token(write_token(result.snapshot))
     if result.changes is not None:
         document["changes"] = _build_changes(graph, result.changes, level)
@@ -79,8 +81,8 @@ def build_explanation(found: Explanations, level: Level, *, detailed: bool) -> D
     elif found.what_if is not None:
         document["what_if"] = _build_what_if(graph, found.what_if, level)
     else:
-        parts = _build_parts(result, level, detailed)
-        document["expiry"]["hours"] = parts.pop("hours", [])
+        parts = _build_parts(result, level, detailed) if result.part == "all" else _build_part(result, level)
+        document["expiry"] |= {"hours": parts.pop("hours")} if "hours" in parts else {}
         document |= parts
     return document | keep_calls(_next_calls(found, document, level), level)
 
@@ -97,12 +99,9 @@ def _build_parts(result: Explanation, level: Level, detailed: bool) -> Document:
     parts |= {
         "hours": [_build_hour(graph, hour, level) for hour in hours],
         "chains": [_path(graph, chain.keys, level) for chain in result.chains[: min(few, 3)]],
-        "circles": [_build_circle(graph, circle, level) for circle in result.structure.circles[:few]],
+        "circles": [_build_circle(graph, circle, level) for circle in result.circles[:few]],
         "send_first": [_build_wave(graph, wave, level, rows) for wave in waves],
-        "disagreements": [
-            {"batch": level.name(one.batch_id), "counter": one.counter, "rows": one.rows}
-            for one in result.disagreements[:few]
-        ],
+        "disagreements": [_build_disagreement(one, level) for one in result.disagreements[:few]],
     }
     more = {
         "hours": len(result.expiry.hours) - len(hours),
@@ -114,6 +113,44 @@ def _build_parts(result: Explanation, level: Level, detailed: bool) -> Document:
         parts["more_waves"] = len(result.plan.waves) - len(waves)
     parts["more"] = {name: count for name, count in more.items() if count}
     return {name: value for name, value in parts.items() if value or name == "blockers"}
+
+
+def _build_part(result: Explanation, level: Level) -> Document:
+    """One part alone, from its place `first` on: as much of it as there is room for."""
+    graph, rows = result.graph, slice(result.first, result.first + level.rows)
+    if result.part == "plan":
+        waves, left = [], level.rows
+        for wave in result.plan.waves:
+            if wave.steps and left:
+                waves.append(_build_wave(graph, wave, level, left))
+                left -= min(left, len(wave.steps))
+        return {"send_first": waves, "shown": places(level.rows - left, result.roots, result.first)}
+    if result.part == "blockers":
+        name, total = "blockers", result.roots
+        found = [_build_blocker(graph, blocker, level) for blocker in result.blockers[: level.rows]]
+    elif result.part == "circles":
+        name, total = "circles", len(result.structure.groups)
+        found = [_build_circle(graph, circle, level) for circle in result.circles[: level.rows]]
+    elif result.part == "hours":
+        name, total = "hours", len(result.expiry.hours)
+        found = [_build_hour(graph, hour, level) for hour in result.expiry.hours[rows]]
+    else:
+        name, total = "disagreements", len(result.disagreements)
+        found = [_build_disagreement(one, level) for one in result.disagreements[rows]]
+    return {name: found, "shown": places(len(found), total, result.first)}
+
+
+def _build_disagreement(one: Disagreement, level: Level) -> Document:
+    return {"batch": level.name(one.batch_id), "counter": one.counter, "rows": one.rows}
+
+
+def _build_unreadable(times: Mapping[str, str], level: Level) -> Document:
+    """How many times can't be read, and what some rows say in their place."""
+    some = nsmallest(max(level.samples, level.few and 1), times.items())  # by id: pages come in any order
+    return {
+        "unreadable": len(times),
+        "unreadable_rows": [{"row": level.name(row), "says": level.text(text, 40)} for row, text in some],
+    }
 
 
 def _build_blocker(graph: DependencyGraph, explained: Explained, level: Level) -> Document:
@@ -186,11 +223,12 @@ def _build_wave(graph: DependencyGraph, wave: Wave, level: Level, rows: int) -> 
         "total": wave.total,
         "batches": wave.batches,
         "first_expiry": _moment(wave.earliest),
+        "place": wave.place,
         "ids": ids,
         "shown_frees": sum(step.adds for step in shown),
     }
-    if len(shown) < wave.keys:
-        document["more_keys"] = wave.keys - len(shown)
+    if wave.first + len(shown) < wave.keys:
+        document["more_keys"] = wave.keys - wave.first - len(shown)
     return document
 
 
@@ -266,7 +304,7 @@ def _build_focus(graph: DependencyGraph, focus: Focus, level: Level) -> Document
         for path in focus.paths[: level.some]
     ]
     if len(document["paths"]) < focus.roots:
-        document["shown"] = places(len(document["paths"]), focus.roots, 0)
+        document["shown"] = places(len(document["paths"]), focus.roots, focus.first)
     if focus.circle is not None:
         document["circle"] = _build_circle(graph, focus.circle, level)
     return document
@@ -284,6 +322,8 @@ def _build_what_if(graph: DependencyGraph, what_if: WhatIf, level: Level) -> Doc
             for key, rows in what_if.holders[: level.some]
         ],
     }
+    if len(document["still_missing"]) < what_if.missing:
+        document["shown"] = places(len(document["still_missing"]), what_if.missing, what_if.first)
     if len(what_if.assumed) > len(document["assumed"]):
         document["more_assumed"] = len(what_if.assumed) - len(document["assumed"])
     if len(what_if.rounds) > DEPTHS:
@@ -321,14 +361,17 @@ def _next_calls(found: Explanations, document: Document, level: Level) -> list[D
         arguments["focus"] = level.mask.argument(arguments["focus"])
     if "assume_arrived" in arguments:
         arguments["assume_arrived"] = [level.mask.argument(text) for text in arguments["assume_arrived"]]
-    shown = len(document.get("blockers", ()))
-    if "blockers" in document and found.result.first + shown < found.result.roots and shown:
-        calls.append({**arguments, "offset": found.result.first + shown})
+    paged = document.get("focus") or document.get("what_if") or document
+    place = re.match(r"\d+-(\d+) of (\d+)", paged.get("shown", ""))
+    if place and int(place[1]) < int(place[2]):
+        calls.append({**arguments, "offset": int(place[1])})
     if (unread := rest_of(found.coverage, arguments)) is not None:
         calls.append(unread)
     if document.get("blockers"):
         tenant = {"tenant_id": arguments["tenant_id"]} if "tenant_id" in arguments else {}
         calls.append({"focus": document["blockers"][0]["handle"], **tenant})
+    if "plan" in document.get("more", ()) and level.few:  # where every token counts, the text says it alone
+        calls.append({**{name: value for name, value in arguments.items() if name != "offset"}, "part": "plan"})
     return [{"tool": "explain_pending_dependencies", "arguments": call} for call in calls]
 
 
@@ -356,13 +399,7 @@ def write_explanation(document: Document, fence: Fence) -> str:
     if "blockers" in document:
         lines += _write_blockers(document, as_of, fence)
     lines += [_write_chain(path, fence) for path in document.get("chains", ())]
-    lines += [_write_circle(circle, as_of, fence) for circle in document.get("circles", ())]
-    more = document.get("more", {})
-    if "circles" in more:
-        lines.append(
-            f"{'More circles' if 'circles' in document else 'Circles, which never clear by themselves'}: "
-            f"{more['circles']}."
-        )
+    lines += _write_circles(document, as_of, fence)
     lines += _write_waves(document, as_of, fence)
     lines += _write_disagreements(document, fence)
     return "\n".join([*lines, token, *write_next(document, fence)])
@@ -389,16 +426,19 @@ def _write_expiry(document: Document, as_of: str, fence: Fence) -> list[str]:
     if expiry["expired"]:
         lines.append(f"Already expired but still listed: {expiry['expired']}; send these records again.")
     if "unreadable" in expiry:
-        lines.append(f"{expiry['unreadable']} have no readable expiry (no zone, or no time).")
+        said = ", ".join(f"{fence(one['row'], 80)} says {fence(one['says'], 40)}" for one in expiry["unreadable_rows"])
+        lines.append(f"{expiry['unreadable']} have no readable expiry (no zone, or no time){said and f': {said}'}.")
     hours = [
         f"{hour['from'][11:16]}Z {hour['rows']} rows ({_write_schemas(hour, fence)}{_write_holders(hour, fence)})"
         for hour in expiry.get("hours", ())
     ]
     if hours:
-        others = f"; and {plural(more['hours'], 'more hour')}" if "hours" in more else ""
-        lines.append(f"Deletions by hour, each from: {'; '.join(hours)}{others}.")
+        others = f"; and {plural(more['hours'], 'more hour')} (part=hours)" if "hours" in more else ""
+        lines.append(f"Deletions by hour{_place(document, 'blockers')}, each from: {'; '.join(hours)}{others}.")
     elif "hours" in more:
-        lines.append(f"Hours of the next day with deletions: {more['hours']}.")
+        lines.append(f"Hours of the next day with deletions: {more['hours']} (part=hours).")
+    elif "hours" in expiry and "blockers" not in document:
+        lines.append(f"Deletions by hour: {document['shown']}.")
     return lines
 
 
@@ -441,7 +481,7 @@ def _write_finding(finding: Document, as_of: str, fence: Fence) -> str:
         at = f" {when(failure['at'], as_of)}" if failure["at"] else ""
         said = join([fence(failure[name], 400) for name in ("category", "error") if failure[name]], " ")
         more = f" (and in {failure['more_batches']} more)" if "more_batches" in failure else ""
-        parts.append(f"{what} {fence(failure['batch'], 80)}{at}: {said}{more}")
+        parts.append(f"{what} {fence(failure['batch'], 80)}{at}{said and f': {said}'}{more}")
     for one in finding.get("similar", ()):
         parts.append(f"looks like {fence(one['id'], 80)}, seen {one['seen']} ({one['rule']})")
     if "more_similar" in finding:
@@ -453,6 +493,11 @@ def _write_finding(finding: Document, as_of: str, fence: Fence) -> str:
 
 _CAUSES = {"failed": "failed", "deleted": "named in a DELETE batch", "not_seen": "not seen"}
 """How a cause is told without its evidence."""
+
+
+def _place(document: Document, others: str) -> str:
+    """Which places of a part are shown, where it stands alone: where nothing of the others is there."""
+    return f" ({document['shown']})" if others not in document else ""
 
 
 def _write_chain(path: list[str], fence: Fence) -> str:
@@ -469,16 +514,31 @@ def _write_circle(circle: Document, as_of: str, fence: Fence) -> str:
     )
 
 
+def _write_circles(document: Document, as_of: str, fence: Fence) -> list[str]:
+    lines = [_write_circle(circle, as_of, fence) for circle in document.get("circles", ())]
+    left = document.get("more", {}).get("circles")
+    if left:
+        what = "More circles" if lines else "Circles, which never clear by themselves"
+        lines.append(f"{what}: {left} (part=circles).")
+    elif "circles" in document and "blockers" not in document:
+        lines = [f"Circles: {document['shown']}.", *lines]
+    return lines
+
+
 def _write_waves(document: Document, as_of: str, fence: Fence) -> list[str]:
     waves = document.get("send_first", [])
     if not waves:
         left = document.get("more", {}).get("plan")
-        return [f"To be sent: {plural(left, 'record')}."] if left else []
-    lines = ["Send first (greedy order, most freed first; not proven smallest):"]
-    for number, wave in enumerate(waves, 1):
+        alone = [f"To be sent: {document['shown']}."] if "send_first" in document else []
+        return [f"To be sent: {plural(left, 'record')} (part=plan)."] if left else alone
+    rest = "; all: part=plan" if "plan" in document.get("more", ()) else ""
+    lines = [f"Send first{_place(document, 'blockers')} (greedy order, most freed first; not proven smallest{rest}):"]
+    for wave in waves:
+        number = wave["place"]
         ids = join(f"{fence(name, 40)}: {_list(some, fence)}" for name, some in wave["ids"].items())
         more = f" and {wave['more_keys']} more" if "more_keys" in wave else ""
-        shown = f" (those shown {wave['shown_frees']})" if more else ""
+        part = sum(map(len, wave["ids"].values())) < wave["keys"]
+        shown = f" (those shown {wave['shown_frees']})" if part else ""
         expiry = f", first expiry {when(wave['first_expiry'], as_of)}" if wave["first_expiry"] else ""
         so_far = f", {wave['total']} so far" if number > 1 else ""
         lines.append(
@@ -506,8 +566,11 @@ def _write_disagreements(document: Document, fence: Fence) -> list[str]:
         f"{fence(one['batch'], 80)} says {one['counter']}, lists {one['rows']}"
         for one in document.get("disagreements", ())
     ]
-    differing = listed(some, document.get("more", {}).get("counters", 0), "batch", "batches")
-    return [f"Counter and rows differ: {differing}."] if differing else []
+    more = document.get("more", {}).get("counters", 0)
+    differing = listed(some, more, "batch", "batches")
+    if "disagreements" in document and "blockers" not in document:
+        return [f"Counter and rows differ ({document['shown']}): {differing or 'none'}."]
+    return [f"Counter and rows differ: {differing}{' (part=counters)' if more else ''}."] if differing else []
 
 
 def _write_changes(changes: Document, as_of: str, fence: Fence) -> list[str]:
@@ -570,6 +633,7 @@ def _write_what_if(what_if: Document, fence: Fence) -> list[str]:
         f"If {assumed} arrived: {what_if['clears']} clear ({rounds}), {what_if['still_waiting']} still wait, "
         f"{what_if['stuck']} of them in or behind circles."
     ]
-    if missing:
-        lines.append(f"Still missing, with how many list each: {missing}.")
+    if missing or "shown" in what_if:
+        shown = f" ({what_if['shown']})" if "shown" in what_if else ""
+        lines.append(f"Still missing{shown}{f', with how many list each: {missing}' if missing else ''}.")
     return lines

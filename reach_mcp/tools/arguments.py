@@ -73,7 +73,7 @@ def _moment(name: str, text: str, now: float) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-_DEFAULTS = {"sort_by": "createdAt", "sort_direction": "desc", "response_format": "concise"}
+_DEFAULTS = {"sort_by": "createdAt", "sort_direction": "desc", "response_format": "concise", "part": "all"}
 
 
 def given(arguments: dict[str, Any], **defaults: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from reach_mcp.analysis.changes import Snapshot, TokenRefused, read_token
 from reach_mcp.analysis.evidence import EvidenceBuilder
-from reach_mcp.analysis.explanation import Explanation, explain
+from reach_mcp.analysis.explanation import Explanation, Part, explain
 from reach_mcp.analysis.focus import Focus, WhatIf, focus_on_batch, focus_on_key, suggest_keys
 from reach_mcp.analysis.focus import assume_arrived as assume
 from reach_mcp.analysis.graph import DependencyGraph, GraphBuilder
@@ -38,6 +38,9 @@ EVIDENCE_PAGES = 30
 RANKED = {"concise": 10, "detailed": 60}
 """Most blockers ranked, and keys of a wave ordered, for one answer: more than fits it."""
 
+PART = {"concise": 60, "detailed": 200}
+"""The same where the answer has one part alone."""
+
 HOURS = {"concise": 3, "detailed": 24}
 """Most hours of losses for which the blockers that hold the rows are worked out."""
 
@@ -49,6 +52,8 @@ Focused = Annotated[
 Assumed = Annotated[
     list[str], Field(max_length=200, description="What if these arrived: schema:external_id or handles")
 ]
+
+OnePart = Annotated[Part, Field(description="This part alone; offset pages it")]
 
 Since = Annotated[
     str | None, Field(max_length=600, description="Token of an earlier answer with the same filters: only what changed")
@@ -70,6 +75,7 @@ async def explain_pending_dependencies(
     focus: Focused = None,
     assume_arrived: Assumed = [],  # noqa: B006 - never changed; the SDK reads the default off the signature
     since: Since = None,
+    part: OnePart = "all",
     offset: a.Offset = 0,
     response_format: a.Format = "concise",
     fresh: a.Fresh = False,
@@ -93,6 +99,8 @@ pending) by how many wait, with causes and evidence, chains, circles, what is de
         )
         if sum(map(bool, (focus, assume_arrived, since))) > 1:
             raise InvalidArgument("focus, assume_arrived and since exclude one another. Give one of them a call.")
+        if part != "all" and (focus or assume_arrived or since):
+            raise InvalidArgument("part belongs to the general answer. Leave out focus, assume_arrived and since.")
         tenant = call.tenant(tenant_id)
         question = json.dumps([tenant, cursor, batch_type, status, schema, created_after, created_before])
         before = None if since is None else _read_since(call.mask.open_token(since), question)
@@ -100,7 +108,7 @@ pending) by how many wait, with causes and evidence, chains, circles, what is de
         # What changed since is asked again and again for news: it is always read anew, and lacks what others need.
         reading = await call.read(walks.run, "explain", query, question, fresh=fresh, shared=before is None)
         call.mask = reading.found.mask
-        asked = _Asked(focus, assume_arrived, offset, response_format, question, before)
+        asked = _Asked(focus, assume_arrived, part, offset, response_format, question, before)
         detailed = response_format == "detailed"
         async with reading.lock:
             # A thread can't be called off: who is cancelled meanwhile keeps the lock, and the turn, until it has ended.
@@ -138,6 +146,7 @@ class _Asked:
 
     focus: str | None
     assumed: list[str]
+    part: Part
     offset: int
     response_format: str
     question: str
@@ -231,14 +240,15 @@ class _Walks:
 def _work_out(read: _Read, now: float, asked: _Asked) -> Explanations:
     graph, focus, assumed = read.graph, asked.focus, asked.assumed
     general = focus is None and not assumed and asked.before is None
-    count = RANKED[asked.response_format] if general else 0
+    count = (RANKED if asked.part == "all" else PART)[asked.response_format] if general else 0
     result = explain(
         graph,
         read.evidence,
         now=now,
         count=count,
         first=asked.offset,
-        hours=HOURS[asked.response_format],
+        part=asked.part,
+        hours=HOURS["detailed" if asked.part == "hours" else asked.response_format],
         question=asked.question,
         since=asked.before,
     )
@@ -248,22 +258,22 @@ def _work_out(read: _Read, now: float, asked: _Asked) -> Explanations:
         coverage=read.coverage,
         evidence=read.evidence_coverage,
         arguments={},
-        focus=None if focus is None else _focus(read, result, focus, now),
-        what_if=_what_if(read, result, assumed) if assumed else None,
+        focus=None if focus is None else _focus(read, result, asked, now),
+        what_if=_what_if(read, result, asked) if assumed else None,
     )
 
 
-def _focus(read: _Read, result: Explanation, text: str, now: float) -> Focus:
-    graph = read.graph
+def _focus(read: _Read, result: Explanation, asked: _Asked, now: float) -> Focus:
+    graph, text, first = read.graph, asked.focus or "", asked.offset
     if any(facts.id == text for facts in graph.facts):
-        return focus_on_batch(graph, result.structure, read.evidence, text, PATHS, now=now)
+        return focus_on_batch(graph, result.structure, read.evidence, text, PATHS, first=first, now=now)
     key = find_key(graph, "focus", text, read.mask)
-    return focus_on_key(graph, result.structure, read.evidence, key, PATHS, now=now)
+    return focus_on_key(graph, result.structure, read.evidence, key, PATHS, first=first, now=now)
 
 
-def _what_if(read: _Read, result: Explanation, assumed: list[str]) -> WhatIf:
-    keys = [find_key(read.graph, "assume_arrived", text, read.mask) for text in assumed]
-    return assume(read.graph, result.structure, keys)
+def _what_if(read: _Read, result: Explanation, asked: _Asked) -> WhatIf:
+    keys = [find_key(read.graph, "assume_arrived", text, read.mask) for text in asked.assumed]
+    return assume(read.graph, result.structure, keys, holders=PATHS, first=asked.offset)
 
 
 def find_key(graph: DependencyGraph, argument: str, text: str, mask: Clear = CLEAR) -> int:

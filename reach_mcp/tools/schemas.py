@@ -105,10 +105,12 @@ OUTPUT: dict[str, Schema] = {
             )
         ),
         shown=TEXT,
+        more=_said(COUNTS, "left out, by part"),
         chains=_list(_list(TEXT)),
         circles=_list(_object(members=COUNT, path=_list(TEXT), rows=COUNT, behind=COUNT)),
         send_first=_said(
-            _list(_object(keys=COUNT, frees=COUNT, total=COUNT, batches=COUNT, ids=OBJECT)), "waves, in order"
+            _list(_object(place=COUNT, keys=COUNT, frees=COUNT, total=COUNT, batches=COUNT, ids=OBJECT)),
+            "waves, in order",
         ),
         disagreements=_list(_object(batch=TEXT, counter=COUNT, rows=COUNT)),
         focus=OBJECT,

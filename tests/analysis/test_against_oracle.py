@@ -441,7 +441,10 @@ def test_what_if_clears_what_the_oracle_clears_round_by_round(tenant: Tenant, da
         left=len(left),
         stuck=len(left - oracle.clears({*assumed, *oracle.root_blockers})[0]),
         holders=tuple((tenant.number(key), holders[key]) for key in ranked[:5]),
+        missing=len(ranked),
     )
+    behind = assume_arrived(tenant.graph, tenant.structure, map(tenant.number, assumed), holders=2, first=1)
+    assert behind.holders == tuple((tenant.number(key), holders[key]) for key in ranked[1:3])
 
 
 @examples(60)

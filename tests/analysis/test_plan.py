@@ -63,10 +63,26 @@ def test_later_wave_refers_to_an_earlier_one() -> None:
     assert plan == Plan(
         waves=(
             Wave(
-                {"c": 1}, plan.waves[0].steps, first=0, keys=1, adds=2, total=2, batches=1, earliest=MOMENT + 2 * 3600
+                1,
+                {"c": 1},
+                plan.waves[0].steps,
+                first=0,
+                keys=1,
+                adds=2,
+                total=2,
+                batches=1,
+                earliest=MOMENT + 2 * 3600,
             ),
             Wave(
-                {"o": 1}, plan.waves[1].steps, first=0, keys=1, adds=1, total=3, batches=2, earliest=MOMENT + 5 * 3600
+                2,
+                {"o": 1},
+                plan.waves[1].steps,
+                first=0,
+                keys=1,
+                adds=1,
+                total=3,
+                batches=2,
+                earliest=MOMENT + 5 * 3600,
             ),
         ),
         unfreed=0,

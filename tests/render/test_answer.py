@@ -134,6 +134,8 @@ def explain_arguments(batches: list[Json], kind: str) -> st.SearchStrategy[dict[
     names = [f"{row['schemaDefinitionId']}:{row['resourceExternalId']}" for row in rows if row["resourceExternalId"]]
     if kind == "batch" and listed:
         return st.sampled_from([{"focus": one["batchId"]} for one in listed])
+    if len({one["batchId"] for one in listed}) < len(listed):
+        return st.just({})  # which of two readings comes last is up to the API's order
     if kind == "focus" and len(set(names)) == len({row["id"] for row in rows}) == len(rows) > 0:
         return st.sampled_from([{"focus": name} for name in names])
     if kind == "what_if" and len(set(names)) == len({row["id"] for row in rows}) == len(rows) > 0:
@@ -252,7 +254,8 @@ def test_least_budget_still_names_what_blocks_most_and_counts_the_rest(form: str
     reply = within(anyio.run(lambda: ask(server, EXPLAIN, response_format=form)), 800, batches)
 
     most = anyio.run(lambda: ask(serve(batches), EXPLAIN)).content["blockers"][0]
-    assert reply.content["blockers"][0].items() <= most.items()
+    named = ("handle", "schema", "id", "waiting", "direct", "frees", "causes")
+    assert [reply.content["blockers"][0][name] for name in named] == [most[name] for name in named]
     assert set(reply.content["more"]) == {"hours", "circles", "plan", "counters"}
 
 

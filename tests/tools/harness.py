@@ -65,7 +65,7 @@ class Reply:
         write, fence = WRITERS[self.tool], Fence(MARK)
         assert self.text == write(self.content, fence)
         assert find_untold(lambda content: write(content, fence), self.content, FENCED) == []
-        assert BROKEN.findall(FENCED.sub('""', self.text)) == []
+        assert BROKEN.findall(FENCED.sub('""', self.text)) == [], self.text
 
 
 def serve(
