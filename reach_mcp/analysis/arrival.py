@@ -120,10 +120,9 @@ class Arrival:
             if not graph.is_pending[key]:
                 roots.add(key)
             for row in graph.bearers(key):
-                if self._left[row]:
-                    new = [dep for dep in graph.missing(row) if self._round_of[dep] < 0 and dep not in seen]
-                    seen.update(new)
-                    queue += new
+                new = [dep for dep in graph.missing(row) if self._round_of[dep] < 0 and dep not in seen]
+                seen.update(new)
+                queue += new
             if len(seen) > most:
                 return None
         return roots

@@ -182,9 +182,7 @@ def fit(
         small = detailed or words <= CONCISE_TEXT
         return small and answers[place].tokens <= limit and len(text) + len(encoded) <= LARGEST
 
-    place = bisect_left(range(len(levels)), True, hi=len(levels) - 1, key=fits)
+    place = min(bisect_left(range(len(levels)), True, key=fits), len(levels) - 1)
     while place and fits(place - 1):
         place -= 1
-    if place not in answers:
-        fits(place)
     return answers[place]

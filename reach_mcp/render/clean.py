@@ -2,7 +2,8 @@
 
 Foreign is whatever comes from the API: error messages, ids, schema names. In the text of an answer each piece stands
 in quotes behind a mark that is drawn anew for each answer, as in `k72"loc_1"`; quotes inside are replaced, so that the
-data can neither close its fence nor open one.
+data can neither close its fence nor open one. Nor does a chat that takes the text for Markdown find a link, an image, a
+tag or code in it: what makes these is replaced by what looks like it. Structured content has all ids exact.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ LOOKED_AT = 4000
 # as bidi, zero-width and tags, surrogates, private use, unassigned, separators) can't be printed, as Python has it.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
 _PLAIN = re.compile(r"[\x20-\x7e]*\Z")
+_INERT = str.maketrans({'"': "\u2033", "<": "\u2039", "`": "\u02cb"})
+_DEFANGED = {"](": "] (", "://": "[:]//", "www.": "www[.]"}
 _SPACES = re.compile(r"\s+")
 _CUT = re.compile(r"(.*)…\(\+([0-9]{1,9}) characters\)\Z", re.DOTALL)
 
@@ -59,7 +62,10 @@ class Fence:
     mark: str
 
     def __call__(self, text: str, longest: int = LONGEST) -> str:
-        return f'{self.mark}"{clean(text, longest).replace(chr(34), chr(8243))}"'
+        text = clean(text, longest).translate(_INERT)
+        for active, inert in _DEFANGED.items():
+            text = text.replace(active, inert)
+        return f'{self.mark}"{text}"'
 
 
 def draw_mark() -> str:

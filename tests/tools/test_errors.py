@@ -109,7 +109,7 @@ async def test_wait_and_request_id_are_passed_on() -> None:
     text = await refused(serve(handler=answer), LIST)
 
     assert "Try again in 90 s." in text
-    assert text.endswith(f'Reach\'s request id: {MARK}"req <b>".')
+    assert text.endswith(f'Reach\'s request id: {MARK}"req ‹b>".')
 
 
 @pytest.mark.parametrize("tool", [LIST, EXPLAIN])

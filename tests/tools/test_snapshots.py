@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from reach_mcp.demo.hostile import TRICKS
 from reach_mcp.demo.story import build_story
@@ -131,3 +135,49 @@ OURS = (
     "Cause: ",
 )
 """How lines of our answers begin."""
+
+
+def show_in_chat(text: str) -> str:
+    """What a chat makes of a text that it takes for Markdown, with raw HTML let through."""
+    return str(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text))
+
+
+TAGS = frozenset({"p", "ul", "li", "em", "strong"})
+"""Tags that our lists make, and emphasis, which says nothing: an id may hold stars."""
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if name.startswith("hostile")])
+async def test_chat_finds_no_link_image_tag_or_code_in_what_a_tenant_wrote(name: str) -> None:
+    """A picture that a chat fetches by itself tells its address to whoever wrote it."""
+    tenant, tool, arguments = CALLS[name]
+    reply = await ask(serve_demo(tenant), tool, **arguments)
+    page = show_in_chat(reply.text)
+    recorded = SNAPSHOTS / f"{name}.html"
+    if UPDATE:
+        recorded.write_text(page, encoding="utf-8")
+
+    assert set(re.findall(r"<(\w+)", page)) <= TAGS
+    assert re.search(r"\w://|www\.|\]\(", reply.text) is None
+    assert page == recorded.read_text(encoding="utf-8"), "meant? then record it anew, as this module says"
+
+
+LINES = re.compile(
+    r"Reach |\d+ pending |Deleted |Deletions |Already |Hours |Root |- |Circles?|More |Chain|Send |To be |Counter "
+    r"|Since |Next: |Search |Status|Type|Schema|Records|Record errors|Error |Most |Batches |Pending |Missing, "
+    r"|Waits |Focus |Cause|\Z"
+)
+
+
+@pytest.mark.parametrize("command", [("list", "--scope", "all"), ("batch", HOSTILE_IDS[4]), ("explain",)])
+def test_terminal_gets_lines_of_ours_without_anything_hidden(command: tuple[str, ...]) -> None:
+    """No escape may colour, erase or retitle, nothing may turn a line round, and none may begin with their words."""
+    environment = os.environ | {"REACH_MCP_DEMO_TENANT": "hostile", "PYTHONIOENCODING": "utf-8"}
+    shown = subprocess.run(
+        [sys.executable, "-m", "reach_mcp", "--demo", *command],
+        env=environment,
+        capture_output=True,
+        check=False,
+    ).stdout.decode()
+
+    assert len(shown.splitlines()) > 4
+    assert [line for line in shown.split("\n") if not LINES.match(line) or not line.isprintable()] == []
