@@ -96,13 +96,12 @@ def bound_waiting(graph: DependencyGraph) -> Bounds:
     graph for each. Keys on or below a circle get the number of all rows.
     """
     bound: memoryview[int] = graph.direct.copy().data
-    exact: memoryview[int] = np.ones(graph.keys, np.bool_).data
-    crossed = _find_crossed(graph).data
+    exact: memoryview[int] = (~_find_crossed(graph)).data
     borne_once = (np.diff(graph.bearers.start) == 1).data
     seen = bytearray(np.where(np.diff(graph.uppers.start) == 0, DONE, 0).astype(np.uint8))
     for key in _uppermost_first(graph, seen):
         uppers = graph.uppers(key)
-        sure = not crossed[key] and all(exact[upper] and borne_once[upper] for upper in uppers)
+        sure = exact[key] and all(exact[upper] and borne_once[upper] for upper in uppers)
         circular = any(seen[upper] != DONE for upper in uppers)
         above = graph.rows if circular else sum([bound[upper] for upper in uppers])
         bound[key] = min(bound[key] + above, graph.rows)

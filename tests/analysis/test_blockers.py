@@ -172,3 +172,10 @@ def test_first_of_many_is_found_without_the_rest() -> None:
 
     assert [(name(graph, one.key), one.waiting) for one in rank_blockers(graph, count=1)] == [("c/0", 4)]
     assert [(name(graph, one.key), one.waiting) for one in rank_blockers(graph, count=1, first=2)] == [("c/2", 2)]
+
+
+def test_row_that_lists_two_links_below_one_blocker_counts_once() -> None:
+    """o/1 -> c/3, c/x -> [c/2]: nothing waits for o/1, and yet it can be reached in two ways."""
+    graph = build_graph(pending("c/3", "c/2"), pending("c/x", "c/2"), pending("o/1", "c/3", "c/x"))
+
+    assert [blocker.waiting for blocker in rank_blockers(graph, count=1)] == [3]
