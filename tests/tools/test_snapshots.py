@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -181,3 +182,26 @@ def test_terminal_gets_lines_of_ours_without_anything_hidden(command: tuple[str,
 
     assert len(shown.splitlines()) > 4
     assert [line for line in shown.split("\n") if not LINES.match(line) or not line.isprintable()] == []
+
+
+@pytest.mark.parametrize("command", [("list", "--scope", "all"), ("explain", "--response-format", "detailed")])
+def test_terminal_gets_exact_ids_as_json_in_plain_ascii(command: tuple[str, ...]) -> None:
+    """Escaped they are still the ids that a call needs, and no more than that."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "reach_mcp", "--demo", *command, "--json"],
+        env=os.environ | {"REACH_MCP_DEMO_TENANT": "hostile"},
+        capture_output=True,
+        check=False,
+    ).stdout.decode("ascii")
+
+    assert [line for line in shown.split("\n") if not line.isprintable()] == []
+    assert any("\x9b" in name for name in texts_of(json.loads(shown)))
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """Every text of some JSON, names of fields included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from texts_of(inner)
