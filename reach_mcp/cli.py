@@ -110,7 +110,7 @@ def _report(result: Any, *, as_json: bool, walks: bool) -> int:
     text, content = "\n".join(part.text for part in result.content), result.structured_content
     if result.is_error:
         raise (BadConfiguration if (result.meta or {}).get("reach/error") in BAD_USAGE else NoAnswer)(text)
-    # Ids are exact in JSON, and may hold what a terminal obeys: there it stands escaped, delete (which is ASCII) as well.
+    # Ids are exact in JSON, and may hold what a terminal obeys: it stands escaped, the delete sign of ASCII as well.
     click.echo(json.dumps(content, indent=2).replace("\x7f", "\\u007f") if as_json else text)
     if needs_attention(content):
         return 1
