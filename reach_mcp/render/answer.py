@@ -173,8 +173,7 @@ def fit(
 ) -> Answer:
     """The fullest answer within the budget: text and structured content together, in tokens and in characters.
 
-    Levels are tried by halves, and upwards from there, since a later one may be larger. Whatever the data, the last
-    one fits.
+    Levels are tried by halves; whatever the data, the last one fits.
     """
     limit = budget if detailed else min(budget, CONCISE)
     levels: Sequence[Level] = DETAILED_LEVELS if detailed else CONCISE_LEVELS
@@ -190,6 +189,4 @@ def fit(
         return small and answers[place].tokens <= limit and len(text) + len(encoded) <= LARGEST
 
     place = min(bisect_left(range(len(levels)), True, key=fits), len(levels) - 1)
-    while place and fits(place - 1):
-        place -= 1
     return answers[place]
