@@ -151,7 +151,7 @@ async def test_null_or_empty_optional_argument_counts_as_absent(
             "get_batch",
             {"batch_id": "b", "qqqq": 1},
             "get_batch: unknown argument 'qqqq' "
-            "(there is batch_id, include_pending_details, tenant_id, response_format).",
+            "(there is batch_id, include_pending_details, tenant_id, offset, response_format).",
         ),
         (
             "get_batch",

@@ -70,8 +70,10 @@ class Level:
         return self.some + 3 if self.length > 24 else self.some
 
     def name(self, text: str) -> str:
-        """An id or a name, exact unless it is longer than shown."""
-        return text if len(text) <= self.names or text in DOCUMENTED else clean(text, self.names)
+        """An id or a name, exact unless it is longer than shown, and the note on what was cut is not longer still."""
+        if len(text) <= self.names or text in DOCUMENTED:
+            return text
+        return min(text, clean(text, self.names), key=_size)
 
     def id(self, external: str) -> str:
         """An external id as it is shown: masked where masks are on."""
@@ -84,6 +86,10 @@ class Level:
     def first(self, numbers: Mapping[str, int], count: int) -> dict[str, int]:
         """The first of some counts by name."""
         return keep_apart((self.name(name), number) for name, number in islice(numbers.items(), count))
+
+
+def _size(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def keep_apart(numbers: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -125,6 +131,7 @@ CONCISE_LEVELS = (
     Level(1, 0, 0, 12, names=60, call=600),
     Level(1, 0, 0, 12, names=24, call=300),
     Level(1, 0, 0, 0, names=12, call=300),
+    Level(1, 0, 0, 0, names=4, call=300),
     Level(1, 0, 0, 0, names=4, call=0),
     Level(0, 0, 0, 0, names=4, call=0),
 )

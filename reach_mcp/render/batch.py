@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reach_mcp.analysis.expiry import sum_expiry
@@ -18,12 +18,23 @@ from reach_mcp.render.clean import Fence
 from reach_mcp.render.phrases import counts, join, listed, plural, record, when
 
 
-def build_batch(
-    batch: Batch, malformed: list[str], level: Level, *, now: float, details: bool, arguments: Mapping[str, Any]
-) -> Document:
-    """The whole answer as structured content. `details` says whether pending rows were asked for."""
+@dataclass(frozen=True)
+class BatchAnswer:
+    """What `get_batch` found. `details` says whether pending rows were asked for, `offset` skips groups of errors."""
+
+    batch: Batch
+    malformed: list[str]
+    now: float
+    details: bool
+    offset: int
+    arguments: Mapping[str, Any]
+
+
+def build_batch(answer: BatchAnswer, level: Level) -> Document:
+    """The whole answer as structured content."""
+    batch, now = answer.batch, answer.now
     row = read_batch(batch)
-    groups = group_errors(batch, max(level.samples, 1))
+    groups = group_errors(batch, max(level.samples, 1))[answer.offset :]
     shown = groups[: level.some]
     categories = count_categories(batch.get("errors") or {})
     found: Document = {
@@ -44,11 +55,11 @@ def build_batch(
         found["more_categories"] = len(categories) - level.kinds
     if len(groups) > len(shown):
         found["more_groups"] = len(groups) - len(shown)
-    if malformed:
-        found["malformed"] = len(malformed)
-    if details:
+    if answer.malformed:
+        found["malformed"] = len(answer.malformed)
+    if answer.details:
         found["waiting"] = _build_waiting(batch, level, now)
-    return found | keep_calls(_next_calls(found, arguments, row.pending), level)
+    return found | keep_calls(_next_calls(answer, found, row.pending), level)
 
 
 def _build_state(row: BatchRow, level: Level) -> Document:
@@ -79,17 +90,21 @@ def _build_waiting(batch: Batch, level: Level, now: float) -> Document:
         found["more_missing"] = len(ranked) - level.some
     if expiry.unreadable:
         found["unreadable_times"] = expiry.unreadable
+        rows = sorted(graph.unreadable_times.items())[: level.few]
+        found["unreadable_rows"] = [{"row": level.name(row), "expires_at": level.text(text, 40)} for row, text in rows]
     return found
 
 
-def _next_calls(found: Document, arguments: Mapping[str, Any], pending: int | None) -> list[Document]:
+def _next_calls(answer: BatchAnswer, found: Document, pending: int | None) -> list[Document]:
+    arguments = answer.arguments
     tenant = {"tenant_id": arguments["tenant_id"]} if "tenant_id" in arguments else {}
     calls = []
     if pending or found.get("waiting", {}).get("rows"):
         focus = {"focus": arguments["batch_id"], **tenant}
         calls.append({"tool": "explain_pending_dependencies", "arguments": focus})
-    if found.get("more_groups") and arguments.get("response_format") != "detailed":
-        calls.append({"tool": "get_batch", "arguments": {**arguments, "response_format": "detailed"}})
+    if found["error_groups"] and "more_groups" in found:
+        further = answer.offset + len(found["error_groups"])
+        calls.append({"tool": "get_batch", "arguments": {**arguments, "offset": further}})
     return calls
 
 
@@ -126,7 +141,7 @@ def _write_waiting(waiting: Document, as_of: str, fence: Fence) -> list[str]:
             f"{waiting['expired']} already expired" if waiting["expired"] else "",
             f"{waiting['within_hour']} deleted within the hour" if waiting["within_hour"] else "",
             f"next deletion {when(waiting['next_expiry'], as_of)}" if waiting["next_expiry"] else "",
-            f"{waiting['unreadable_times']} without a readable expiry" if "unreadable_times" in waiting else "",
+            _write_unreadable(waiting, fence),
         ]
     )
     top = (f"{record(one['schema'], one['id'], fence)} ({one['rows']})" for one in waiting["top_missing"])
@@ -134,3 +149,11 @@ def _write_waiting(waiting: Document, as_of: str, fence: Fence) -> list[str]:
         f"{rows}.",
         f"Missing, with how many list each: {listed(top, waiting.get('more_missing', 0), 'record')}.",
     ]
+
+
+def _write_unreadable(waiting: Document, fence: Fence) -> str:
+    if "unreadable_times" not in waiting:
+        return ""
+    rows = [f"{fence(one['row'], 60)} says {fence(one['expires_at'], 40)}" for one in waiting["unreadable_rows"]]
+    such = f", such as {', '.join(rows)}" if rows else ""
+    return f"{waiting['unreadable_times']} without a readable expiry{such}"

@@ -147,6 +147,8 @@ def write_listing(document: Document, fence: Fence) -> str:
     if census["most_pending"] or "more_pending" in census:
         more = census.get("more_pending", 0)
         lines.append(f"Most pending: {counts(census['most_pending'], fence, more, 'batch', 'batches')}.")
+    if any(name.startswith("more_") for name in census):
+        lines.append("More of each: the batches' own lines, paged by offset.")
     if document["batches"]:
         shown = document.get("shown", f"all {document['matched']}")
         lines.append(f"Batches ({shown}):")
@@ -170,7 +172,7 @@ def write_row(row: Document, as_of: str, fence: Fence) -> str:
     if "success_rate" in row:
         numbers.append(f"success rate {row['success_rate']} %")
     some = counts(row.get("errors", {}), lambda name: fence(name, 60), row.get("more_errors", 0))
-    errors = f"error categories: {some}" if some else ""
+    errors = f"error categories: {some}{' (get_batch)' if 'more_errors' in row else ''}" if some else ""
     message = f"whole batch: {fence(row['message'], 400)}" if "message" in row else ""
     return join([names, join(numbers, ", "), join(times, ", "), errors, message])
 

@@ -22,7 +22,8 @@ LOOKED_AT = 4000
 # as bidi, zero-width and tags, surrogates, private use, unassigned, separators) can't be printed, as Python has it.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
 _PLAIN = re.compile(r"[\x20-\x7e]*\Z")
-_INERT = str.maketrans({'"': "\u2033", "<": "\u2039", "`": "\u02cb"})
+_INERT = str.maketrans({'"': "\u2033", "<": "\u2039", "`": "\u02cb", "~": "\u223c"})
+_ENTITY = re.compile(r"&(?=#?\w+;)")  # a chat would make of it whatever character it names, hidden ones too
 _DEFANGED = {"](": "] (", "://": "[:]//", "www.": "www[.]"}
 _SPACES = re.compile(r"\s+")
 _CUT = re.compile(r"(.*)…\(\+([0-9]{1,9}) characters\)\Z", re.DOTALL)
@@ -62,7 +63,7 @@ class Fence:
     mark: str
 
     def __call__(self, text: str, longest: int = LONGEST) -> str:
-        text = clean(text, longest).translate(_INERT)
+        text = _ENTITY.sub("& ", clean(text, longest).translate(_INERT))
         for active, inert in _DEFANGED.items():
             text = text.replace(active, inert)
         return f'{self.mark}"{text}"'

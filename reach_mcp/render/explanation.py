@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
-from itertools import islice
+from itertools import groupby, islice
 from math import isinf
 from typing import Any
 
@@ -122,7 +122,7 @@ def _build_part(result: Explanation, level: Level) -> Document:
         waves, left = [], level.rows
         for wave in result.plan.waves:
             if wave.steps and left:
-                waves.append(_build_wave(graph, wave, level, left))
+                waves.append(_build_steps(graph, wave, level, left))
                 left -= min(left, len(wave.steps))
         return {"send_first": waves, "shown": places(level.rows - left, result.roots, result.first)}
     if result.part == "blockers":
@@ -197,8 +197,9 @@ def _build_finding(finding: Finding, level: Level) -> Document:
     return document
 
 
-def _build_circle(graph: DependencyGraph, circle: Circle, level: Level) -> Document:
-    longest = level.few + 2
+def _build_circle(graph: DependencyGraph, circle: Circle, level: Level, *, walked: bool = True) -> Document:
+    """A circle, and with `walked` the way around it, as far as there is room."""
+    longest = level.few + 2 if walked else 0
     document: Document = {
         "members": len(circle.members),
         "path": _names(graph, circle.path[:longest], level),
@@ -211,6 +212,27 @@ def _build_circle(graph: DependencyGraph, circle: Circle, level: Level) -> Docum
     return document
 
 
+def _build_totals(wave: Wave) -> Document:
+    return {
+        "keys": wave.keys,
+        "frees": wave.adds,
+        "total": wave.total,
+        "batches": wave.batches,
+        "first_expiry": _moment(wave.earliest),
+        "place": wave.place,
+    }
+
+
+def _build_steps(graph: DependencyGraph, wave: Wave, level: Level, rows: int) -> Document:
+    """A wave with some of its keys in order, by schema, each with what it frees in addition to all before it."""
+    runs = groupby(wave.steps[:rows], key=lambda step: level.name(graph.schema(step.key)))
+    steps = [
+        {"schema": schema, "adds": keep_apart((level.id(graph.external_of[step.key]), step.adds) for step in run)}
+        for schema, run in runs
+    ]
+    return {**_build_totals(wave), "steps": steps}
+
+
 def _build_wave(graph: DependencyGraph, wave: Wave, level: Level, rows: int) -> Document:
     shown = wave.steps[:rows]
     ids: dict[str, list[str]] = {}
@@ -218,17 +240,12 @@ def _build_wave(graph: DependencyGraph, wave: Wave, level: Level, rows: int) -> 
         ids.setdefault(level.name(graph.schema(step.key)), []).append(level.id(graph.external_of[step.key]))
     document: Document = {
         "schemas": level.first(wave.schemas, level.kinds),
-        "keys": wave.keys,
-        "frees": wave.adds,
-        "total": wave.total,
-        "batches": wave.batches,
-        "first_expiry": _moment(wave.earliest),
-        "place": wave.place,
+        **_build_totals(wave),
         "ids": ids,
         "shown_frees": sum(step.adds for step in shown),
     }
-    if wave.first + len(shown) < wave.keys:
-        document["more_keys"] = wave.keys - wave.first - len(shown)
+    if len(shown) < wave.keys:
+        document["more_keys"] = wave.keys - len(shown)
     return document
 
 
@@ -306,7 +323,7 @@ def _build_focus(graph: DependencyGraph, focus: Focus, level: Level) -> Document
     if len(document["paths"]) < focus.roots:
         document["shown"] = places(len(document["paths"]), focus.roots, focus.first)
     if focus.circle is not None:
-        document["circle"] = _build_circle(graph, focus.circle, level)
+        document["circle"] = _build_circle(graph, focus.circle, level, walked=not level.brief)
     return document
 
 
@@ -506,10 +523,11 @@ def _write_chain(path: list[str], fence: Fence) -> str:
 
 def _write_circle(circle: Document, as_of: str, fence: Fence) -> str:
     more = f" … {circle['more_in_path']} more" if "more_in_path" in circle else ""
-    path = " -> ".join(fence(name, 100) for name in circle["path"])
+    names = " -> ".join(fence(name, 100) for name in circle["path"])
+    path = f": {names}{more} -> back" if names else ""
     deadline = f"; first deleted {when(circle['expires'], as_of)}" if circle["expires"] else ""
     return (
-        f"Circle of {circle['members']}, never clears by itself: {path}{more} -> back; {circle['rows']} rows in it, "
+        f"Circle of {circle['members']}, never clears by itself{path}; {circle['rows']} rows in it, "
         f"{circle['behind']} behind it{deadline}. Send one member again without its reference, then complete it."
     )
 
@@ -532,13 +550,20 @@ def _write_waves(document: Document, as_of: str, fence: Fence) -> list[str]:
         alone = [f"To be sent: {document['shown']}."] if "send_first" in document else []
         return [f"To be sent: {plural(left, 'record')} (part=plan)."] if left else alone
     rest = "; all: part=plan" if "plan" in document.get("more", ()) else ""
+    if "steps" in waves[0]:
+        rest = "; far down a wave by how many list each; + what each frees in addition"
     lines = [f"Send first{_place(document, 'blockers')} (greedy order, most freed first; not proven smallest{rest}):"]
     for wave in waves:
         number = wave["place"]
-        ids = join(f"{fence(name, 40)}: {_list(some, fence)}" for name, some in wave["ids"].items())
+        if "steps" in wave:
+            some = [
+                (run["schema"], (f"{fence(id, 60)} +{n}" for id, n in run["adds"].items())) for run in wave["steps"]
+            ]
+        else:
+            some = [(name, (fence(id, 60) for id in ids)) for name, ids in wave["ids"].items()]
+        ids = join(f"{fence(name, 40)}: {', '.join(ids)}" for name, ids in some)
         more = f" and {wave['more_keys']} more" if "more_keys" in wave else ""
-        part = sum(map(len, wave["ids"].values())) < wave["keys"]
-        shown = f" (those shown {wave['shown_frees']})" if part else ""
+        shown = f" (those shown {wave['shown_frees']})" if more else ""
         expiry = f", first expiry {when(wave['first_expiry'], as_of)}" if wave["first_expiry"] else ""
         so_far = f", {wave['total']} so far" if number > 1 else ""
         lines.append(
@@ -548,10 +573,6 @@ def _write_waves(document: Document, as_of: str, fence: Fence) -> list[str]:
     if "more_waves" in document:
         lines.append(f"And {plural(document['more_waves'], 'more wave')}.")
     return lines
-
-
-def _list(ids: Iterable[str], fence: Fence) -> str:
-    return ", ".join(fence(one, 60) for one in ids)
 
 
 def _write_searched(document: Document, found: list[Document]) -> str:

@@ -37,7 +37,7 @@ OnlyPending = Annotated[bool, Field()]
 Scope = Annotated[
     Literal["page", "all"] | None, Field(description="all: every page (implied by status, schema, times)")
 ]
-Offset = Annotated[int, Field(ge=0, description="Skip this many rows of the answer")]
+Offset = Annotated[int, Field(ge=0, description="Rows to skip")]
 Fresh = Annotated[bool, Field(description="Read anew")]
 Format = Annotated[Literal["concise", "detailed"], Field()]
 

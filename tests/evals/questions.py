@@ -103,7 +103,10 @@ WAITING = [
         "northwind",
         look(part="plan", response_format="detailed"),
         (
-            Fact(("43 records free 713", '"cust_8019"'), {"keys": 43, "frees": 713}),
+            Fact(
+                ("43 records free 713", '"locations": "loc_harbor_12" +424', '"cust_8019"'), {"keys": 43, "frees": 713}
+            ),
+            Fact(('"cust_4417" +39',), {"schema": "customers", "adds": {"cust_4417": 39}}),
             Fact(("1 record free 6", '"INV-00412"'), {"keys": 1, "frees": 6}),
         ),
         (Fact(("more", "cust_4417")), Fact(("offset=",))),
@@ -293,6 +296,21 @@ WAITING = [
         most=1800,
     ),
     Question(
+        "the way around the story's circle",
+        ENGINEER,
+        "List the circles, each with who waits for whom.",
+        "northwind",
+        look(part="circles"),
+        (
+            Fact(
+                ("Circle of 6", '"invoices:inv_9001" -> "transactions:txn_9002"', "5 behind it"),
+                {"members": 6, "behind": 5},
+            ),
+        ),
+        (Fact(("Root blockers",)),),
+        most=1000,
+    ),
+    Question(
         "a chain of six",
         ENGINEER,
         "What is step s1 waiting for in the end?",
@@ -367,6 +385,30 @@ WAITING = [
 ]
 
 TIMES = [
+    Question(
+        "which hours of the night lose most",
+        SUPPORT,
+        "Hour by hour: how many records do we lose, and to what?",
+        "northwind",
+        look(part="hours"),
+        (
+            Fact(
+                ("22:00Z 326 rows", '"locations:loc_harbor_12" (246)'),
+                {"rows": 326, "held_by": {"locations:loc_harbor_12": 246}},
+            ),
+            Fact(("11:00Z 38 rows",), {"rows": 38, "schemas": {"invoices": 38}}),
+        ),
+        most=1500,
+    ),
+    Question(
+        "every batch whose counter is off",
+        ENGINEER,
+        "Which batches say other numbers than they list?",
+        "northwind",
+        look(part="counters"),
+        (Fact(('"bat_inv_0901" says 18', "lists 7"), {"batch": "bat_inv_0901", "counter": 18, "rows": 7}),),
+        most=550,
+    ),
     Question(
         "what is lost within the hour",
         AGENT,

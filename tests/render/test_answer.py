@@ -58,7 +58,7 @@ def names(value: Any, field: str = "") -> Iterator[str]:
         for inner in value:
             yield from names(inner, field)
     elif isinstance(value, dict):
-        if field in ("held_by", "most_pending", "ids"):
+        if field in ("held_by", "most_pending", "ids", "adds"):
             yield from value
         for name, inner in value.items():
             yield from names(inner, field if field == "ids" else name)
@@ -75,7 +75,7 @@ def is_exact(name: str, known: set[str]) -> bool:
 def is_cut(name: str, reply: Reply) -> bool:
     """Whether it says that it was cut: when it is long, or when no other row is shown."""
     found = re.search(r"\A(?:.*:)?(.*?)…\(\+(\d+) (?:characters|more)\)", name, re.DOTALL)
-    rows = max(len(reply.content.get(rows, ())) for rows in ("blockers", "batches"))
+    rows = max(len(reply.content.get(rows, ())) for rows in ("blockers", "batches", "circles", "disagreements"))
     return found is not None and (len(found[1]) + int(found[2]) > EXACT or rows <= 1)
 
 
@@ -269,16 +269,17 @@ def test_name_is_exact_up_to_a_fixed_length_and_rows_make_room_for_it() -> None:
     shown = [blocker["id"] for blocker in reply.content["blockers"]]
     assert 1 <= len(shown) < 5
     assert shown == [f"{n:0{EXACT}}" for n in range(len(shown))]
-    assert Level(9, 9, 9).name("y" * (EXACT + 1)) == "y" * EXACT + "…(+1 characters)"
+    assert Level(9, 9, 9).name("y" * EXACT * 2) == "y" * EXACT + f"…(+{EXACT} characters)"
+    assert Level(0, 0, 0, names=4).name("a short id") == "a short id", "the note would be longer than what it is about"
 
 
 def test_counts_of_names_that_read_alike_once_cut_stay_apart() -> None:
     """Two long names that differ behind the cut are two: their counts must neither merge nor vanish."""
     level = Level(0, 0, 0, names=4)
 
-    assert level.first({"abcdefg": 2, "abcdxyz": 1, "abcd": 7}, 3) == {
-        "abcd…(+3 characters)": 2,
-        "abcd…(+3 characters) (2)": 1,
+    assert level.first({"abcd" + "x" * 40: 2, "abcd" + "y" * 40: 1, "abcd": 7}, 3) == {
+        "abcd…(+40 characters)": 2,
+        "abcd…(+40 characters) (2)": 1,
         "abcd": 7,
     }
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.builders import Json, batch, pending
-from tests.tools.harness import EXPLAIN, GET, MARK, answer_page, ask, serve
+from tests.tools.harness import EXPLAIN, GET, MARK, answer_page, ask, follow, serve
 
 pytestmark = pytest.mark.anyio
 
@@ -30,10 +30,9 @@ async def test_errors_are_grouped_by_likeness_and_the_rest_is_counted() -> None:
     assert f'- 4 records {MARK}"SHAPE": {MARK}"Line 0 is wrong"; e.g. {MARK}"0"' in reply.text
     assert reply.content["more_groups"] == 3
     assert "- and 3 more kinds of error." in reply.text
-    call = next(one for one in reply.content["next_calls"] if one["tool"] == GET)
-    whole = await ask(server, call["tool"], **call["arguments"])
-    assert len(whole.content["error_groups"]) == 6
-    assert f'1 record {MARK}"SILENT"; e.g. {MARK}"silent"' in whole.text
+    pages = await follow(server, reply, "offset")
+    assert sum(len(page.content["error_groups"]) for page in pages) == 6
+    assert f'1 record {MARK}"SILENT"; e.g. {MARK}"silent"' in pages[-1].text
 
 
 async def test_error_categories_are_told_once() -> None:
@@ -49,7 +48,7 @@ async def test_what_waits_is_told_in_brief() -> None:
 
     assert (
         "Pending resources: 3; 1 already expired; 1 deleted within the hour; next deletion 11-23 12:30Z (in 30 min); "
-        "1 without a readable expiry." in reply.text
+        f'1 without a readable expiry, such as {MARK}"pr_t/3" says {MARK}"soon".' in reply.text
     )
     assert f'Missing, with how many list each: {MARK}"c" {MARK}"1" (3)' in reply.text
     assert ", and 2 more." in reply.text
@@ -70,7 +69,7 @@ async def test_rows_that_were_not_asked_for_are_not_told() -> None:
     assert "waiting" not in reply.content
     assert {one["tool"]: one["arguments"] for one in reply.content["next_calls"]} == {
         EXPLAIN: {"focus": "b", "tenant_id": "t1"},
-        GET: {"batch_id": "b", "include_pending_details": False, "tenant_id": "t1", "response_format": "detailed"},
+        GET: {"batch_id": "b", "include_pending_details": False, "tenant_id": "t1", "offset": 3},
     }
 
 

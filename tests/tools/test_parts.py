@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.tenant import build_tenant
 from tests import strategies
 from tests.builders import NOW, Json, batch, pending
+from tests.render.test_answer import WILD, wild
 from tests.tools.harness import EXPLAIN, ask, follow, refused, serve, serve_demo
 
 PARTS = ("blockers", "plan", "hours", "circles", "counters")
@@ -22,7 +23,7 @@ def things(part: str, content: Json) -> Iterator[Any]:
     """What one page of a part lists, by what tells one from another."""
     if part == "plan":
         for wave in content["send_first"]:
-            yield from ((wave["place"], schema, id) for schema, ids in wave["ids"].items() for id in ids)
+            yield from ((wave["place"], run["schema"], id) for run in wave["steps"] for id in run["adds"])
     elif part == "hours":
         yield from (hour["from"] for hour in content["expiry"]["hours"])
     elif part == "circles":
@@ -68,6 +69,34 @@ def test_the_plan_of_a_large_tenant_names_every_root_blocker_once() -> None:
     assert sorted((schema, id) for _, schema, id in plan) == sorted(blockers)
     assert len(set(blockers)) == len(blockers) > 100
     assert [place for place, _, _ in plan] == sorted(place for place, _, _ in plan)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("kind", WILD)
+def test_pages_come_to_an_end_whatever_the_names_are_like(kind: str, part: str) -> None:
+    """A row that fits no budget must not hold up those behind it."""
+    found = bring(wild(WILD[kind], schemas=6), part, answer_tokens=800)
+
+    assert len(found) >= {"blockers": 12, "plan": 12, "hours": 1}.get(part, 0)
+
+
+def test_pages_of_the_plan_say_what_each_record_adds_to_all_before_it() -> None:
+    """They add up to what the wave frees, and begin as the answer does that led to them."""
+    server = serve(build_tenant(60, 2000, now=NOW))
+
+    async def work() -> tuple[Json, list[Json]]:
+        first, plan = await ask(server, EXPLAIN), await ask(server, EXPLAIN, part="plan")
+        return first.content, [
+            wave for page in await follow(server, plan, "offset") for wave in page.content["send_first"]
+        ]
+
+    first, waves = anyio.run(work)
+    for told in first["send_first"]:
+        runs = [run["adds"] for wave in waves if wave["place"] == told["place"] for run in wave["steps"]]
+        steps = [step for run in runs for step in run.items()]
+        shown = [id for ids in told["ids"].values() for id in ids]
+        assert {id for id, _ in steps[: len(shown)]} == set(shown)
+        assert sum(adds for _, adds in steps) == told["frees"]
 
 
 @pytest.mark.anyio

@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reach_mcp.demo.hostile import TRICKS
 from reach_mcp.demo.story import build_story
-from reach_mcp.render.clean import clean
+from reach_mcp.render.clean import Fence, clean
 from tests.builders import NOW
-from tests.tools.harness import EXPLAIN, FENCED, GET, LIST, ask, compact, serve_demo
+from tests.render.test_clean import spiteful
+from tests.tools.harness import EXPLAIN, FENCED, GET, LIST, MARK, ask, compact, serve_demo
 
 pytestmark = pytest.mark.anyio
 
@@ -126,6 +129,7 @@ OURS = (
     "And ",
     "Hours of the next day with deletions: ",
     "To be sent: ",
+    "More of each: ",
     "Since token: ",
     "Focus ",
     "Waits for ",
@@ -162,9 +166,19 @@ async def test_chat_finds_no_link_image_tag_or_code_in_what_a_tenant_wrote(name:
     assert page == recorded.read_text(encoding="utf-8"), "meant? then record it anew, as this module says"
 
 
+@settings(deadline=None)
+@given(st.lists(spiteful | st.sampled_from([*TRICKS.values(), "[a](b)", "[a]:", "&rlm;", "`", "~~", "|"]), max_size=3))
+def test_no_foreign_text_is_markup_to_a_chat(texts: list[str]) -> None:
+    fenced = [Fence(MARK)(text) for text in texts]
+    page = show_in_chat(f"Ours: {' and '.join(fenced)}.\n- {', '.join(fenced)} [b-abcde]: 1 wait")
+
+    assert set(re.findall(r"<(\w+)", page)) <= TAGS
+    assert set(page) - {"\n"} == {char for char in page if char.isprintable()}
+
+
 LINES = re.compile(
     r"Reach |\d+ pending |Deleted |Deletions |Already |Hours |Root |- |Circles?|More |Chain|Send |To be |Counter "
-    r"|Since |Next: |Search |Status|Type|Schema|Records|Record errors|Error |Most |Batches |Pending |Missing, "
+    r"|Since |Next: |Search |Status|Type|Schema|Records|Record errors|Error |Most |More of|Batches |Pending |Missing, "
     r"|Waits |Focus |Cause|\Z"
 )
 

@@ -50,6 +50,7 @@ TOLD = {
     "behind": r"# behind it",
     "more.circles": r"[Cc]ircles(?:, which never clear by themselves)?: #",
     "place": r"wave #:",
+    "adds": r'"" \+#',
     "keys": r"wave 9: # record",
     "send_first.frees": r"records? free #",
     "shown_frees": r"\(those shown #\)",
@@ -120,7 +121,9 @@ TOLD = {
 }
 """The words beside the number (#) of each field, by its own name or by that and its parent's; 9 is any other number."""
 
-COUNTS = frozenset({"schemas", "held_by", "status", "type", "schema", "errors", "most_pending", "categories", "depths"})
+COUNTS = frozenset(
+    {"schemas", "held_by", "status", "type", "schema", "errors", "most_pending", "categories", "depths", "adds"}
+)
 """Counts by names that are Reach's: these are no fields of ours."""
 
 _OUTSIDE = re.compile(r"(?<=^- wave )\d+|\((?:in )?\d+ (?:s|min|h|days)(?: ago)?\)", re.MULTILINE)
