@@ -1,0 +1,66 @@
+"""Results of the analysis: frozen dataclasses that rendering, the command line and reports read.
+
+Times are Unix seconds; None where the API gave none or an unreadable one. Every list that can be long is a `Section`.
+"""
+
+from reach_mcp.analysis.results.batches import BatchDetail, BatchListing, BatchSummary, Census, ErrorGroup, FilterReport
+from reach_mcp.analysis.results.causes import ActionTally, CauseFinding, Failure, Lookalike
+from reach_mcp.analysis.results.common import ACTION_OF, Action, Cause, Order, Record, Section, View
+from reach_mcp.analysis.results.explanation import Explanation
+from reach_mcp.analysis.results.focus import Changes, Focus, MovedBlocker, Path, WhatIf
+from reach_mcp.analysis.results.pending import (
+    Blocker,
+    Chains,
+    CounterDifference,
+    Counts,
+    Cycle,
+    Expired,
+    ExpiredRecord,
+    Expiry,
+    ExpiryHour,
+    Holder,
+    Plan,
+    PlanStep,
+    UploadOrder,
+    WaitingResource,
+)
+
+__all__ = [
+    "ACTION_OF",
+    "Action",
+    "ActionTally",
+    "BatchDetail",
+    "BatchListing",
+    "BatchSummary",
+    "Blocker",
+    "Cause",
+    "CauseFinding",
+    "Census",
+    "Chains",
+    "Changes",
+    "CounterDifference",
+    "Counts",
+    "Cycle",
+    "ErrorGroup",
+    "Expired",
+    "ExpiredRecord",
+    "Expiry",
+    "ExpiryHour",
+    "Explanation",
+    "Failure",
+    "FilterReport",
+    "Focus",
+    "Holder",
+    "Lookalike",
+    "MovedBlocker",
+    "Order",
+    "Path",
+    "Plan",
+    "PlanStep",
+    "Record",
+    "Section",
+    "UploadOrder",
+    "View",
+    "WaitingResource",
+    "WhatIf",
+]

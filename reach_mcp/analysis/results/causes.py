@@ -1,0 +1,64 @@
+"""Why records are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reach_mcp.analysis.results.common import Action, Cause, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What one batch says about one missing record."""
+
+    batch_id: str
+    batch_type: str
+    batch_status: str
+    at: float | None
+    """When the batch completed, else started, else was created."""
+    category: str
+    message: str
+    matched_by: Literal["definition", "name", "other_definition", "no_schema"]
+    """By definition id; by schema name; by name though the definition ids differ; the batch has no schema at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookalike:
+    """An id that was seen and is nearly the same as the missing one."""
+
+    record: Record
+    rule: str
+    """In plain words: 'differs in letter case', 'leading zeros', 'has the prefix cust_', ..."""
+    seen: Literal["pending", "failed"]
+    difference: str = ""
+    """Makes an invisible difference visible: 'seen id ends with U+000D (carriage return)'; empty where it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class CauseFinding:
+    """Why one missing record is missing, with all evidence. `cause` is the surest that holds."""
+
+    cause: Cause
+    action: Action
+    failures: tuple[Failure, ...] = ()
+    """Ingest errors first (latest first), then later symptoms (PATCH, DELETE)."""
+    failures_total: int = 0
+    lookalikes: tuple[Lookalike, ...] = ()
+    lookalikes_total: int = 0
+    in_progress: tuple[str, ...] = ()
+    """Ids of batches of its schema that are still processing."""
+    expired_rows: int = 0
+    """Expired pending resources of this very record."""
+    later_batches: int = 0
+    """Ingest batches of its schema that completed after the latest failure; they do not list their successes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionTally:
+    """How many missing records have a cause, and how many live pending resources wait for at least one of them."""
+
+    cause: Cause
+    action: Action
+    records: int
+    waiting: int

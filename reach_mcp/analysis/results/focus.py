@@ -1,0 +1,100 @@
+"""Results about one record, one batch, one assumption or one change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reach_mcp.analysis.results.batches import BatchSummary
+from reach_mcp.analysis.results.causes import CauseFinding
+from reach_mcp.analysis.results.common import Record, Section
+from reach_mcp.analysis.results.pending import Cycle, Holder, WaitingResource
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A shortest way from what is in focus down to one missing record (or into a cycle), both ends included."""
+
+    records: tuple[Record, ...]
+    """At most 20; the middle of a longer one is left out."""
+    steps: int
+    finding: CauseFinding
+    """Of the last record."""
+    waiting: int
+    """Rows in focus that wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """What one record or batch waits for, and what waits for it.
+
+    kind: pending (has live rows) | missing (a root blocker) | arrived (named by assume_arrived) | expired (only expired
+    rows) | failed (named only in errors) | batch | not_pending (nothing in what was read names it).
+    """
+
+    kind: Literal["pending", "missing", "expired", "failed", "batch", "not_pending"]
+    asked: str
+    record: Record | None
+    batch: BatchSummary | None
+    rows: Section[WaitingResource]
+    """Its own live pending resources."""
+    expired_rows: int
+    paths: Section[Path]
+    """One per missing record below it; ranked by rows in focus that wait for it."""
+    cycles: tuple[Cycle, ...]
+    """Every cycle it is in or waits behind."""
+    cycles_total: int
+    waits_for_it: int
+    """Live rows that wait for it, directly or through others."""
+    earliest_expiry: float | None
+    finding: CauseFinding | None
+    """Of the record itself where it is missing, expired or failed."""
+    alternatives: tuple[Record, ...] = ()
+    """Records that the text may also mean (same name in another definition), or near misses ('did you mean')."""
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """What clears if some records arrived."""
+
+    assumed: tuple[Record, ...]
+    not_waited_for: tuple[str, ...]
+    """Of what was assumed: names for which nothing waits."""
+    cleared: int
+    rounds: tuple[int, ...]
+    """Rows that clear in each round."""
+    still_waiting: int
+    stuck: int
+    missing: Section[Holder]
+    """Missing records that remain, by rows still waiting for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedBlocker:
+    record: Record | None
+    """None where the record is no longer known by name (its hash alone stands in the token)."""
+    before: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed between a token and now, over the batches of the same filter."""
+
+    since: float
+    """When the token was made."""
+    pending_before: int
+    pending_now: int
+    new_at_least: int
+    gone_at_least: int
+    expired_at_most: int
+    """Of those gone: how many can have expired."""
+    exact: bool
+    """`new_at_least` and `gone_at_least` are exact."""
+    missing_before: int
+    missing_now: int
+    moved: tuple[MovedBlocker, ...]
+    unchanged: bool
+    note: str = ""
+    """Why nothing, or not all, can be compared; empty where all can."""
