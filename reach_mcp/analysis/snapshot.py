@@ -1,0 +1,183 @@
+"""One reading of a tenant's batches: light rows over interned keys.
+
+A key (schema definition id, external id) is an index into `Snapshot.keys`, a row an index into `Snapshot.rows`, a batch
+an index into `Snapshot.batches`. Decoded pages can be dropped as soon as the builder has taken them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import count, repeat
+from sys import intern
+from typing import TypeAlias
+
+import msgspec
+
+from reach_mcp.analysis.batch_stats import summarize_batch
+from reach_mcp.analysis.results import BatchSummary, Record
+from reach_mcp.analysis.schema_names import NamePair, SchemaNames
+from reach_mcp.analysis.times import parse_times
+from reach_mcp.api.models import Batch, PendingResource, RecordErrors
+from reach_mcp.api.pagination import Coverage
+
+Key: TypeAlias = tuple[str, str]
+"""(schema definition id, external id)."""
+
+ErrorDetails: TypeAlias = dict[str, RecordErrors]
+"""External id to the errors of that record, as one batch lists them."""
+
+
+class PendingRow(msgspec.Struct, gc=False):
+    """A pending resource. Times are Unix seconds, NaN where unreadable."""
+
+    id: str
+    key: int
+    missing: tuple[int, ...]
+    """Keys that it lists as missing: distinct, in the API's order."""
+    expires: float
+    created: float
+    batch: int
+
+
+@dataclass
+class Snapshot:
+    """All that one reading brought. Not changed after `SnapshotBuilder.build`."""
+
+    batches: list[BatchSummary]
+    """In the API's order. A batch that was read again has its later reading, in its first place."""
+    rows: list[PendingRow]
+    """In the order of batches, expired rows included."""
+    keys: list[Key]
+    key_index: dict[Key, int]
+    names: SchemaNames
+    error_details: list[tuple[int, ErrorDetails]]
+    """(batch index, errors.details) of the batches that have details."""
+    coverage: Coverage
+    read_at: float
+    with_details: bool = True
+    """Whether pending resources were asked for."""
+    duplicates: int = 0
+    """Rows that were listed again and counted once, or that share an id (or an empty id) with a different row."""
+
+    def record(self, key: int) -> Record:
+        """The record that a key index stands for."""
+        schema_id, external_id = self.keys[key]
+        return Record(self.names.display(schema_id), external_id, schema_id)
+
+    def records(self, keys: Iterable[int]) -> tuple[Record, ...]:
+        """The records that key indexes stand for."""
+        return tuple(map(self.record, keys))
+
+    @property
+    def unreadable_times(self) -> tuple[str, ...]:
+        """Ids of rows whose `expiresAt` is no time; the record's name where the id is empty."""
+        unreadable = (row for row in self.rows if row.expires != row.expires)
+        return tuple(row.id or self.record(row.key).name for row in unreadable)
+
+
+@dataclass
+class SnapshotBuilder:
+    """Folds decoded batches into a snapshot, in the order of reading. A batch read again replaces its earlier reading."""
+
+    with_details: bool = True
+    _batches: dict[str, BatchSummary] = field(default_factory=dict)
+    _rows: list[list[PendingRow]] = field(default_factory=list)
+    _details: dict[str, ErrorDetails] = field(default_factory=dict)
+    _key_index: defaultdict[Key, int] = field(default_factory=lambda: defaultdict(count().__next__))
+    _names: set[NamePair] = field(default_factory=set)
+    _replaced: bool = False
+
+    def add(self, batch: Batch) -> None:
+        """Fold one batch in, with its pending resources."""
+        if batch.batch_id in self._batches:
+            self._replaced = True
+            self._details.pop(batch.batch_id, None)
+        else:
+            self._rows.append([])
+        self._batches[batch.batch_id] = summarize_batch(batch, self.with_details)
+        if batch.schema_definition_id:
+            self._names.add((batch.schema_definition_id, batch.schema_name))
+        if batch.errors is not None and batch.errors.details:
+            self._details[batch.batch_id] = batch.errors.details
+        index = len(self._rows) - 1 if not self._replaced else list(self._batches).index(batch.batch_id)
+        self._rows[index] = self._read_rows(index, batch.pending_resources or [])
+
+    def _read_rows(self, batch: int, resources: list[PendingResource]) -> list[PendingRow]:
+        # The hot loop of every reading: a few comprehensions without a call of ours.
+        key_index = self._key_index
+        self._names.update([(row.schema_definition_id, row.schema_name) for row in resources])
+        self._names.update(
+            [(one.schema_definition_id, one.schema_name) for row in resources for one in row.missing_dependencies]
+        )
+        keys = [key_index[intern(row.schema_definition_id), row.resource_external_id] for row in resources]
+        missing = [
+            tuple([key_index[intern(one.schema_definition_id), one.external_id] for one in row.missing_dependencies])
+            for row in resources
+        ]
+        missing = [
+            listed if len(listed) < 2 or len(set(listed)) == len(listed) else tuple(dict.fromkeys(listed))
+            for listed in missing
+        ]
+        expires = parse_times([row.expires_at for row in resources])
+        created = parse_times([row.created_at for row in resources])
+        ids = [row.id for row in resources]
+        return list(map(PendingRow, ids, keys, missing, expires, created, repeat(batch)))
+
+    @property
+    def rows(self) -> int:
+        """How many rows have been folded in."""
+        return sum(map(len, self._rows))
+
+    def build(self, coverage: Coverage, read_at: float) -> Snapshot:
+        """The snapshot of the batches folded in. The builder must not be used afterwards.
+
+        Args:
+            coverage: how much of the tenant was read.
+            read_at: Unix seconds of the reading, on the API's clock.
+        """
+        rows, duplicates = _drop_repeats([row for part in self._rows for row in part])
+        keys = list(self._key_index)
+        if self._replaced:
+            rows, keys = _forget_unused(rows, keys)
+        numbers = {batch_id: number for number, batch_id in enumerate(self._batches)}
+        return Snapshot(
+            batches=list(self._batches.values()),
+            rows=rows,
+            keys=keys,
+            key_index={key: number for number, key in enumerate(keys)} if self._replaced else dict(self._key_index),
+            names=SchemaNames(self._names),
+            error_details=[(numbers[batch_id], details) for batch_id, details in self._details.items()],
+            coverage=coverage,
+            read_at=read_at,
+            with_details=self.with_details,
+            duplicates=duplicates,
+        )
+
+
+def _drop_repeats(rows: list[PendingRow]) -> tuple[list[PendingRow], int]:
+    """Rows without those listed again with the same content, and how many rows share an id with an earlier one.
+
+    Rows with one id and different content are different rows. An empty id says nothing: such rows are told apart by
+    batch and content.
+    """
+    ids = {row.id for row in rows}
+    if len(ids) == len(rows) and "" not in ids:
+        return rows, 0
+    first: dict[tuple[object, ...], PendingRow] = {}
+    for row in rows:
+        batch = row.batch if not row.id else None
+        first.setdefault((row.id, batch, row.key, frozenset(row.missing), str(row.expires)), row)
+    return list(first.values()), len(rows) - len(ids - {""})
+
+
+def _forget_unused(rows: list[PendingRow], keys: list[Key]) -> tuple[list[PendingRow], list[Key]]:
+    """Rows over the keys that they mention: keys of replaced readings are dropped."""
+    used = dict.fromkeys(key for row in rows for key in (row.key, *row.missing))
+    number = {key: place for place, key in enumerate(used)}
+    renumbered = [
+        PendingRow(row.id, number[row.key], tuple([number[key] for key in row.missing]), row.expires, row.created, row.batch)
+        for row in rows
+    ]
+    return renumbered, [keys[key] for key in used]

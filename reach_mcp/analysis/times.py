@@ -1,0 +1,38 @@
+"""Times as the API sends them: strings without a documented format."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import isfinite, nan
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+def parse_time(text: str | None) -> float:
+    """Unix seconds of an ISO 8601 time that has a zone; NaN for anything else: a zone is never guessed."""
+    try:
+        return (datetime.fromisoformat((text or "").strip().upper()) - _EPOCH).total_seconds()
+    except (ValueError, TypeError):  # TypeError: a time without a zone has no distance to one that has a zone
+        return nan
+
+
+def parse_times(texts: list[str]) -> list[float]:
+    """`parse_time` of each, in half the time where all are readable."""
+    read = datetime.fromisoformat
+    try:
+        return [(read(text) - _EPOCH).total_seconds() for text in texts]
+    except (ValueError, TypeError):
+        return list(map(parse_time, texts))
+
+
+def hour_start(seconds: float) -> float:
+    """The first second of the clock hour (UTC) that a time lies in."""
+    return seconds - seconds % HOUR
+
+
+def or_none(seconds: float) -> float | None:
+    """A time as results have it: None where there is none (NaN, infinity)."""
+    return seconds if isfinite(seconds) else None
