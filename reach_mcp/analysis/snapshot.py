@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from reach_mcp.analysis.batch_stats import summarize_batch
+from reach_mcp.analysis.batch_summary import summarize_batch
 from reach_mcp.analysis.results import BatchSummary, Record
 from reach_mcp.analysis.schema_names import NamePair, SchemaNames
 from reach_mcp.analysis.times import parse_times

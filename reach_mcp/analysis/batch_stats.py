@@ -1,0 +1,90 @@
+"""Facts about batches that need no dependency graph: one batch in a line, counts over many, errors in groups."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from reach_mcp.analysis.batch_summary import most_first, summarize_batch
+from reach_mcp.analysis.results import BatchSummary, Census, ErrorGroup
+from reach_mcp.api.models import Batch
+
+__all__ = ["census", "group_errors", "summarize_batch"]
+
+MAX_NAMED_BATCHES = 5
+"""Batches that a census names for the most pending and the most failed records."""
+
+MAX_VARIANTS = 5
+"""Exact messages that an error group lists where they differ."""
+
+_SUMMED: tuple[tuple[str, Callable[[BatchSummary], int | None]], ...] = (
+    ("total", lambda batch: batch.total),
+    ("processed", lambda batch: batch.processed),
+    ("successful", lambda batch: batch.successful),
+    ("pending", lambda batch: batch.pending),
+    ("failed", lambda batch: batch.failed),
+)
+
+
+def census(batches: Sequence[BatchSummary]) -> Census:
+    """Count batches by state, type, schema and error category, and add up their readable counters."""
+    return Census(
+        batches=len(batches),
+        by_status=_count(batch.status for batch in batches),
+        by_type=_count(batch.type for batch in batches),
+        by_schema=_count(batch.schema for batch in batches),
+        records=tuple((name, sum(read(batch) or 0 for batch in batches)) for name, read in _SUMMED),
+        categories=_sum_categories(batches),
+        most_pending=_largest(batches, lambda batch: batch.pending or 0),
+        most_failed=_largest(batches, lambda batch: batch.failed or 0),
+        latest=max(batches, key=lambda batch: (batch.created or 0.0, batch.id), default=None),
+        without_counters=sum(any(read(batch) is None for _, read in _SUMMED) for batch in batches),
+    )
+
+
+def _count(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return most_first(Counter(names).items())
+
+
+def _sum_categories(batches: Iterable[BatchSummary]) -> tuple[tuple[str, int], ...]:
+    counts: Counter[str] = Counter()
+    for batch in batches:
+        counts.update(dict(batch.categories))
+    return most_first(counts.items())
+
+
+def _largest(batches: Iterable[BatchSummary], size: Callable[[BatchSummary], int]) -> tuple[BatchSummary, ...]:
+    found = sorted((batch for batch in batches if size(batch)), key=lambda batch: (-size(batch), batch.id))
+    return tuple(found[:MAX_NAMED_BATCHES])
+
+
+_VARIABLE = re.compile(r"""(?<!\w)(["'`]).*?\1|(?<!\S)[^\s\d]*\d\S*""")
+"""A quoted part (an apostrophe inside a word opens none), or a word with a digit. Matches in linear time."""
+
+
+def group_errors(batch: Batch, examples: int = 3) -> tuple[ErrorGroup, ...]:
+    """Group a batch's record errors by category and shape of the message, largest group first.
+
+    A record counts once per group and once per exact message, however many texts it has.
+    """
+    groups: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
+    for external_id, record in ((batch.errors and batch.errors.details) or {}).items():
+        for position, text in enumerate(record.errors or [""]):
+            category = record.categories[min(position, len(record.categories) - 1)] if record.categories else ""
+            messages = groups.setdefault((category, _VARIABLE.sub("…", text)), {})
+            messages.setdefault(text, {})[external_id] = None
+    found = [_describe_group(category, shape, messages, examples) for (category, shape), messages in groups.items()]
+    return tuple(sorted(found, key=lambda group: (-group.records, group.category, group.message)))
+
+
+def _describe_group(category: str, shape: str, messages: dict[str, dict[str, None]], examples: int) -> ErrorGroup:
+    ids = {external_id: None for records in messages.values() for external_id in records}
+    counts = most_first((text, len(records)) for text, records in messages.items())
+    return ErrorGroup(
+        category=category,
+        message=counts[0][0] if len(counts) == 1 else shape,
+        records=len(ids),
+        variants=counts[:MAX_VARIANTS] if len(counts) > 1 else (),
+        examples=tuple(ids)[:examples],
+    )
