@@ -1,1 +1,1 @@
-"""A Reach API in memory, with tenants that tell a story."""
+"""A Reach API in memory, with one tenant that tells a story. Imports nothing else of this package."""

@@ -1,4 +1,4 @@
-"""What a request to the demo API may ask, and the 400 for all that it may not."""
+"""Query parameters of the demo API, and the 400 for each that is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from starlette.exceptions import HTTPException
 
 DEFAULT_LIMIT = "20"
-LARGEST_PAGE = 100
+MAX_PAGE_SIZE = 100
 BOOLEAN = ("true", "false")
 ENUMS = {
     "batchType": ("PARTNER_RESOURCE_JSON_INGEST", "PARTNER_RESOURCE_BATCH_DELETE", "PARTNER_RESOURCE_BATCH_PATCH"),
@@ -22,47 +22,47 @@ ENUMS = {
 
 
 class Refusal(HTTPException):
-    """An answer other than 200; `errors` is the list that a 400 may carry."""
+    """A response other than 200. `errors` is the list that a 400 may carry."""
 
     def __init__(self, status_code: int, message: str, errors: Sequence[str] = ()) -> None:
         super().__init__(status_code, message)
         self.errors = list(errors)
 
 
-class Place(NamedTuple):
-    """Where a page starts, in which order: what a cursor stands for."""
+class Cursor(NamedTuple):
+    """The order of a list and the offset of a page in it."""
 
     sort_by: str
     sort_direction: str
     offset: int
 
-    def to_cursor(self) -> str:
+    def encode(self) -> str:
         return base64.urlsafe_b64encode(f"{self.sort_by}:{self.sort_direction}:{self.offset}".encode()).decode()
 
     @classmethod
-    def from_cursor(cls, cursor: str) -> Place:
-        """Read a cursor back; ValueError unless it is, to the letter, one that `to_cursor` writes."""
-        sort_by, direction, offset = base64.urlsafe_b64decode(cursor).decode().split(":")
-        place = cls(sort_by, direction, int(offset))
-        known = sort_by in ENUMS["sortBy"] and direction in ENUMS["sortDirection"] and place.offset > 0
-        if not known or place.to_cursor() != cursor:
+    def decode(cls, text: str) -> Cursor:
+        """Raises ValueError unless `text` is exactly what `encode` returns for some page."""
+        sort_by, direction, offset = base64.urlsafe_b64decode(text).decode().split(":")
+        cursor = cls(sort_by, direction, int(offset))
+        known = sort_by in ENUMS["sortBy"] and direction in ENUMS["sortDirection"] and cursor.offset > 0
+        if not known or cursor.encode() != text:
             raise ValueError("not a cursor of this API")
-        return place
+        return cursor
 
 
-def read_page_query(params: Mapping[str, str]) -> tuple[int, Place]:
-    """The page size and place asked for; a Refusal that names every parameter that is wrong."""
+def read_page_query(params: Mapping[str, str]) -> tuple[int, Cursor]:
+    """The page size and cursor asked for. Raises a Refusal that names every wrong parameter."""
     errors = find_wrong_enums(params, ENUMS)
     limit = params.get("limit", DEFAULT_LIMIT)
     if not re.fullmatch("0*[1-9][0-9]{0,8}", limit):
         errors.append("limit: must be a positive integer")
-    place = Place(params.get("sortBy", "createdAt"), params.get("sortDirection", "desc"), 0)
+    cursor = Cursor(params.get("sortBy", "createdAt"), params.get("sortDirection", "desc"), 0)
     try:
-        place = Place.from_cursor(params["cursor"]) if "cursor" in params else place
+        cursor = Cursor.decode(params["cursor"]) if "cursor" in params else cursor
     except ValueError:
         errors.append("cursor: is not valid")
     refuse_if(errors)
-    return min(int(limit), LARGEST_PAGE), place
+    return min(int(limit), MAX_PAGE_SIZE), cursor
 
 
 def find_wrong_enums(params: Mapping[str, str], names: Iterable[str]) -> list[str]:

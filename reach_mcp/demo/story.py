@@ -1,34 +1,31 @@
-"""The demo's tenants; `northwind` is the one with a story.
+"""The demo's tenants. `northwind` has a story; `healthy` has nothing that waits, `empty` has no batches.
 
 Northwind, a field service firm, uploads five schemas: `customers`, `locations`, `transactions` and its own `invoices`
-and `appointments`. Transactions refer to customers and locations, and may name the invoice that they pay; invoices
+and `appointments`. Transactions refer to customers and locations, and may name the invoice that they pay. Invoices
 refer to customers and transactions, appointments to customers, locations and invoices. Every night it runs a backfill
-of eleven batches, for ten nights. Rows wait for 24 hours. What went wrong since yesterday, with the batches that show
-it:
+of eleven batches, for ten nights. Records wait for 24 hours. These things went wrong since yesterday:
 
 - **A hub that was never uploaded**: 426 rows list location `loc_harbor_12` (`bat_txn_0921`, `bat_txn_0933`,
   `bat_apt_0919`), ten invoices wait for some of those (`bat_inv_0931`), and 12 of its rows miss a customer as well.
-- **Parents that failed**: customers `cust_2201` to `cust_2212` in `bat_cus_0912`; 80 rows wait for them
-  (`bat_txn_0922`, `bat_inv_0923`). A later PATCH (`bat_cus_0938`) didn't find two of them either.
-- **Chains three deep**: `apt_5001` waits for `inv_3001`, that for `txn_7001`, that for customer `cust_4417`, which no
-  batch holds; twelve such (`bat_apt_0932`, `bat_inv_0931`, `bat_txn_0930`). The first three transactions were sent
-  again and wait twice (`bat_txn_0939`).
-- **A circle**: `inv_9001` -> `txn_9002` -> `inv_9002` -> `txn_9003` -> `inv_9003` -> `txn_9001` -> `inv_9001`
+- **Parents that failed**: customers `cust_2201` to `cust_2212` in `bat_cus_0912`. 80 rows wait for them
+  (`bat_txn_0922`, `bat_inv_0923`). A later PATCH (`bat_cus_0938`) did not find two of them either.
+- **Chains of three**: `apt_5001` waits for `inv_3001`, that for `txn_7001`, that for customer `cust_4417`, which no
+  batch has. There are twelve such chains (`bat_apt_0932`, `bat_inv_0931`, `bat_txn_0930`). The first three
+  transactions were sent again and wait twice (`bat_txn_0939`).
+- **A cycle**: `inv_9001` -> `txn_9002` -> `inv_9002` -> `txn_9003` -> `inv_9003` -> `txn_9001` -> `inv_9001`
   (`bat_inv_0940`, `bat_txn_0941`), with `apt_9101` to `apt_9105` stuck behind it (`bat_apt_0942`).
-- **Ids that nearly match**: asked for `8841`, `LOC_PIER_03`, `cust_6120 ` (a space at its end), `0007731` and
-  `INV-00412` (`bat_txn_0945`, `bat_apt_0946`); seen `cust_8841`, `cust_6120` and `7731` (failed in `bat_cus_0912`),
-  `loc_pier_03` (failed in `bat_loc_0907`) and `INV-412` (waits in `bat_inv_0923`).
+- **Ids that nearly match**: missing are `8841`, `LOC_PIER_03`, `cust_6120 ` (with a trailing space), `0007731` and
+  `INV-00412` (`bat_txn_0945`, `bat_apt_0946`). Seen were `cust_8841`, `cust_6120` and `7731` (failed in
+  `bat_cus_0912`), `loc_pier_03` (failed in `bat_loc_0907`) and `INV-412` (waits in `bat_inv_0923`).
 - **Expired**: all 34 rows of `bat_txn_0898`, and 4 of the 7 that `bat_inv_0901` still lists while its counter says 18.
-- **About to expire**: the other 3 of `bat_inv_0901` and the 26 of `bat_apt_0904`, within the hour; all others later.
+- **About to expire**: the other 3 of `bat_inv_0901` and the 26 of `bat_apt_0904`, within the hour. All others later.
 - **A whole batch that failed**: `bat_cus_0918`, with a message and no details.
-- **Deleted**: `bat_loc_0936` deleted `loc_quay_04` and `loc_quay_05`, says that resources which refer to them are left,
-  and refused to delete two others; 17 rows wait for the deleted ones (`bat_txn_0937`), though its status is `success`.
-- **At work**: `bat_inv_0951` has done 640 of 1000 records; `bat_cus_0952` hasn't started.
-- **Left out by the API**: `bat_apt_0943` and its rows bear no schema names, `bat_cus_0947` no schema at all,
-  `bat_loc_0948` no completedAt, `bat_txn_0944` no errors though 5 records failed.
-- **The latest**: `bat_cus_0950` went well, `bat_loc_0949` in part.
-
-`empty` has no batches, `healthy` has nothing that waits, and `hostile` tries to steer whoever reads it.
+- **Deleted**: `bat_loc_0936` deleted `loc_quay_04` and `loc_quay_05`, reports that resources which refer to them were
+  left, and refused to delete two others. 17 rows wait for the deleted ones (`bat_txn_0937`, status `success`).
+- **Processing**: `bat_inv_0951` has done 640 of 1000 records. `bat_cus_0952` has not started.
+- **Fields that the API leaves out**: `bat_apt_0943` and its rows have no schema names, `bat_cus_0947` no schema at
+  all, `bat_loc_0948` no completedAt, `bat_txn_0944` no errors though 5 records failed.
+- **The latest**: `bat_cus_0950` succeeded, `bat_loc_0949` in part.
 """
 
 from __future__ import annotations
@@ -37,7 +34,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from random import Random
 
-from reach_mcp.demo.hostile import HOSTILE
 from reach_mcp.demo.wire import DELETE, PATCH, Batch, Fault, Key, Upload, Waiting
 
 DEFAULT_TENANT = "northwind"
@@ -70,19 +66,19 @@ USUAL_FAULTS = {
 
 
 def build_story(now: datetime) -> dict[str, list[Batch]]:
-    """Every tenant's batches in wire form; two calls differ by nothing but the shift of their times."""
+    """Every tenant's batches in JSON form. Two calls differ only by the shift of their times."""
     now = now.replace(microsecond=0)
-    told = {DEFAULT_TENANT: northwind(), "healthy": healthy(), "hostile": HOSTILE, "empty": []}
-    return {tenant: [upload.to_wire(now) for upload in uploads] for tenant, uploads in told.items()}
+    tenants = {DEFAULT_TENANT: northwind(), "healthy": healthy(), "empty": []}
+    return {tenant: [upload.to_wire(now) for upload in uploads] for tenant, uploads in tenants.items()}
 
 
 def northwind() -> list[Upload]:
-    chapters = [hub(), failures(), chains(), circle(), near_misses(), expiry(), changes(), at_work(), left_out()]
-    return [*backfills(), *(upload for chapter in chapters for upload in chapter)]
+    chapters = [hub(), failures(), chains(), cycle(), near_misses(), expiry(), changes()]
+    return [*backfills(), *(upload for chapter in [*chapters, in_progress(), left_out()] for upload in chapter)]
 
 
 def healthy() -> list[Upload]:
-    """A dozen uploads that all went well."""
+    """A dozen uploads that all succeeded."""
     return [
         Upload(id=f"bat_ok_{number:04d}", schema=NIGHT[number % len(NIGHT)], age=number * 7 * HOUR + 25, total=120)
         for number in range(12)
@@ -90,12 +86,12 @@ def healthy() -> list[Upload]:
 
 
 def backfills() -> list[Upload]:
-    """Ten nights of eleven batches, some of which left a few records behind that nothing waits for."""
+    """Ten nights of eleven batches. In some a few records failed, for which nothing waits."""
     random = Random(20)
     return [
-        backfill(random, schema, number=night * len(NIGHT) + place, age=night * DAY + 10 * HOUR + 4 * place)
+        backfill(random, schema, number=night * len(NIGHT) + index, age=night * DAY + 10 * HOUR + 4 * index)
         for night in range(10)
-        for place, schema in enumerate(NIGHT)
+        for index, schema in enumerate(NIGHT)
     ]
 
 
@@ -166,7 +162,7 @@ def chains() -> list[Upload]:
     ]
 
 
-def circle() -> list[Upload]:
+def cycle() -> list[Upload]:
     bills = paired("inv_", 9001, [("transactions", f"txn_{number}") for number in (9002, 9003, 9001)])
     sales = paired("txn_", 9001, [("invoices", bill.external_id) for bill in bills])
     behind = paired("apt_", 9101, [("invoices", f"inv_{number}") for number in (9001, 9001, 9001, 9002, 9003)])
@@ -194,12 +190,14 @@ def near_misses() -> list[Upload]:
 
 
 def expiry() -> list[Upload]:
-    gone = waiting("txn_", range(1001, 1035), ("locations", "loc_depot_07"))
-    going = waiting("inv_", range(1001, 1008), ("customers", "cust_3307"))
+    expired = waiting("txn_", range(1001, 1035), ("locations", "loc_depot_07"))
+    expiring = waiting("inv_", range(1001, 1008), ("customers", "cust_3307"))
     soon = waiting("apt_", range(1001, 1027), ("locations", "loc_annex_02"))
     return [
-        Upload(id="bat_txn_0898", schema="transactions", age=DAY + 2 * HOUR, total=420, waiting=gone),
-        Upload(id="bat_inv_0901", schema="invoices", age=DAY + 50, total=300, minutes=105, waiting=going, counted=18),
+        Upload(id="bat_txn_0898", schema="transactions", age=DAY + 2 * HOUR, total=420, waiting=expired),
+        Upload(
+            id="bat_inv_0901", schema="invoices", age=DAY + 50, total=300, minutes=105, waiting=expiring, counted=18
+        ),
         Upload(id="bat_apt_0904", schema="appointments", age=DAY - 42, total=90, waiting=soon),
     ]
 
@@ -218,7 +216,7 @@ def changes() -> list[Upload]:
     ]
 
 
-def at_work() -> list[Upload]:
+def in_progress() -> list[Upload]:
     customers = [("customers", f"cust_{number}") for number in range(8001, 8020)]
     bills = paired("inv_", 80001, customers * 2)
     failed = {f"inv_{number}": [BAD_AMOUNT] for number in range(80101, 80113)}

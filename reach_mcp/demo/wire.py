@@ -1,4 +1,4 @@
-"""Batches as the demo's tenants are written down, and their JSON form as the Reach API sends it."""
+"""Batches in the short form of the story, and their JSON form as the Reach API sends it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Batch = dict[str, Any]
-Key = tuple[str, str]  # schema name, external id
-Fault = tuple[str, str]  # category, text
+"""A batch in JSON form."""
+Key = tuple[str, str]
+"""Schema name and external id."""
+Fault = tuple[str, str]
+"""Error category and message."""
 
 INGEST = "PARTNER_RESOURCE_JSON_INGEST"
 DELETE = "PARTNER_RESOURCE_BATCH_DELETE"
@@ -27,14 +30,14 @@ WAIT_TIMEOUT = timedelta(hours=24)
 QUEUED = timedelta(seconds=20)
 
 
-def stamp(moment: datetime) -> str:
-    """RFC 3339 in UTC, whole seconds, with the milliseconds that the API writes."""
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, as the API writes it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A record stored as pending, and what it lists as missing."""
+    """A record stored as pending, and the records that it lists as missing."""
 
     external_id: str
     needs: tuple[Key, ...]
@@ -42,11 +45,11 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """One batch, dated by its age.
+    """One batch. `age` (since creation) and `minutes` (its duration) are in minutes.
 
-    `age` and `minutes` (how long it took) are in minutes. `waiting` rows are stored evenly over that time. `processed`
-    is set while the batch is still processing. `message` fails the whole batch. `counted` overrides the counter of
-    pending records, `unnamed` leaves schema names out of pending rows, and `omit` leaves optional fields out.
+    The `waiting` rows are stored evenly over that duration. `processed` is set while the batch is processing.
+    `message` fails the whole batch. `counted` overrides the pendingRecords counter, `unnamed` leaves schema names out
+    of pending rows, and `omit` leaves out optional fields of the batch.
     """
 
     id: str
@@ -65,7 +68,7 @@ class Upload:
     omit: tuple[str, ...] = ()
 
     def to_wire(self, now: datetime) -> Batch:
-        """The JSON form, pending resources inside; optional fields that say nothing are absent."""
+        """The JSON form with its pending resources. Optional fields without a value are absent."""
         created = now - timedelta(minutes=self.age)
         started = created + QUEUED
         wire = {
@@ -73,9 +76,9 @@ class Upload:
             "status": self._status(),
             "batchType": self.type,
             "progress": self._progress(),
-            "createdAt": stamp(created),
-            "startedAt": stamp(started),
-            "completedAt": stamp(started + timedelta(minutes=self.minutes)) if self.processed is None else None,
+            "createdAt": format_time(created),
+            "startedAt": format_time(started),
+            "completedAt": format_time(started + timedelta(minutes=self.minutes)) if self.processed is None else None,
             "schemaName": self.schema,
             "schemaDefinitionId": schema_id(self.schema),
             "errors": self._errors(),
@@ -123,8 +126,8 @@ class Upload:
             "resourceExternalId": row.external_id,
             **self._schema(self.schema),
             "missingDependencies": [{**self._schema(name), "externalId": needed} for name, needed in row.needs],
-            "expiresAt": stamp(created + WAIT_TIMEOUT),
-            "createdAt": stamp(created),
+            "expiresAt": format_time(created + WAIT_TIMEOUT),
+            "createdAt": format_time(created),
         }
 
     def _schema(self, name: str) -> dict[str, str]:
@@ -132,5 +135,5 @@ class Upload:
 
 
 def schema_id(name: str) -> str:
-    """The id of a schema that northwind has; for any other, the name stands for the id."""
+    """The definition id of a schema. A schema that the story does not have uses its name as its id."""
     return SCHEMA_IDS.get(name, name)

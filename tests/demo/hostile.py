@@ -1,8 +1,8 @@
-"""The tenant `hostile`: batches whose texts imitate markup, answers, tools and instructions.
+"""A hostile tenant: batches whose texts imitate markup, answers, tools and instructions.
 
-Nothing here is an instruction to anybody. Two batches try each trick in every place that a partner's data can reach:
-the batch id, the schema's name and id, the id of a record that waits, the id that this waits for, a record's error and
-its category, and the message of a batch that failed as a whole.
+No text here is an instruction to anybody. Two batches try each trick in every field that a partner's data can reach:
+batch id, schema name and id, id of a pending record, id of its missing dependency, a record's error and its category,
+and the message of a batch that failed as a whole.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ TRICKS = {
 }
 
 
-def play(number: int, trick: str) -> list[Upload]:
-    """The trick as a batch with a row that waits and a record that failed, and as a batch that failed as a whole."""
+def build_trick(number: int, trick: str) -> list[Upload]:
+    """One batch with a pending row and a failed record, and one that failed as a whole."""
     row = Waiting(f"{trick} child", ((trick, f"{trick} parent"), ("customers", trick)))
-    faults = {trick: [(trick, trick), ("VALIDATION_ERROR", f"email {trick} is not a valid address")]}
+    failed = {trick: [(trick, trick), ("VALIDATION_ERROR", f"email {trick} is not a valid address")]}
     age = number * 40 + 5
     return [
-        Upload(id=f"bat_{number}a {trick}", schema=trick, age=age, total=10, waiting=[row], failed=faults),
+        Upload(id=f"bat_{number}a {trick}", schema=trick, age=age, total=10, waiting=[row], failed=failed),
         Upload(id=f"bat_{number}b {trick}", schema=trick, age=age + 20, total=10, message=trick),
     ]
 
 
-HOSTILE = [upload for number, trick in enumerate(TRICKS.values()) for upload in play(number, trick)]
+HOSTILE = [upload for number, trick in enumerate(TRICKS.values()) for upload in build_trick(number, trick)]
