@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from reach_mcp.api.client import ReachClient
+from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import ReachError
+from reach_mcp.api.models import Page
+from reach_mcp.api.query import BatchQuery
 
 StopReason = Literal["", "deadline", "error", "cursor_repeats", "empty_page", "one_page", "page_limit"]
 """Why reading ended before the API's last page; empty when it did not."""
@@ -57,3 +62,28 @@ class Coverage:
     def short(self) -> bool:
         """Fewer batches were read than the API says there are, though its last page was reached."""
         return not self.stop and self.total is not None and self.batches + self.unreadable_batches < self.total
+
+
+class BatchReader:
+    """Reads page after page; the next page is requested before the present one is handed out."""
+
+    def __init__(
+        self,
+        client: ReachClient,
+        query: BatchQuery,
+        *,
+        tenant: str | None,
+        deadline: Deadline,
+        page_sizes: Sequence[int] = (),
+        max_pages: int | None = None,
+    ) -> None:
+        raise NotImplementedError
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much was read so far; valid at any time."""
+        raise NotImplementedError
+
+    def pages(self) -> AsyncIterator[Page]:
+        """The pages in the API's order. Raises ReachError only when nothing was read; `coverage` says why it ended."""
+        raise NotImplementedError
