@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 
 from reach_mcp.analysis.batch_summary import most_first, summarize_batch
-from reach_mcp.analysis.results import BatchSummary, Census, ErrorGroup
+from reach_mcp.analysis.results import BatchDetail, BatchSummary, Census, ErrorGroup, Holder
+from reach_mcp.analysis.rows import describe_row, section
+from reach_mcp.analysis.snapshot import SnapshotBuilder
+from reach_mcp.analysis.times import DAY, HOUR
 from reach_mcp.api.models import Batch
+from reach_mcp.api.pagination import Coverage
 
-__all__ = ["census", "group_errors", "summarize_batch"]
+__all__ = ["census", "describe_batch", "group_errors", "summarize_batch"]
+
+DEFAULT_LIMIT = 50
+"""Rows, missing records and error groups of one batch that are listed unless a limit is given."""
 
 MAX_NAMED_BATCHES = 5
 """Batches that a census names for the most pending and the most failed records."""
@@ -38,7 +47,11 @@ def census(batches: Sequence[BatchSummary]) -> Census:
         categories=_sum_categories(batches),
         most_pending=_largest(batches, lambda batch: batch.pending or 0),
         most_failed=_largest(batches, lambda batch: batch.failed or 0),
-        latest=max(batches, key=lambda batch: (batch.created or 0.0, batch.id), default=None),
+        latest=max(
+            (batch for batch in batches if batch.created is not None),
+            key=lambda batch: (batch.created or 0.0, batch.id),
+            default=None,
+        ),
         without_counters=sum(any(read(batch) is None for _, read in _SUMMED) for batch in batches),
     )
 
@@ -87,4 +100,34 @@ def _describe_group(category: str, shape: str, messages: dict[str, dict[str, Non
         records=len(ids),
         variants=counts[:MAX_VARIANTS] if len(counts) > 1 else (),
         examples=tuple(ids)[:examples],
+    )
+
+
+def describe_batch(
+    batch: Batch, now: float, *, limit: int = DEFAULT_LIMIT, offset: int = 0, with_resources: bool = False
+) -> BatchDetail:
+    """Describe one batch in full: state, error groups, and its live pending rows by missing record.
+
+    `limit` bounds each list. `offset` is of the rows where these are asked for, else of the missing records.
+    """
+    builder = SnapshotBuilder()
+    builder.add(batch)
+    snapshot = builder.build(Coverage(batches=1), now)
+    live = [row for row in snapshot.rows if not row.expires <= now]
+    soonest = sorted(row.expires for row in live if isfinite(row.expires))
+    listed = Counter(key for row in live for key in row.missing)
+    ranked = sorted(listed, key=lambda key: (-listed[key], snapshot.keys[key]))
+    return BatchDetail(
+        as_of=now,
+        batch=snapshot.batches[0],
+        error_groups=section(group_errors(batch), 0, limit, lambda group: group),
+        pending=len(live),
+        expired=len(snapshot.rows) - len(live),
+        within_hour=bisect_right(soonest, now + HOUR),
+        within_day=bisect_right(soonest, now + DAY),
+        next_expiry=soonest[0] if soonest else None,
+        missing=section(
+            ranked, 0 if with_resources else offset, limit, lambda key: Holder(snapshot.record(key), listed[key])
+        ),
+        resources=section(live, offset, limit, lambda row: describe_row(snapshot, row)) if with_resources else None,
     )

@@ -26,9 +26,9 @@ class BatchFilter:
     means the schema of the pending resource itself, which normally is that of its batch.
     """
 
-    status: str = ""
-    batch_type: str = ""
-    schema: str = ""
+    status: str | None = None
+    batch_type: str | None = None
+    schema: str | None = None
     created_after: float | None = None
     created_before: float | None = None
     only_pending: bool = False
@@ -47,15 +47,12 @@ class BatchFilter:
     def describe(self) -> str:
         """Return the conditions in words, empty where there are none."""
         after, before = self.created_after, self.created_before
-        parts = (
-            f"status {self.status.strip()}" if self.status.strip() else "",
-            f"batch type {self.batch_type.strip()}" if self.batch_type.strip() else "",
-            f"schema {self.schema.strip()}" if self.schema.strip() else "",
-            f"created after {_format_time(after)}" if after is not None else "",
-            f"created before {_format_time(before)}" if before is not None else "",
-            "with pending resources" if self.only_pending else "",
-        )
-        return ", ".join(part for part in parts if part)
+        texts = (("status", self.status), ("batch type", self.batch_type), ("schema", self.schema))
+        parts = [f"{name} {_clean(text)}" for name, text in texts if _clean(text)]
+        parts += [f"created after {_format_time(after)}"] if after is not None else []
+        parts += [f"created before {_format_time(before)}"] if before is not None else []
+        parts += ["with pending resources"] if self.only_pending else []
+        return ", ".join(parts)
 
     def apply(self, snapshot: Snapshot) -> Selection:
         """Select the batches that match, by the batch's own schema.
@@ -79,19 +76,20 @@ class BatchFilter:
         matching = set(self._match(snapshot))
         of_schema = [schema.ids is None or key[0] in schema.ids for key in snapshot.keys]
         rows = bytearray(row.batch in matching and of_schema[row.key] for row in snapshot.rows)
+        batches = snapshot.batches
         holding = {row.batch for row, chosen in zip(snapshot.rows, rows, strict=True) if chosen}
-        batches = [number for number in sorted(matching) if number in holding or schema.matches(snapshot.batches[number])]
+        batches = [
+            number for number in sorted(matching) if number in holding or schema.matches(snapshot.batches[number])
+        ]
         return self._select(snapshot, batches, rows)
 
     def _match(self, snapshot: Snapshot) -> list[int]:
         """Return the batches that meet every condition but that on the schema."""
         conditions = self._conditions()
-        return [
-            number for number, batch in enumerate(snapshot.batches) if all(holds(batch) for holds in conditions)
-        ]
+        return [number for number, batch in enumerate(snapshot.batches) if all(holds(batch) for holds in conditions)]
 
     def _conditions(self) -> list[Callable[[BatchSummary], bool]]:
-        status, batch_type = self.status.strip().casefold(), self.batch_type.strip().casefold()
+        status, batch_type = _clean(self.status).casefold(), _clean(self.batch_type).casefold()
         after, before = self.created_after, self.created_before
         found: list[tuple[bool, Callable[[BatchSummary], bool]]] = [
             (bool(status), lambda batch: batch.status.casefold() == status),
@@ -141,16 +139,17 @@ class SchemaCondition:
     names: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, text: str, snapshot: Snapshot) -> SchemaCondition:
+    def of(cls, text: str | None, snapshot: Snapshot) -> SchemaCondition:
         """Resolve a name or definition id over everything that was read."""
-        if not text.strip():
+        asked = _clean(text)
+        if not asked:
             return cls(None)
         try:
-            ids = frozenset(resolve_schema(text, snapshot))
+            ids = frozenset(resolve_schema(asked, snapshot))
         except UnknownSchema as error:
             raise QuestionError(error.message, error.advice) from None
         names = {name for schema_id in ids for name in snapshot.names.names(schema_id)}
-        return cls(ids, frozenset(name.casefold() for name in {*names, text.strip()}))
+        return cls(ids, frozenset(name.casefold() for name in {*names, asked}))
 
     def matches(self, batch: BatchSummary) -> bool:
         """Whether a batch has this schema, by definition id or, where it has none, by name."""
@@ -161,6 +160,10 @@ class SchemaCondition:
 
 def _chosen(snapshot: Snapshot, batches: set[int]) -> list[bool]:
     return [row.batch in batches for row in snapshot.rows]
+
+
+def _clean(text: str | None) -> str:
+    return (text or "").strip()
 
 
 def _format_time(seconds: float) -> str:

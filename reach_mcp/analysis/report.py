@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from reach_mcp.analysis.diff import TokenBinding
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.results import Cause, Explanation, Order, View
 from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.analysis.stop import Checkpoint, never_stop
+from reach_mcp.analysis.tokens import TokenBinding
 
 
 @dataclass(frozen=True, slots=True)
