@@ -1,0 +1,124 @@
+"""The command `embedreach-mcp`, and the exit code of everything that can go wrong in it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+from typing import Any
+
+import click
+
+from reach_mcp import __version__
+from reach_mcp.cli import exit_codes
+from reach_mcp.cli.demo_option import demo_option
+from reach_mcp.cli.session import Session
+
+COMMANDS = {
+    "list": "commands:list_command",
+    "batch": "commands:batch_command",
+    "explain": "commands:explain_command",
+    "demo": "tour:demo_command",
+    "serve": "serving:serve_command",
+    "demo-api": "serving:demo_api_command",
+}
+"""Modules and names. A command is imported when it is needed, so that serving starts fast."""
+
+
+MAX_ERROR_CHARS = 2_000
+
+
+class Failure(click.ClickException):
+    """Ends the command with a message and an exit code of ours."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it for the class, and reads it here
+
+
+class Commands(click.Group):
+    """Turns our errors into messages and exit codes. Any other exception is a bug: a traceback and code 70."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature of click
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"reach_mcp.cli.{module}"), name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(exit_codes.INTERRUPTED)
+        except BrokenPipeError:
+            ctx.exit(exit_codes.BROKEN_PIPE)
+        except click.exceptions.Exit:
+            raise
+        except Exception as error:
+            raise _translate(error) from error
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().main(*args, **options)
+        except Exception:
+            traceback.print_exc()
+            click.echo("Error: this is a bug in embedreach-mcp; please report it with the lines above.", err=True)
+            sys.exit(exit_codes.CRASH)
+
+
+def _translate(error: Exception) -> Exception:
+    """Our errors as a message with an exit code; any other exception as it is."""
+    from reach_mcp.analysis.errors import QuestionError
+    from reach_mcp.api.errors import BatchNotFound, CredentialMissing, InvalidArgument, ReachError
+    from reach_mcp.render.sanitize import visible
+    from reach_mcp.settings import ConfigurationError
+
+    text = " ".join(f"{getattr(error, 'message', error)} {getattr(error, 'advice', '')}".split())
+    match error:
+        case ConfigurationError() | QuestionError():
+            return Failure(visible(text, MAX_ERROR_CHARS), exit_codes.USAGE)
+        case ReachError():
+            quotes = "; ".join(f'"{visible(quote)}"' for quote in error.quotes)
+            usage = isinstance(error, InvalidArgument | BatchNotFound | CredentialMissing)
+            code = exit_codes.USAGE if usage else exit_codes.UNREACHABLE
+            return Failure(f"{text} {error.introduces}: {quotes}" if quotes else text, code)
+        case _:
+            return error
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=exit_codes.HELP,
+)
+@demo_option
+@click.version_option(__version__, prog_name="embedreach-mcp")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """MCP server for the Reach batch API: which records wait, why, what is lost first, and what to send.
+
+    Without a command it serves MCP over stdio. Settings come from the environment: REACH_API_TOKEN and others, see
+    docs/settings.md.
+
+    \b
+    Examples:
+      embedreach-mcp demo
+      embedreach-mcp explain --demo
+    """
+    if ctx.invoked_subcommand is None:
+        from reach_mcp.cli.serving import serve_stdio
+
+        serve_stdio(ctx.ensure_object(Session))
+
+
+def main() -> None:
+    """The console script. A character that the output's encoding lacks is replaced."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    cli(prog_name="embedreach-mcp")

@@ -1,0 +1,79 @@
+"""The state of one run of the command line: settings, clock, and the reading of batches."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from reach_mcp.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from reach_mcp.analysis.report import Analysis
+    from reach_mcp.api.client import ReachClient
+    from reach_mcp.api.models import Batch
+
+PAGE_SIZES = (100, 50, 20, 5, 1)
+"""Batches of a page: the largest that works is used."""
+
+
+@dataclass
+class Session:
+    """`demo` is set by `--demo`, before or after the command."""
+
+    demo: bool = False
+    flags: dict[str, str | int] = field(default_factory=dict)
+    """Settings that options override."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load_settings(**({"demo": True} if self.demo else {}), **self.flags)
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    async def read_all(self, tenant: str | None, *, details: bool) -> Analysis:
+        """Read every batch of the tenant, with pending resources if `details`."""
+        from reach_mcp.analysis.report import Analysis
+        from reach_mcp.analysis.snapshot import SnapshotBuilder
+        from reach_mcp.api.deadline import Deadline
+        from reach_mcp.api.pagination import BatchReader
+        from reach_mcp.api.query import BatchQuery
+
+        builder, deadline = SnapshotBuilder(), Deadline(self.settings.deadline)
+        query = BatchQuery(include_pending_details=details)
+        async with self._client() as client:
+            reader = BatchReader(client, query, tenant=tenant, deadline=deadline, page_sizes=PAGE_SIZES)
+            async for page in reader.pages():
+                for batch in page.batches:
+                    builder.add(batch)
+                _show_progress(reader.coverage.batches, reader.coverage.total)
+        _show_progress(None, None)
+        return Analysis(builder.build(reader.coverage, self.now()))
+
+    async def read_one(self, batch_id: str, tenant: str | None) -> Batch:
+        """Read one batch with its pending resources."""
+        from reach_mcp.api.deadline import Deadline
+
+        async with self._client() as client:
+            return await client.get_batch(batch_id, tenant=tenant, deadline=Deadline(self.settings.deadline))
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[ReachClient]:
+        from reach_mcp.api.client import build_client
+
+        async with build_client(self.settings) as client:
+            yield client
+
+
+def _show_progress(batches: int | None, total: int | None) -> None:
+    """Rewrite a line on the terminal; None clears it. A pipe or file gets nothing."""
+    if sys.stderr.isatty():
+        text = "" if batches is None else f"Reading: {batches}{f' of {total}' if total else ''} batches"
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
