@@ -39,12 +39,9 @@ class ScriptedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         assert self._always is not None or self._script, f"no answer is left for {request.method} {request.url}"
-        answer = self._always if self._always is not None else self._script.pop(0)
-        if callable(answer):
-            answer = answer(request)
-        if isinstance(answer, Awaitable):
-            answer = await answer
-        return respond(answer)
+        scripted = self._always if self._always is not None else self._script.pop(0)
+        answer = scripted(request) if callable(scripted) else scripted
+        return respond(await answer if isinstance(answer, Awaitable) else answer)
 
 
 def respond(answer: Answer) -> httpx.Response:

@@ -1,0 +1,54 @@
+"""Response headers: the API's clock, its waits and its request ids. Unreadable ones are ignored."""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Mapping
+from datetime import UTC
+
+MIN_SKEW_SECONDS = 60
+"""A smaller difference between two clocks is no skew: a `Date` has whole seconds, and an answer takes time."""
+MAX_SKEW_SECONDS = 86_400
+"""A larger one is no clock, but an answer from a cache or nonsense."""
+
+_REQUEST_ID_NAMES = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
+MAX_REQUEST_ID_CHARS = 80
+
+
+def http_date(value: str) -> float | None:
+    """A date of HTTP in Unix seconds; None where it can't be read."""
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait, from either form of `Retry-After`; None when it is absent or can't be read."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value) if len(value) <= 9 else None
+    moment = http_date(value)
+    sent = http_date(headers.get("date", ""))
+    return None if moment is None else max(0.0, moment - (now if sent is None else sent))
+
+
+def clock_skew(headers: Mapping[str, str], now: float) -> float:
+    """Seconds that the API's clock is ahead of `now`; 0 where they agree or `Date` tells nothing."""
+    sent = http_date(headers.get("date", ""))
+    skew = 0.0 if sent is None else sent - now
+    return skew if MIN_SKEW_SECONDS < abs(skew) <= MAX_SKEW_SECONDS else 0.0
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Reach's id of the request, if it sent one."""
+    return next((headers[name][:MAX_REQUEST_ID_CHARS] for name in _REQUEST_ID_NAMES if name in headers), None)
+
+
+def format_age(seconds: float) -> str:
+    """A duration in its largest fitting unit: '3 h'."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

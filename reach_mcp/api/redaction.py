@@ -1,0 +1,51 @@
+"""Removes secrets from upstream text: an API may repeat the credential in its errors, plain or encoded."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
+
+REDACTED = "[redacted]"
+MIN_SECRET_CHARS = 8
+"""A shorter text is no secret, and would match parts of ordinary words."""
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """The text with every form of every secret replaced."""
+    for form in _forms(secrets):
+        text = text.replace(form, REDACTED)
+    return text
+
+
+def redact_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
+    """The same for an undecoded body."""
+    for form in _forms(secrets):
+        body = body.replace(form.encode(), REDACTED.encode())
+    return body
+
+
+def _forms(secrets: Iterable[str]) -> list[str]:
+    """Every form to look for, the longest first, so that no part of one is left over."""
+    forms = {form for secret in secrets for part in _parts(secret) for form in _encodings(part)}
+    return sorted((form for form in forms if len(form) >= MIN_SECRET_CHARS), key=len, reverse=True)
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """The secret, and the signature of a JWT: without it the rest is no credential."""
+    if len(secret) >= MIN_SECRET_CHARS:
+        yield secret
+        if secret.count(".") == 2:
+            yield secret.rpartition(".")[2]
+
+
+def _encodings(secret: str) -> Iterator[str]:
+    quoted = quote(secret, safe="")
+    escaped = json.dumps(secret)[1:-1]
+    yield from (secret, quoted, quoted.lower(), quote_plus(secret), escaped, escaped.replace("/", r"\/"))
+    raw = secret.encode()
+    yield from (raw.hex(), raw.hex().upper())
+    for offset, start in ((0, 0), (1, 2), (2, 3)):  # base64 of a longer text that contains the secret
+        encoded = base64.b64encode(bytes(offset) + raw).decode()[start : (offset + len(raw)) * 8 // 6]
+        yield from (encoded, encoded.replace("+", "-").replace("/", "_"))
