@@ -1,0 +1,222 @@
+"""What batches say about records that are missing: failures, deletions, and other batches of the same schema.
+
+A batch belongs to a schema by definition id or by name, since the API may leave out either. Definitions that share a
+name (in any case) form a family, because schemas get re-created under the same name.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from typing import Literal, NamedTuple, TypeAlias
+
+from reach_mcp.analysis.results import BatchSummary, Failure
+from reach_mcp.analysis.snapshot import Snapshot
+from reach_mcp.api.models import RecordErrors
+
+MatchedBy: TypeAlias = Literal["definition", "name", "other_definition", "no_schema"]
+Weight: TypeAlias = Literal["failed", "deleted", "patch", "symptom"]
+
+NOT_FOUND = "RESOURCE_NOT_FOUND"
+PROCESSING = "processing"
+FAILURE = "failure"
+
+_DELETED = re.compile(
+    r"(?:\A|\b(?:was|were|been|already|successfully|previously|record|resource)\s+)(?:deleted|removed)\b"
+    r"|\bdeleted without cascade\b",
+    re.I,
+)
+_NOT_DELETED = re.compile(r"(?:\b(?:not|never|cannot|unable|failed)\b|n['’]t\b)[^.;:]*\b(?:deleted?|removed?)\b", re.I)
+
+
+class Mention(NamedTuple):
+    """One failure, deletion or symptom that a batch reports for a record."""
+
+    weight: Weight
+    """failed: an ingest error. patch: a failed PATCH. symptom: not found, or a DELETE that did not delete."""
+    at: float
+    """Unix seconds; -inf where the batch has no readable time."""
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class Family:
+    """The definitions that share a name with one definition, itself included, and their ingest batches."""
+
+    schema_ids: frozenset[str]
+    names: frozenset[str]
+    """Case-folded."""
+    in_progress: tuple[str, ...]
+    completed: list[float]
+    """When its ingest batches completed that did not fail as a whole, ascending."""
+
+    def count_completed_after(self, at: float) -> int:
+        """How many of its ingest batches completed later; 0 where the time is unknown."""
+        return len(self.completed) - bisect_right(self.completed, at) if at > -inf else 0
+
+
+class Evidence:
+    """Indexes over the batches of a snapshot. Each is built once, on first use."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._families: dict[str, Family] = {}
+        self._matches: dict[tuple[int, str], MatchedBy | None] = {}
+
+    def mentions(self, schema_id: str, external_id: str) -> list[Mention]:
+        """What batches report for one record, in the order of batches."""
+        found = []
+        for batch, errors in self._by_external_id.get(external_id, ()):
+            matched_by = self._match(batch, schema_id)
+            if matched_by:
+                found.append(_describe(self._snapshot.batches[batch], errors, matched_by))
+        return found
+
+    def family(self, schema_id: str) -> Family:
+        """The definitions and ingest batches that share a name with a definition."""
+        if schema_id not in self._families:
+            self._families[schema_id] = self._build_family(schema_id)
+        return self._families[schema_id]
+
+    def failed_ids(self, family: Family) -> dict[str, str]:
+        """External ids that batches of a family report as failed, and their definition id (empty if unknown).
+
+        Deleted records and those that were not found are left out: they do not exist.
+        """
+        failed: dict[str, str] = {}
+        for batch in self._batches_of(family, self._detailed):
+            summary = self._snapshot.batches[batch]
+            if "DELETE" not in summary.type.upper():
+                patch = "PATCH" in summary.type.upper()
+                schema_id = self._schemas[batch][0]
+                for external_id, errors in self._detailed_errors[batch].items():
+                    if not (patch and NOT_FOUND in errors.categories):
+                        failed.setdefault(external_id, schema_id)
+        return failed
+
+    # --- schemas of batches ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _schemas(self) -> list[tuple[str, str]]:
+        """(definition id, case-folded name) of each batch; a batch without both has the schema of its own rows."""
+        schemas = [(one.schema_id, _name(one)) for one in self._snapshot.batches]
+        unknown = {number for number, schema in enumerate(schemas) if schema == ("", "")}
+        if unknown:
+            rows: defaultdict[int, set[str]] = defaultdict(set)
+            for row in self._snapshot.rows:
+                if row.batch in unknown:
+                    rows[row.batch].add(self._snapshot.keys[row.key][0])
+            for batch, ids in rows.items():
+                schemas[batch] = (ids.pop() if len(ids) == 1 else "", "")
+        return schemas
+
+    def _match(self, batch: int, schema_id: str) -> MatchedBy | None:
+        asked = (batch, schema_id)
+        if asked not in self._matches:
+            self._matches[asked] = self._compare_schemas(*self._schemas[batch], schema_id)
+        return self._matches[asked]
+
+    def _compare_schemas(self, definition: str, name: str, schema_id: str) -> MatchedBy | None:
+        if definition == schema_id:
+            return "definition"
+        family = self.family(schema_id)
+        if definition:
+            return "other_definition" if definition in family.schema_ids or name in family.names else None
+        if name in family.names:
+            return "name"
+        unrelated = not name or (not family.names and not self._snapshot.names.definitions(name))
+        return "no_schema" if unrelated else None
+
+    def _build_family(self, schema_id: str) -> Family:
+        known = self._snapshot.names
+        names = frozenset(name.casefold() for name in known.names(schema_id))
+        ids = {schema_id} | {one for name in names for one in known.definitions(name)}
+        family = Family(frozenset(ids), names, (), [])
+        batches = [self._snapshot.batches[number] for number in self._batches_of(family, self._ingests)]
+        running = tuple(one.id for one in batches if one.status.casefold() == PROCESSING)
+        done = [_time(one) for one in batches if one.status.casefold() not in (PROCESSING, FAILURE)]
+        return Family(family.schema_ids, names, running, sorted(done))
+
+    def _batches_of(self, family: Family, index: dict[str, list[int]]) -> list[int]:
+        labels = [*family.schema_ids, *(f"name:{name}" for name in family.names)]
+        return sorted(number for label in labels for number in index.get(label, ()))
+
+    @cached_property
+    def _ingests(self) -> dict[str, list[int]]:
+        return self._index(n for n, one in enumerate(self._snapshot.batches) if _is_ingest(one))
+
+    @cached_property
+    def _detailed(self) -> dict[str, list[int]]:
+        return self._index(self._detailed_errors)
+
+    @cached_property
+    def _detailed_errors(self) -> dict[int, dict[str, RecordErrors]]:
+        return dict(self._snapshot.error_details)
+
+    def _index(self, batches: Iterable[int]) -> dict[str, list[int]]:
+        """Definition id (or `name:` and name, where there is none) to batches."""
+        index: defaultdict[str, list[int]] = defaultdict(list)
+        for batch in batches:
+            definition, name = self._schemas[batch]
+            index[definition or f"name:{name}"].append(batch)
+        return index
+
+    @cached_property
+    def _by_external_id(self) -> dict[str, list[tuple[int, RecordErrors]]]:
+        index: defaultdict[str, list[tuple[int, RecordErrors]]] = defaultdict(list)
+        for batch, details in self._snapshot.error_details:
+            for external_id, errors in details.items():
+                index[external_id].append((batch, errors))
+        return dict(index)
+
+
+def _name(batch: BatchSummary) -> str:
+    """The case-folded name; empty where the batch has none (its `schema` is then the definition id, or empty)."""
+    return "" if batch.schema == batch.schema_id else batch.schema.strip().casefold()
+
+
+def _time(batch: BatchSummary) -> float:
+    for at in (batch.completed, batch.started, batch.created):
+        if at is not None:
+            return at
+    return -inf
+
+
+def _is_ingest(batch: BatchSummary) -> bool:
+    return not re.search("PATCH|DELETE", batch.type, re.I)
+
+
+def _describe(batch: BatchSummary, errors: RecordErrors, matched_by: MatchedBy) -> Mention:
+    at = _time(batch)
+    failure = Failure(
+        batch_id=batch.id,
+        batch_type=batch.type,
+        batch_status=batch.status,
+        at=at if at > -inf else None,
+        category=next(iter(errors.categories), ""),
+        message="; ".join(dict.fromkeys(errors.errors)),
+        matched_by=matched_by,
+    )
+    return Mention(_weigh(batch, errors), at, failure)
+
+
+def _weigh(batch: BatchSummary, errors: RecordErrors) -> Weight:
+    kind = batch.type.upper()
+    if "DELETE" in kind:
+        return "deleted" if _was_deleted(batch, errors) else "symptom"
+    if "PATCH" in kind:
+        return "symptom" if NOT_FOUND in errors.categories else "patch"
+    return "failed"
+
+
+def _was_deleted(batch: BatchSummary, errors: RecordErrors) -> bool:
+    """Whether a DELETE batch that names a record deleted it: a batch also names records that it only warns about."""
+    text = "\n".join(errors.errors)
+    if batch.status.casefold() == FAILURE or batch.message or _NOT_DELETED.search(text):
+        return False
+    return batch.failed == 0 or bool(_DELETED.search(text))
