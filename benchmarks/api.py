@@ -83,10 +83,14 @@ class Api:
     """The ASGI app. Credentials are not checked, every tenant id sees the same batches."""
 
     def __init__(self, bodies: Iterable[Json], *, max_limit: int = 200, latency: float = 0) -> None:
-        self.batches = [StoredBatch.encode(body) for body in bodies]
-        self.by_id = {batch.id: batch for batch in self.batches}
         self.max_limit, self.latency = max_limit, latency
         self.requests = 0
+        self.load(bodies)
+
+    def load(self, bodies: Iterable[Json]) -> None:
+        """Serve these batches from now on."""
+        self.batches = [StoredBatch.encode(body) for body in bodies]
+        self.by_id = {batch.id: batch for batch in self.batches}
         self.select = cache(self._select)
 
     async def __call__(self, scope: Message, _receive: Receive, send: Send) -> None:

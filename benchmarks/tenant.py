@@ -3,17 +3,17 @@
     tenant = build_tenant(Size(batches=400, rows=3_000, missing=900), seed=1, now=now)
 
 Locations, customers, products, orders and transactions wait for each other the way such records do: a few missing
-records hold up most rows (a Zipf-like law), one row in three waits behind another pending resource, some wait in cycles.
+records hold up most rows (a Zipf-like law), one row in three waits behind another pending resource, some in cycles.
 Two tenants with the same size, seed and time are equal. Nothing here imports `reach_mcp`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from random import Random
 from typing import Any, TypeAlias
 from uuid import NAMESPACE_DNS, UUID, uuid5
@@ -39,6 +39,7 @@ REFERS_TO = {
     "transactions": ("orders", "customers"),
 }
 MISSING_SHARES = {"locations": 0.1, "customers": 0.45, "products": 0.2, "vendors": 0.05, "orders": 0.2}
+FIRST_LEVEL = ("customers", "orders", "orders", "transactions", "transactions", "products")
 DEPTHS = (
     (0.20, ("customers", "orders", "transactions", "transactions")),
     (0.09, ("orders", "transactions")),
@@ -148,7 +149,7 @@ class Truth:
 
     def cause(self, key: Key) -> str:
         """The planted cause of a missing record."""
-        planted = {
+        planted: dict[str, Collection[Key]] = {
             "failed": self.failed,
             "deleted": self.deleted,
             "looks_like": {slip.missing for slip in self.slips},
@@ -175,7 +176,7 @@ class _Row:
     expired: bool = False
 
 
-def build_tenant(size: Size = Size(), *, seed: int = 1, now: datetime) -> Tenant:  # noqa: B008  # it is frozen
+def build_tenant(size: Size = Size(), *, seed: int = 1, now: datetime) -> Tenant:
     """Build the tenant. Most rows expire within the 24 hours after `now`."""
     random, truth = Random(seed), Truth()
     rows = _Rows(random, truth, size).build()
@@ -225,14 +226,15 @@ class _Rows:
     def _plant_causes(self) -> Iterator[_Row]:
         """Give causes to missing records, hubs among them, and yield the rows that are the evidence."""
         customers, products = self.roots["customers"], self.roots["products"]
-        failing = [customers[0], products[1], *self.random.sample(customers[3:], self.size.failed - 2)]
+        slips = list(self._plant_slips())
+        failing = [customers[0], products[1], *self.random.sample(customers[8:], self.size.failed - 2)]
         self.truth.failed = {key: Failed(key, "", *self.random.choice(INGEST_FAULTS)) for key in failing}
         self.truth.deleted = dict.fromkeys([self.roots["locations"][1], *products[4:7]], "")
         self.truth.in_progress = list(self.roots["vendors"])
         for key in self.roots["orders"][1:5]:
             self.truth.expired.append(key)
             yield _Row(key, (customers[1],), expired=True)
-        yield from self._plant_slips()
+        yield from slips
 
     def _plant_slips(self) -> Iterator[_Row]:
         """Rows that have the right id of a record that others list with a wrong one."""
@@ -260,7 +262,7 @@ class _Rows:
         root = ("locations", "loc_990001")
         keys = [*(self._fresh("transactions" if step == 0 else "orders") for step in range(CHAIN_LENGTH)), root]
         self.truth.chain = keys
-        for key, following in zip(keys, keys[1:], strict=False):
+        for key, following in pairwise(keys):
             yield _Row(key, (following,))
 
     def _expired_rows(self, count: int) -> Iterator[_Row]:
@@ -277,9 +279,9 @@ class _Rows:
             if unlisted:
                 first = unlisted.pop()
                 schema = self.random.choice(referring[first[0]])
-                others = self._some_roots(schema, self.random.random() < 0.3)
+                others = list(self._some_roots(schema, self.random.random() < 0.3))
             else:
-                schema = self.random.choice(("customers", "orders", "orders", "transactions", "transactions", "products"))
+                schema = self.random.choice(FIRST_LEVEL)
                 first, *others = self._some_roots(schema, self.random.choices((1, 2, 3), (70, 22, 8))[0])
             rows.append(_Row(self._fresh(schema), tuple(dict.fromkeys([first, *others]))))
         return rows
@@ -354,7 +356,7 @@ class _Batches:
             "id": f"pr_{self.random.getrandbits(80):020x}",
             "resourceExternalId": row.key[1],
             **_schema(row.key[0]),
-            "missingDependencies": [{**_schema(schema), "externalId": external_id} for schema, external_id in row.lists],
+            "missingDependencies": [{**_schema(schema), "externalId": name} for schema, name in row.lists],
             "expiresAt": _time(created + WAIT_TIMEOUT),
             "createdAt": _time(created),
         }

@@ -1,0 +1,67 @@
+"""Ask the questions: the real server in this process, called by an MCP client, over an API in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+import anyio
+from mcp import Client
+from mcp_types import TextContent
+
+from benchmarks.api import Api
+from benchmarks.tenant import Json
+from reach_mcp.server import build_server
+from reach_mcp.settings import load_settings
+from tests.builders import NOW_SECONDS
+from tests.evals.grade import Arm, Question, Reply
+from tests.evals.questions import batches_of, questions
+
+LATER = "later"
+"""The call that follows a change of the tenant: its `since` is the token of the answer before."""
+
+
+@cache
+def replies(tenant: str, arm: Arm) -> dict[str, Reply]:
+    """Answers to all questions about a tenant, in one session with a server of this arm."""
+    return ask(batches_of(tenant), arm, questions(tenant), tenant=tenant)
+
+
+@cache
+def detailed(tenant: str, arm: Arm) -> dict[str, Reply]:
+    """The same questions, answered in detail."""
+    return ask(batches_of(tenant), arm, questions(tenant), tenant=tenant, response_format="detailed")
+
+
+def ask(batches: list[Json], arm: Arm, questions: Iterable[Question], *, tenant: str, **more: str) -> dict[str, Reply]:
+    """Each question is one call; only the question of what changed since needs the token of an earlier one."""
+    api = Api(batches)
+
+    async def run() -> dict[str, Reply]:
+        settings = load_settings(api_url="http://reach.test", api_token="eval", answer_parts=arm, log_level="ERROR")
+        async with Client(build_server(settings, transport=api.transport(), clock=lambda: NOW_SECONDS)) as client:
+            found = {}
+            for question in questions:
+                arguments = question.arguments | more
+                if question.name == LATER:
+                    arguments["since"] = token_in(await call(client, question.tool, {"since": "start"}))
+                    api.load(batches_of(f"{tenant} {LATER}"))
+                    arguments["fresh"] = True
+                found[question.name] = await call(client, question.tool, arguments)
+            return found
+
+    return anyio.run(run)
+
+
+async def call(client: Client, tool: str, arguments: Json) -> Reply:
+    result = await client.call_tool(tool, arguments)
+    text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+    return Reply(text, result.structured_content, bool(result.is_error))
+
+
+def token_in(reply: Reply) -> str:
+    """The `since` token of an answer: the one long word that only a token can be."""
+    if reply.content and reply.content.get("since"):
+        return str(reply.content["since"])
+    words = reply.text.replace('"', " ").replace("`", " ").split()
+    return max((word for word in words if word.isascii()), key=len, default="")
