@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count, repeat
+from operator import itemgetter
 from sys import intern
 from typing import TypeAlias
 
@@ -79,30 +80,33 @@ class Snapshot:
 
 @dataclass
 class SnapshotBuilder:
-    """Folds decoded batches into a snapshot, in the order of reading. A batch read again replaces its earlier reading."""
+    """Folds decoded batches into a snapshot, in any order. A batch read again replaces its earlier reading."""
 
     with_details: bool = True
-    _batches: dict[str, BatchSummary] = field(default_factory=dict)
+    _index: dict[str, int] = field(default_factory=dict)
+    _batches: list[BatchSummary] = field(default_factory=list)
     _rows: list[list[PendingRow]] = field(default_factory=list)
-    _details: dict[str, ErrorDetails] = field(default_factory=dict)
+    _details: dict[int, ErrorDetails] = field(default_factory=dict)
     _key_index: defaultdict[Key, int] = field(default_factory=lambda: defaultdict(count().__next__))
     _names: set[NamePair] = field(default_factory=set)
     _replaced: bool = False
 
     def add(self, batch: Batch) -> None:
         """Fold one batch in, with its pending resources."""
-        if batch.batch_id in self._batches:
+        index = self._index.setdefault(batch.batch_id, len(self._index))
+        summary = summarize_batch(batch, self.with_details)
+        rows = self._read_rows(index, batch.pending_resources or [])
+        if index < len(self._batches):
             self._replaced = True
-            self._details.pop(batch.batch_id, None)
+            self._batches[index], self._rows[index] = summary, rows
+            self._details.pop(index, None)
         else:
-            self._rows.append([])
-        self._batches[batch.batch_id] = summarize_batch(batch, self.with_details)
+            self._batches.append(summary)
+            self._rows.append(rows)
         if batch.schema_definition_id:
             self._names.add((batch.schema_definition_id, batch.schema_name))
         if batch.errors is not None and batch.errors.details:
-            self._details[batch.batch_id] = batch.errors.details
-        index = len(self._rows) - 1 if not self._replaced else list(self._batches).index(batch.batch_id)
-        self._rows[index] = self._read_rows(index, batch.pending_resources or [])
+            self._details[index] = batch.errors.details
 
     def _read_rows(self, batch: int, resources: list[PendingResource]) -> list[PendingRow]:
         # The hot loop of every reading: a few comprehensions without a call of ours.
@@ -138,17 +142,17 @@ class SnapshotBuilder:
             read_at: Unix seconds of the reading, on the API's clock.
         """
         rows, duplicates = _drop_repeats([row for part in self._rows for row in part])
-        keys = list(self._key_index)
+        keys, key_index = list(self._key_index), dict(self._key_index)
         if self._replaced:
             rows, keys = _forget_unused(rows, keys)
-        numbers = {batch_id: number for number, batch_id in enumerate(self._batches)}
+            key_index = {key: number for number, key in enumerate(keys)}
         return Snapshot(
-            batches=list(self._batches.values()),
+            batches=self._batches,
             rows=rows,
             keys=keys,
-            key_index={key: number for number, key in enumerate(keys)} if self._replaced else dict(self._key_index),
+            key_index=key_index,
             names=SchemaNames(self._names),
-            error_details=[(numbers[batch_id], details) for batch_id, details in self._details.items()],
+            error_details=sorted(self._details.items(), key=itemgetter(0)),
             coverage=coverage,
             read_at=read_at,
             with_details=self.with_details,
@@ -169,15 +173,13 @@ def _drop_repeats(rows: list[PendingRow]) -> tuple[list[PendingRow], int]:
     for row in rows:
         batch = row.batch if not row.id else None
         first.setdefault((row.id, batch, row.key, frozenset(row.missing), str(row.expires)), row)
-    return list(first.values()), len(rows) - len(ids - {""})
+    return list(first.values()), len(rows) - len(ids)
 
 
 def _forget_unused(rows: list[PendingRow], keys: list[Key]) -> tuple[list[PendingRow], list[Key]]:
     """Rows over the keys that they mention: keys of replaced readings are dropped."""
     used = dict.fromkeys(key for row in rows for key in (row.key, *row.missing))
     number = {key: place for place, key in enumerate(used)}
-    renumbered = [
-        PendingRow(row.id, number[row.key], tuple([number[key] for key in row.missing]), row.expires, row.created, row.batch)
-        for row in rows
-    ]
-    return renumbered, [keys[key] for key in used]
+    for row in rows:
+        row.key, row.missing = number[row.key], tuple([number[key] for key in row.missing])
+    return rows, [keys[key] for key in used]

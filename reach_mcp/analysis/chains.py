@@ -1,0 +1,58 @@
+"""How deep rows wait, and one longest chain."""
+
+from __future__ import annotations
+
+from reach_mcp.analysis.graph import DependencyGraph, Selection
+from reach_mcp.analysis.results import Chains
+from reach_mcp.analysis.simulation import Clearance
+
+MAX_RECORDS = 20
+"""Records of a chain that are named."""
+
+
+def describe_chains(graph: DependencyGraph, clearance: Clearance, selection: Selection = None) -> Chains:
+    """Count the selected rows that clear by depth, and trace the deepest of them down to a missing record.
+
+    A row's depth is the round in which it clears when every root blocker arrives.
+    """
+    by_depth: list[tuple[int, int]] = []
+    deepest: list[int] = []
+    for depth, rows in enumerate(clearance.rounds, 1):
+        counted = rows if selection is None else [row for row in rows if selection[row]]
+        if counted:
+            by_depth.append((depth, len(counted)))
+            deepest = counted
+    chain = _trace(graph, clearance, deepest) if deepest else []
+    return Chains(
+        by_depth=tuple(by_depth),
+        longest=graph.snapshot.records(chain[:MAX_RECORDS]),
+        longest_steps=max(0, len(chain) - 1),
+    )
+
+
+def _trace(graph: DependencyGraph, clearance: Clearance, rows: list[int]) -> list[int]:
+    """Keys from the first (by identity) of some rows down: at each step the key that arrives last."""
+    keys, key_of = graph.snapshot.keys, graph.key_of
+    arrival, first_row = _find_arrivals(graph, clearance)
+    row = min(rows, key=lambda row: (keys[key_of[row]], sorted(map(keys.__getitem__, graph.missing[row]))))
+    chain = [key_of[row]]
+    while graph.missing[row]:
+        key = min(graph.missing[row], key=lambda key: (-arrival.get(key, 0), keys[key]))
+        chain.append(key)
+        if key not in first_row:
+            break
+        row = first_row[key]
+    return chain
+
+
+def _find_arrivals(graph: DependencyGraph, clearance: Clearance) -> tuple[dict[int, int], dict[int, int]]:
+    """Link to the round in which it arrives, and to its row that clears first."""
+    arrival: dict[int, int] = {}
+    first_row: dict[int, int] = {}
+    rows_by_depth = [clearance.arrival.by_itself, *clearance.rounds]
+    for depth, rows in enumerate(rows_by_depth):
+        for row in rows:
+            key = graph.key_of[row]
+            if graph.is_link(key) and key not in arrival:
+                arrival[key], first_row[key] = depth, row
+    return arrival, first_row

@@ -1,0 +1,202 @@
+"""Cycles: stuck records that wait for each other, and the references to leave out so that they clear."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+
+from reach_mcp.analysis.components import find_components
+from reach_mcp.analysis.graph import DependencyGraph, Selection
+from reach_mcp.analysis.propagation import Propagation
+from reach_mcp.analysis.results import Cycle, Section
+from reach_mcp.analysis.simulation import Clearance
+from reach_mcp.analysis.stop import Checkpoint, never_stop
+from reach_mcp.analysis.times import or_none
+
+MAX_WALK_STEPS = 2000
+"""Steps of the search for one walk around a cycle in which members wait for several others."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCycle:
+    """A strongly connected group of stuck keys, or a key that waits for itself. Counts are of selected rows."""
+
+    number: int
+    """Index into `StuckGraph.cycles`."""
+    members: tuple[int, ...]
+    rows: int
+    behind: int
+    earliest: float
+    """Earliest readable expiry among `rows` and `behind`."""
+
+
+class StuckGraph:
+    """The keys and rows that do not clear when every root blocker arrives."""
+
+    def __init__(self, graph: DependencyGraph, clearance: Clearance, *, checkpoint: Checkpoint = never_stop) -> None:
+        self._graph = graph
+        self._clearance = clearance
+        self._checkpoint = checkpoint
+        self.rows = [row for row in graph.live if clearance.is_stuck(row)]
+        """Stuck rows."""
+        stuck_links = [key for key in graph.links if not clearance.arrives(key)]
+        self.lower = {key: self._stuck(graph.lower[key]) for key in stuck_links}
+        """Stuck link to the stuck keys that its rows list."""
+        self._components = find_components(self.lower, checkpoint=checkpoint)[::-1]
+        keys = graph.snapshot.keys
+        found = [
+            tuple(sorted(group, key=keys.__getitem__))
+            for group in self._components
+            if len(group) > 1 or group[0] in self.lower[group[0]]
+        ]
+        self.cycles: list[tuple[int, ...]] = sorted(found, key=lambda group: keys[group[0]])
+        """The members of every cycle."""
+
+    def _stuck(self, keys: Iterable[int]) -> list[int]:
+        return [key for key in keys if self._graph.is_link(key) and not self._clearance.arrives(key)]
+
+    @cached_property
+    def in_cycles(self) -> list[int]:
+        """Stuck rows of members."""
+        return [row for members in self.cycles for key in members for row in self._graph.rows_of(key)]
+
+    @cached_property
+    def cycle_of(self) -> dict[int, int]:
+        """Member to the number of its cycle."""
+        return {key: number for number, members in enumerate(self.cycles) for key in members}
+
+    def rank(self, selection: Selection = None) -> list[KeyCycle]:
+        """Every cycle that holds selected rows: members or behind. Most rows first, then earliest expiry and keys."""
+        if not self.cycles:
+            return []
+        rows = [row for row in self.rows if selection is None or selection[row]]
+        listed: list[tuple[int, ...]] = [()] * len(self._graph.missing)
+        for row in rows:
+            listed[row] = tuple(self._stuck(self._graph.missing[row]))
+        propagation = Propagation(self.lower, self._components)
+        counts = propagation.count(rows, listed, checkpoint=self._checkpoint)
+        earliest = dict.fromkeys(self.lower, inf)
+        for row in rows:
+            for key in listed[row]:
+                earliest[key] = min(earliest[key], self._graph.expires[row])
+        propagation.pass_down_earliest(earliest)
+        ranked = [self._count(number, selection, listed, counts, earliest) for number in range(len(self.cycles))]
+        return sorted(
+            (cycle for cycle in ranked if cycle.rows + cycle.behind),
+            key=lambda cycle: (-cycle.rows - cycle.behind, cycle.earliest, cycle.number),
+        )
+
+    def _count(
+        self,
+        number: int,
+        selection: Selection,
+        listed: Sequence[tuple[int, ...]],
+        counts: dict[int, int],
+        earliest: dict[int, float],
+    ) -> KeyCycle:
+        members = self.cycles[number]
+        own = [row for key in members for row in self._graph.rows_of(key) if selection is None or selection[row]]
+        waiting_own = sum(1 for row in own if any(self.cycle_of.get(key) == number for key in listed[row]))
+        return KeyCycle(
+            number=number,
+            members=members,
+            rows=len(own),
+            behind=counts.get(members[0], 0) - waiting_own,
+            earliest=min([earliest[members[0]], *(self._graph.expires[row] for row in own)]),
+        )
+
+    def below(self, rows: Iterable[int]) -> list[int]:
+        """Numbers of all cycles that some rows are in or wait behind, ascending."""
+        work = list(dict.fromkeys(key for row in rows for key in self._stuck(self._graph.missing[row])))
+        seen = set(work)
+        for key in work:  # it grows meanwhile
+            new = [lower for lower in self.lower[key] if lower not in seen]
+            seen.update(new)
+            work += new
+        return sorted({self.cycle_of[key] for key in seen if key in self.cycle_of})
+
+    def references(self, number: int) -> dict[int, list[int]]:
+        """Member to the members that its rows list."""
+        return {
+            key: [lower for lower in self.lower[key] if self.cycle_of.get(lower) == number]
+            for key in self.cycles[number]
+        }
+
+    def missing_below(self, number: int) -> set[int]:
+        """Root blockers for which members wait as well, directly or through others."""
+        graph = self._graph
+        seen = set(self.cycles[number])
+        work = list(seen)
+        while work:
+            for lower in graph.lower.get(work.pop(), ()):
+                if lower not in seen:
+                    seen.add(lower)
+                    work.append(lower)
+        return {key for key in seen if not graph.pending[key]}
+
+
+def order_walk(references: Mapping[int, Sequence[int]]) -> list[int]:
+    """The members in the order of one walk around, each waiting for the next, where a short search finds one."""
+    start = next(iter(references))
+    walk, choices = [start], [iter(references[start])]
+    on_walk = {start}
+    for _ in range(max(MAX_WALK_STEPS, 2 * len(references))):
+        if len(walk) == len(references) and start in references[walk[-1]]:
+            return walk
+        following = next((key for key in choices[-1] if key not in on_walk), None)
+        if following is not None:
+            walk.append(following)
+            on_walk.add(following)
+            choices.append(iter(references[following]))
+        elif len(walk) == 1:
+            break
+        else:
+            on_walk.discard(walk.pop())
+            choices.pop()
+    return list(references)
+
+
+def choose_references(references: Mapping[int, Sequence[int]]) -> list[tuple[int, int]]:
+    """A small set of references (from member, to member) without which no cycle is left among the members.
+
+    Members clear one after another. Whenever none can, the member that waits for fewest others (of those, the one for
+    which most others wait) leaves its remaining references out.
+    """
+    upper: dict[int, list[int]] = {key: [] for key in references}
+    for key, lowers in references.items():
+        for lower in lowers:
+            upper[lower].append(key)
+    open_references = {key: dict.fromkeys(lowers) for key, lowers in references.items()}
+    place = {key: number for number, key in enumerate(references)}
+    heap = [(len(lowers), -len(upper[key]), place[key], key) for key, lowers in references.items()]
+    heapq.heapify(heap)
+    chosen: list[tuple[int, int]] = []
+    while heap:
+        count, _, _, key = heapq.heappop(heap)
+        if key not in open_references or count != len(open_references[key]):
+            continue
+        chosen += [(key, lower) for lower in open_references.pop(key)]
+        for waiting in upper[key]:
+            if waiting in open_references:
+                left = open_references[waiting]
+                del left[key]
+                heapq.heappush(heap, (len(left), -len(upper[waiting]), place[waiting], waiting))
+    return chosen
+
+
+def describe_cycle(graph: DependencyGraph, stuck: StuckGraph, cycle: KeyCycle, *, members: int | None = None) -> Cycle:
+    """A cycle as results have it, with at most so many of its members (None: all)."""
+    references = stuck.references(cycle.number)
+    walk = order_walk(references)
+    record = graph.snapshot.record
+    return Cycle(
+        members=Section(graph.snapshot.records(walk[:members]), len(walk)),
+        leave_out=tuple((record(source), record(target)) for source, target in choose_references(references)),
+        rows=cycle.rows,
+        behind=cycle.behind,
+        missing=len(stuck.missing_below(cycle.number)),
+        earliest_expiry=or_none(cycle.earliest),
+    )

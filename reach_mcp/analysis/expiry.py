@@ -1,0 +1,118 @@
+"""When live rows are lost, by clock hour, and which rows are lost already."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from heapq import nsmallest
+from math import inf
+
+from reach_mcp.analysis.graph import DependencyGraph, Selection
+from reach_mcp.analysis.results import Expired, ExpiredRecord, Expiry, ExpiryHour, Holder, Section
+from reach_mcp.analysis.simulation import Clearance
+from reach_mcp.analysis.stop import Checkpoint, never_stop
+from reach_mcp.analysis.times import DAY, HOUR
+
+MAX_HOLDERS = 3
+"""Holders named for one hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Selected live rows by the clock hour in which they expire, soonest first."""
+
+    rows: dict[float, list[int]]
+    """Start of the hour to its rows."""
+    unreadable: list[int]
+
+
+def group_by_hour(graph: DependencyGraph, selection: Selection = None) -> Hours:
+    """Group the selected live rows by the clock hour of their expiry."""
+    expires, unreadable = graph.expires, list[int]()
+    rows: defaultdict[float, list[int]] = defaultdict(list)
+    for row in graph.selected(selection):
+        if expires[row] < inf:
+            rows[expires[row] // HOUR].append(row)
+        else:
+            unreadable.append(row)
+    return Hours({start * HOUR: rows[start] for start in sorted(rows)}, unreadable)
+
+
+def describe_expiry(
+    graph: DependencyGraph,
+    clearance: Clearance,
+    hours: Hours,
+    *,
+    offset: int = 0,
+    limit: int = 24,
+    checkpoint: Checkpoint = never_stop,
+) -> Expiry:
+    """Count what is lost within the hour and the day, and name the holders of `limit` clock hours from `offset` on."""
+    times = [graph.expires[row] for rows in hours.rows.values() for row in rows]
+    page = list(hours.rows.items())[offset : offset + limit]
+    return Expiry(
+        within_hour=sum(1 for time in times if time < graph.now + HOUR),
+        within_day=sum(1 for time in times if time < graph.now + DAY),
+        later=sum(1 for time in times if time >= graph.now + DAY),
+        unreadable=len(hours.unreadable),
+        next_at=min(times, default=None),
+        hours=Section(
+            tuple(_describe_hour(graph, clearance, start, rows, checkpoint) for start, rows in page),
+            len(hours.rows),
+            offset,
+        ),
+    )
+
+
+def _describe_hour(
+    graph: DependencyGraph, clearance: Clearance, start: float, rows: list[int], checkpoint: Checkpoint
+) -> ExpiryHour:
+    counts = graph.propagation.count(rows, graph.missing, checkpoint=checkpoint)
+    holders = {key: count for key, count in counts.items() if not graph.pending[key]}
+    keys = graph.snapshot.keys
+    shown = nsmallest(MAX_HOLDERS, holders.items(), key=lambda item: (-item[1], keys[item[0]]))
+    return ExpiryHour(
+        start=start,
+        rows=len(rows),
+        holders=tuple(Holder(graph.snapshot.record(key), count) for key, count in shown),
+        holders_total=len(holders),
+        stuck=sum(map(clearance.is_stuck, rows)),
+    )
+
+
+def describe_expired(
+    graph: DependencyGraph, selection: Selection = None, *, offset: int = 0, limit: int = 20
+) -> Expired:
+    """The selected rows that have expired, by batch and schema, and `limit` of them from `offset` on.
+
+    Rows of the batch and schema with most expired rows come first; within one, those that expired first.
+    """
+    snapshot = graph.snapshot
+    rows = [
+        number
+        for number, row in enumerate(snapshot.rows)
+        if row.expires <= graph.now and (selection is None or selection[number])
+    ]
+    group_of = {row: (snapshot.rows[row].batch, snapshot.record(graph.key_of[row]).schema) for row in rows}
+    groups = Counter(group_of.values())
+    batches = snapshot.batches
+    ranked = sorted(groups, key=lambda group: (-groups[group], batches[group[0]].id, group[1]))
+    place = {group: number for number, group in enumerate(ranked)}
+    rows.sort(key=lambda row: (place[group_of[row]], graph.expires[row], snapshot.keys[graph.key_of[row]]))
+    return Expired(
+        total=len(rows),
+        batches=tuple((batches[batch].id, schema, groups[batch, schema]) for batch, schema in ranked[:limit]),
+        batches_total=len(ranked),
+        records=Section(tuple(_describe_row(graph, row) for row in rows[offset : offset + limit]), len(rows), offset),
+    )
+
+
+def _describe_row(graph: DependencyGraph, row: int) -> ExpiredRecord:
+    snapshot = graph.snapshot
+    return ExpiredRecord(
+        record=snapshot.record(graph.key_of[row]),
+        batch_id=snapshot.batches[snapshot.rows[row].batch].id,
+        expired_at=graph.expires[row],
+        misses=snapshot.records(graph.missing[row]),
+        pending_again=bool(graph.pending[graph.key_of[row]]),
+    )

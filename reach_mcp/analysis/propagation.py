@@ -1,0 +1,117 @@
+"""Pass rows down through links as bits, to count exactly how many rows wait for each key.
+
+A row is a bit. Links are taken in an order in which dependents come first, so that each link, when its turn comes, has
+the bits of all rows that wait for it and passes them on to the keys below. Rows are taken in blocks, which keeps the
+integers small: longer ones cost more than another pass over the links.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+
+from reach_mcp.analysis.stop import STEPS, Checkpoint, never_stop
+
+BLOCK_ROWS = 1 << 14
+"""Rows in one block, hence bits of the longest integer."""
+
+
+class Propagation:
+    """The order in which rows are passed down through links, and to which keys.
+
+    Members of a strongly connected component have the same rows waiting for them, so one of them stands for all.
+    """
+
+    def __init__(self, lower: Mapping[int, Sequence[int]], components: Iterable[Sequence[int]]) -> None:
+        """
+        Args:
+            lower: link to the keys that its rows list.
+            components: the links by strongly connected component, dependents first.
+        """
+        self.node_of: dict[int, int] = {}
+        self._shared: list[Sequence[int]] = []
+        self.targets: dict[int, Sequence[int]] = {}
+        for component in components:
+            self._add(component, lower)
+        self.node_of.update((key, key) for keys in self.targets.values() for key in keys if key not in self.node_of)
+        self.order = self._order_nodes()
+
+    def _add(self, component: Sequence[int], lower: Mapping[int, Sequence[int]]) -> None:
+        node = component[0]
+        self.node_of.update(dict.fromkeys(component, node))
+        if len(component) == 1:
+            self.targets[node] = lower[node]
+            return
+        self._shared.append(component)
+        self.targets[node] = list(dict.fromkeys(key for member in component for key in lower[member]))
+
+    def _order_nodes(self) -> list[tuple[int, Sequence[int]]]:
+        """Every node with its targets, dependents first; a root follows the last link above it."""
+        node_of, order = self.node_of, []
+        placed: set[int] = set()
+        for node, keys in reversed(self.targets.items()):
+            targets = keys
+            if self._shared or node in keys:
+                targets = list({node_of[key] for key in keys} - {node})
+            for target in targets:
+                if target not in self.targets and target not in placed:
+                    placed.add(target)
+                    order.append((target, ()))
+            order.append((node, targets))
+        return order[::-1]
+
+    def count(
+        self, rows: Sequence[int], missing: Sequence[tuple[int, ...]], *, checkpoint: Checkpoint = never_stop
+    ) -> dict[int, int]:
+        """Count, for every key, the rows of `rows` that wait for it. Keys for which none waits are absent.
+
+        Args:
+            rows: distinct rows, in any order.
+            missing: the keys that each row lists.
+        """
+        counts: defaultdict[int, int] = defaultdict(int)
+        for start in range(0, len(rows), BLOCK_ROWS):
+            checkpoint()
+            self._pass_down(self._list_bits(rows[start : start + BLOCK_ROWS], missing, counts), counts, checkpoint)
+        for component in self._shared:
+            if component[0] in counts:
+                counts.update(dict.fromkeys(component, counts[component[0]]))
+        return dict(counts)
+
+    def _list_bits(
+        self, block: Sequence[int], missing: Sequence[tuple[int, ...]], counts: dict[int, int]
+    ) -> defaultdict[int, int]:
+        """The bits of the rows that list each node. Keys that are no node are counted at once: nothing is passed on."""
+        bits: defaultdict[int, int] = defaultdict(int)
+        node_of = self.node_of
+        for position, row in enumerate(block):
+            bit = 1 << position
+            for key in missing[row]:
+                if key in node_of:
+                    bits[node_of[key]] |= bit
+                else:
+                    counts[key] += 1
+        return bits
+
+    def _pass_down(self, bits: defaultdict[int, int], counts: dict[int, int], checkpoint: Checkpoint) -> None:
+        for start in range(0, len(self.order), STEPS):
+            checkpoint()
+            for node, targets in self.order[start : start + STEPS]:
+                if node in bits:
+                    value = bits.pop(node)
+                    counts[node] += value.bit_count()
+                    for target in targets:
+                        bits[target] |= value
+
+    def pass_down_earliest(self, earliest: dict[int, float]) -> None:
+        """Lower the time of each key to the earliest of the keys above it. Keys without an own time are added."""
+        for component in self._shared:
+            earliest[component[0]] = min(earliest.get(key, inf) for key in component)
+        for node, targets in self.order:
+            time = earliest.get(node, inf)
+            for target in targets:
+                if time < earliest.get(target, inf):
+                    earliest[target] = time
+        for component in self._shared:
+            earliest.update(dict.fromkeys(component, earliest[component[0]]))

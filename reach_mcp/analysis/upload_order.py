@@ -1,0 +1,49 @@
+"""The order in which schemas have to be uploaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from reach_mcp.analysis.components import find_components
+from reach_mcp.analysis.graph import DependencyGraph, Selection
+from reach_mcp.analysis.results import UploadOrder
+
+
+def find_upload_order(graph: DependencyGraph, selection: Selection = None) -> UploadOrder:
+    """Order the schemas that selected live rows and their missing records have, by what refers to what.
+
+    A row refers to the schema of each record that it lists. References within one schema give no order.
+    """
+    references = _count_references(graph, selection)
+    edges: dict[str, list[str]] = {}
+    for source, target in sorted(references):
+        edges.setdefault(source, []).append(target)
+        edges.setdefault(target, [])
+    numbers = {schema_id: number for number, schema_id in enumerate(sorted(edges))}
+    schema_ids = list(numbers)
+    components = find_components(
+        {numbers[source]: [numbers[target] for target in edges[source]] for source in schema_ids}
+    )
+    display = graph.snapshot.names.display
+    ranked = sorted(
+        ((display(source), display(target), rows) for (source, target), rows in references.items() if source != target),
+        key=lambda reference: (-reference[2], reference),
+    )
+    return UploadOrder(
+        schemas=tuple(tuple(sorted(display(schema_ids[number]) for number in group)) for group in components),
+        references=tuple(ranked),
+    )
+
+
+def _count_references(graph: DependencyGraph, selection: Selection) -> Counter[tuple[str, str]]:
+    """(schema of the row, schema of a record that it lists) to the number of such rows."""
+    schema_of = [schema_id for schema_id, _ in graph.snapshot.keys]
+    references: Counter[tuple[str, str]] = Counter()
+    for row in graph.selected(selection):
+        source = schema_of[graph.key_of[row]]
+        listed = graph.missing[row]
+        if len(listed) == 1:
+            references[source, schema_of[listed[0]]] += 1
+        else:
+            references.update({(source, schema_of[key]) for key in listed})
+    return references
