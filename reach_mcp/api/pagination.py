@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from reach_mcp.api.client import ReachClient
-from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import BadRequest, BodyTooLarge, ReachError, Stalled, TimedOut
 from reach_mcp.api.models import Page
 from reach_mcp.api.query import BatchQuery
+
+if TYPE_CHECKING:
+    from reach_mcp.api.client import ReachClient
+    from reach_mcp.api.deadline import Deadline
 
 StopReason = Literal["", "deadline", "error", "cursor_repeats", "empty_page", "one_page", "page_limit"]
 """Why reading ended before the API's last page; empty when it did not."""

@@ -118,10 +118,10 @@ class Salvage:
         for name in self._reader.members():
             if name == "pendingResources" and self._reader.peek() == "[":
                 rows = list(self._read_rows())
-            elif name not in _OURS:
+            else:
                 raw[name] = self._reader.value()
         unreadable = _drop_counters(raw)
-        batch = _convert(raw, Batch)
+        batch = _convert({name: value for name, value in raw.items() if name not in _OURS}, Batch)
         if batch is None:
             return None, str(_clean(raw.get("batchId") or ""))
         batch.unreadable_counters = unreadable
