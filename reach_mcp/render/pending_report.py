@@ -1,10 +1,258 @@
-"""Render an explanation of pending resources."""
+"""From an explanation to its output model, and the answer in both forms."""
 
 from __future__ import annotations
 
-from reach_mcp.analysis.results import Explanation
+from functools import partial
+
+from reach_mcp.analysis import results
+from reach_mcp.render import glossary, models, parts
+from reach_mcp.render.budget import Trim, dump, fit, to_json
+from reach_mcp.render.formatting import to_datetime
+from reach_mcp.render.glossary import ACTIONS
 from reach_mcp.render.options import Rendered, RenderOptions
+from reach_mcp.render.pending_focus import build_changes, build_cycles, build_focus, build_what_if
+from reach_mcp.render.pending_next import next_calls, say_where_the_rest_is
+from reach_mcp.render.pending_text import write_report
+from reach_mcp.render.pending_verdict import verdict
+from reach_mcp.render.sanitize import exact_id, inert
+
+HOLDERS_SHOWN = 1
+DAY_SECONDS = 86_400
+
+TRIMS = (
+    Trim("chains.longest", 4),
+    Trim("chains.by_depth", 6),
+    Trim("plan.references", 4),
+    Trim("cycles.items.members", 12),
+    Trim("focus.cycles.items.members", 12),
+    Trim("expiry.hours.items.held_by", 1),
+    Trim("blockers.items", 20),
+    Trim("resources.items", 20),
+    Trim("expired.records.items", 20),
+    Trim("expired.batches.items", 5),
+    Trim("cycles.items", 5),
+    Trim("cycles.items.members", 6),
+    Trim("cycles.items.leave_out", 2),
+    Trim("expiry.hours.items", 8),
+    Trim("focus.rows.items", 5),
+    Trim("focus.paths.items.records", 8),
+    Trim("focus.paths.items", 5),
+    Trim("focus.cycles.items", 2),
+    Trim("what_if.missing.items", 5),
+    Trim("blockers.items", 10),
+    Trim("plan.items", 5),
+    Trim("changes.moved", 3),
+    Trim("resources.items.misses", 2),
+    Trim("notes", 3),
+)
+LAST_RESORT = tuple(
+    Trim(path)
+    for path in (
+        "chains.longest", "chains.by_depth", "plan.references", "what_if.rounds", "what_if.not_waited_for",
+        "what_if.assumed", "focus.alternatives", "focus.cycles.items", "focus.rows.items", "focus.paths.items",
+        "resources.items", "counters.items", "expired.batches.items", "expired.records.items", "cycles.items",
+        "expiry.hours.items", "what_if.missing.items", "changes.moved", "plan.upload_order", "plan.items",
+        "blockers.items", "filter.undated", "skipped", "notes", "next",
+    )
+)  # fmt: skip
 
 
-def render_explanation(explanation: Explanation, options: RenderOptions) -> Rendered:
-    raise NotImplementedError
+def render_explanation(explanation: results.Explanation, options: RenderOptions) -> Rendered:
+    """The answer of `explain_pending_dependencies`."""
+    report = build_report(explanation, options)
+    return fit(
+        report,
+        finish=partial(_finish, explanation=explanation, options=options),
+        write=partial(write_report, options=options),
+        trims=(*TRIMS, *LAST_RESORT),
+        options=options,
+    )
+
+
+def build_report(explanation: results.Explanation, options: RenderOptions) -> models.PendingReport:
+    """The output model with every section that the explanation has, not yet trimmed."""
+    given, view = parts.given, explanation.view
+    report = models.PendingReport(
+        verdict="",
+        as_of=parts.moment(explanation.as_of),
+        tenant=exact_id(options.tenant or ""),
+        filter=parts.left_out(explanation.filter),
+        coverage=parts.coverage(explanation.coverage, options),
+        counts=_counts(explanation.counts),
+        by_cause=[_tally(line) for line in explanation.tally],
+        changes=given(explanation.changes, build_changes),
+        what_if=given(explanation.what_if, partial(build_what_if, options=options)),
+        focus=given(explanation.focus, partial(build_focus, options=options)),
+        blockers=given(explanation.blockers, partial(_blockers, options=options)),
+        plan=given(explanation.plan, partial(_plan, options=options, evidence=view != "summary")),
+        cycles=given(explanation.cycles, partial(build_cycles, options=options)),
+        expiry=given(explanation.expiry, partial(_expiry, options=options, summary=view == "summary")),
+        expired=given(explanation.expired, partial(_expired, options=options)),
+        resources=given(explanation.resources, partial(_resources, options=options)),
+        counters=given(explanation.counters, partial(_counters, options=options)),
+        chains=given(explanation.chains, _chains),
+        since=explanation.token,
+        skipped=parts.sentences(explanation.skipped),
+        notes=[*parts.sentences(explanation.notes), *parts.coverage_notes(explanation.coverage)],
+    )
+    report.verdict = verdict(report, explanation, options)
+    return report
+
+
+def _finish(report: models.PendingReport, *, explanation: results.Explanation, options: RenderOptions) -> None:
+    say_where_the_rest_is(report)
+    if "next" not in report.model_fields_set or report.next:
+        report.next = next_calls(report, explanation, options)
+    report.legend = _legend(report)
+
+
+def _legend(report: models.PendingReport) -> list[str]:
+    content = to_json(dump(report.model_copy(update={"legend": [], "verdict": ""})))
+    causes = {line.cause for line in report.by_cause}
+    has_cycles = bool(report.cycles and report.cycles.items) or bool(report.focus and report.focus.cycles)
+    lines = {
+        glossary.WAITING: bool(report.blockers and report.blockers.items),
+        glossary.NOT_SEEN: "not_seen" in causes or '"cause":"not_seen"' in content,
+        glossary.LATER: '"later_batches":' in content,
+        glossary.CYCLE: has_cycles,
+        glossary.EXPIRED: bool(report.expired and report.expired.total),
+        glossary.SHORTENED: "…(+" in content,
+        glossary.DATA: True,
+    }
+    return [line for line, holds in lines.items() if holds]
+
+
+def _counts(counts: results.Counts) -> models.Counts:
+    listed = counts.pending + counts.expired + counts.unreadable_resources
+    return models.Counts(
+        pending=counts.pending,
+        batches=counts.batches,
+        missing_records=counts.missing_records,
+        cleared_by_all=counts.cleared_by_plan,
+        stuck=counts.stuck,
+        in_cycles=counts.in_cycles,
+        lists_nothing=counts.lists_nothing,
+        cycles=counts.cycles,
+        expired=counts.expired,
+        unreadable_expiry=counts.unreadable_expiry,
+        duplicates=counts.duplicates,
+        pending_by_counters=counts.counters_pending if counts.counters_pending != listed else 0,
+        unreadable_resources=counts.unreadable_resources,
+        batches_without_rows=counts.batches_with_counter_but_no_rows,
+    )
+
+
+def _tally(line: results.ActionTally) -> models.Tally:
+    return models.Tally(cause=line.cause, action=ACTIONS[line.action], records=line.records, waiting=line.waiting)
+
+
+def _blockers(section: results.Section[results.Blocker], options: RenderOptions) -> models.Items[models.Blocker]:
+    def build(blocker: results.Blocker) -> models.Blocker:
+        return models.Blocker(
+            **parts.missing(blocker.record, blocker.finding).model_dump(),
+            waiting=blocker.waiting,
+            direct=blocker.direct,
+            frees=blocker.frees,
+            batches=blocker.batches if options.detailed else 0,
+            first_lost=to_datetime(blocker.earliest_expiry),
+        )
+
+    return parts.items(models.Items[models.Blocker], section, build, options)
+
+
+def _plan(plan: results.Plan, *, options: RenderOptions, evidence: bool) -> models.Plan:
+    def build(step: results.PlanStep) -> models.Step:
+        return models.Step(
+            **parts.missing(step.record, step.finding, evidence=evidence).model_dump(),
+            gain=step.gain,
+            freed=step.running_total,
+            first_lost=to_datetime(step.deadline),
+        )
+
+    order = plan.upload_order
+    steps = parts.items(models.Items[models.Step], plan.steps, build, options)
+    return models.Plan(
+        items=steps.items,
+        total=steps.total,
+        offset=steps.offset,
+        cleared_by_all=plan.cleared_by_all,
+        upload_order=[" = ".join(inert(schema, 60) for schema in group[:5]) for group in order.schemas[:20]],
+        references=[f"{inert(a, 60)} -> {inert(b, 60)} ({rows})" for a, b, rows in order.references[:12]],
+    )
+
+
+def _expiry(expiry: results.Expiry, *, options: RenderOptions, summary: bool) -> models.Expiry:
+    most = HOLDERS_SHOWN if summary and not options.detailed else 3
+
+    def build(hour: results.ExpiryHour) -> models.Hour:
+        return models.Hour(
+            hour=parts.moment(hour.start),
+            rows=hour.rows,
+            held_by=[parts.holding(holder) for holder in hour.holders[:most]],
+            holders=hour.holders_total if hour.holders_total > min(len(hour.holders), most) else 0,
+            stuck=hour.stuck,
+        )
+
+    return models.Expiry(
+        within_1_h=expiry.within_hour,
+        within_24_h=expiry.within_day,
+        later=expiry.later,
+        unreadable=expiry.unreadable,
+        first=to_datetime(expiry.next_at),
+        hours=parts.items(models.Items[models.Hour], expiry.hours, build, options),
+    )
+
+
+def _expired(expired: results.Expired, options: RenderOptions) -> models.Expired:
+    batches = results.Section(expired.batches, expired.batches_total)
+    return models.Expired(
+        total=expired.total,
+        batches=parts.items(models.Items[models.ExpiredBatch], batches, _expired_batch, options),
+        records=parts.items(models.Items[models.ExpiredRecord], expired.records, _expired_record, options),
+    )
+
+
+def _expired_batch(line: tuple[str, str, int]) -> models.ExpiredBatch:
+    return models.ExpiredBatch(batch=exact_id(line[0]), schema_name=exact_id(line[1]), rows=line[2])
+
+
+def _expired_record(row: results.ExpiredRecord) -> models.ExpiredRecord:
+    return models.ExpiredRecord(
+        record=parts.name(row.record),
+        batch=exact_id(row.batch_id),
+        expired=to_datetime(row.expired_at),
+        misses=parts.names(row.misses, parts.MAX_MISSES),
+        pending_again=row.pending_again,
+    )
+
+
+def _resources(
+    section: results.Section[results.WaitingResource], options: RenderOptions
+) -> models.Items[models.Resource]:
+    build = partial(parts.resource, detailed=options.detailed)
+    return parts.items(models.Items[models.Resource], section, build, options)
+
+
+def _counters(
+    section: results.Section[results.CounterDifference], options: RenderOptions
+) -> models.Items[models.Counter]:
+    return parts.items(models.Items[models.Counter], section, _counter, options)
+
+
+def _counter(line: results.CounterDifference) -> models.Counter:
+    return models.Counter(
+        batch=exact_id(line.batch_id),
+        schema_name=exact_id(line.schema),
+        counter=line.counter,
+        listed=line.listed,
+        expired=line.expired,
+        unreadable=line.unreadable,
+    )
+
+
+def _chains(chains: results.Chains) -> models.Chains:
+    return models.Chains(
+        by_depth=[models.Depth(depth=depth, rows=rows) for depth, rows in chains.by_depth[:20]],
+        longest=parts.names(chains.longest, 20),
+        steps=chains.longest_steps,
+    )

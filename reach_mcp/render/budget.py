@@ -1,0 +1,121 @@
+"""Fit an answer into its byte limit by trimming the lists that its model declares, least important first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from reach_mcp.render.options import Rendered, RenderOptions
+from reach_mcp.render.sanitize import is_hidden
+
+MAX_ROUNDS = 8
+SLACK_BYTES = 60
+"""Trimming adds words on what was left out."""
+
+Container = list[object] | dict[str, object]
+Report = TypeVar("Report", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Trim:
+    """One step of trimming: lists at `path` may shrink down to `keep` items."""
+
+    path: str
+    """Field names joined by dots; a list on the way stands for all of its items."""
+    keep: int = 0
+
+
+def dump(model: BaseModel) -> dict[str, object]:
+    """Structured content: the model without fields that hold their default."""
+    return model.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+
+
+def to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def size_of(value: object) -> int:
+    return len(to_json(value).encode("utf-8", "replace"))
+
+
+def fit(
+    report: Report,
+    *,
+    finish: Callable[[Report], None],
+    write: Callable[[Report], str],
+    trims: Sequence[Trim],
+    options: RenderOptions,
+) -> Rendered:
+    """Render the report in the forms that are sent, each within `options.limit_bytes`.
+
+    `finish` sets what depends on the length of the lists (what was left out, next calls, legend) and may run often.
+    As a rule the first or second rendering fits. Only list items are trimmed; totals stay.
+    """
+    for attempt in range(MAX_ROUNDS):
+        finish(report)
+        rendered, sizes = _render(report, write, options)
+        over = max(sizes) - options.limit_bytes
+        if over <= 0:
+            return rendered
+        # Items cost more in JSON than in text: scale the excess of the text to bytes of JSON.
+        full = size_of(dump(report))
+        scaled = max(over, *(int((size - options.limit_bytes) * max(1.0, full / size)) for size in sizes if size))
+        _trim(report, trims, scaled + SLACK_BYTES * (attempt + 1))
+    return rendered
+
+
+def _render(report: Report, write: Callable[[Report], str], options: RenderOptions) -> tuple[Rendered, list[int]]:
+    """The one place that decides which forms are sent."""
+    if options.parts == "text":
+        text = write(report)
+        return Rendered(text), [len(text.encode())]
+    structured = dump(report)
+    compact = to_json(structured)
+    if options.parts == "structured":
+        escaped = escape_hidden(compact)
+        return Rendered(escaped, report, structured), [len(escaped.encode())]
+    text = write(report)
+    return Rendered(text, report, structured), [len(text.encode()), len(compact.encode())]
+
+
+def escape_hidden(text: str) -> str:
+    """JSON in which characters that cannot be seen are escaped: ids stay exact and nothing is hidden."""
+    return text.translate({ord(char): json.dumps(char)[1:-1] for char in set(text) if is_hidden(char)})
+
+
+def _trim(report: BaseModel, trims: Sequence[Trim], excess: int) -> None:
+    for trim in trims:
+        lists = [found for found in _lists(report, trim.path.split(".")) if len(found) > trim.keep]
+        if lists:
+            excess -= _shorten(lists, trim.keep, excess)
+        if excess <= 0:
+            return
+
+
+def _lists(node: object, path: list[str]) -> Iterator[Container]:
+    """Every list or mapping at a path of field names."""
+    if isinstance(node, list) and path:
+        for item in node:
+            yield from _lists(item, path)
+    elif isinstance(node, list | dict):
+        yield node
+    elif node is not None:
+        yield from _lists(getattr(node, path[0]), path[1:])
+
+
+def _shorten(lists: list[Container], keep: int, excess: int) -> int:
+    """Cut all lists to one length, the largest that saves the excess but not below `keep`; return the bytes saved."""
+    saved, length = 0, max(map(len, lists))
+    while length > keep and saved < excess:
+        length -= 1
+        saved += sum(_drop_last(found) for found in lists if len(found) > length)
+    return saved
+
+
+def _drop_last(found: Container) -> int:
+    item = found.pop() if isinstance(found, list) else dict([found.popitem()])
+    return size_of(dump(item) if isinstance(item, BaseModel) else item) + 1

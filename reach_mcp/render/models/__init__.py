@@ -1,0 +1,58 @@
+"""Output models: structured content is their dump, the published schemas are theirs, and the text is written from them.
+
+A field that holds its default is not sent. Names are short because every answer repeats them; a description is given
+only where the name does not say it.
+"""
+
+from reach_mcp.render.models.batches import (
+    Batch,
+    BatchCount,
+    BatchDetailReport,
+    BatchListReport,
+    Census,
+    ErrorGroup,
+    Variant,
+)
+from reach_mcp.render.models.common import (
+    Answer,
+    Arguments,
+    Call,
+    Coverage,
+    Holding,
+    Items,
+    LeftOut,
+    Part,
+    Resource,
+    Time,
+)
+from reach_mcp.render.models.pending import (
+    Blocker,
+    Chains,
+    Changes,
+    Counter,
+    Counts,
+    Cycle,
+    Depth,
+    Expired,
+    ExpiredBatch,
+    ExpiredRecord,
+    Expiry,
+    Focus,
+    Hour,
+    Missing,
+    Moved,
+    Path,
+    PendingReport,
+    Plan,
+    Step,
+    Tally,
+    WhatIf,
+    Why,
+)
+
+__all__ = [
+    "Answer", "Arguments", "Batch", "BatchCount", "BatchDetailReport", "BatchListReport", "Blocker", "Call", "Census",
+    "Chains", "Changes", "Counter", "Counts", "Coverage", "Cycle", "Depth", "ErrorGroup", "Expired", "ExpiredBatch",
+    "ExpiredRecord", "Expiry", "Focus", "Holding", "Hour", "Items", "LeftOut", "Missing", "Moved", "Part",
+    "Path", "PendingReport", "Plan", "Resource", "Step", "Tally", "Time", "Variant", "WhatIf", "Why",
+]  # fmt: skip

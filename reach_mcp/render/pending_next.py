@@ -1,0 +1,93 @@
+"""Where the rest of a trimmed section is, and the calls to make next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reach_mcp.analysis import results
+from reach_mcp.render import models, parts
+from reach_mcp.render.options import RenderOptions
+from reach_mcp.render.parts import call
+
+TOOL = "explain_pending_dependencies"
+SAME_VIEW = ("cause", "order", "focus", "assume_arrived", "limit")
+
+
+def say_where_the_rest_is(report: models.PendingReport) -> None:
+    """Set `more` of every section that is not shown to its end."""
+    for view, part in _pageable(report).items():
+        if part is not None:
+            part.more = f"view={view}, offset={part.end}" if part.end < part.total else ""
+    if report.focus:
+        for part in (report.focus.rows, report.focus.paths, report.focus.cycles):
+            if part is not None:
+                part.more = f"offset={part.end}" if part.end < part.total else ""
+
+
+def _pageable(report: models.PendingReport) -> dict[str, models.Part | None]:
+    """The section that each view is about."""
+    return {
+        "blockers": report.blockers,
+        "plan": report.plan,
+        "cycles": report.cycles,
+        "expiry": report.expiry.hours if report.expiry else None,
+        "expired": report.expired.records if report.expired else None,
+        "resources": report.resources,
+        "counters": report.counters,
+    }
+
+
+def next_calls(
+    report: models.PendingReport, explanation: results.Explanation, options: RenderOptions
+) -> list[models.Call]:
+    return parts.first_calls(_candidates(report, explanation, options))
+
+
+def _candidates(
+    report: models.PendingReport, explanation: results.Explanation, options: RenderOptions
+) -> Iterator[models.Call | None]:
+    if not report.coverage.complete and report.coverage.why:
+        yield call("Read again: this reading is incomplete", TOOL, {"view": explanation.view, "fresh": True}, options)
+    if explanation.focus:
+        yield from _after_focus(report, options)
+    elif explanation.view == "summary":
+        yield from _after_summary(report, options)
+    else:
+        yield _next_page(report, explanation.view, options)
+        yield call("Send first", TOOL, {"view": "plan"}, options) if explanation.view != "plan" else None
+
+
+def _after_focus(report: models.PendingReport, options: RenderOptions) -> Iterator[models.Call | None]:
+    assert report.focus is not None
+    for part in (report.focus.paths, report.focus.rows):
+        if part is not None and part.more:
+            same = {key: value for key, value in options.arguments.items() if key in SAME_VIEW}
+            yield call("The rest of this focus", TOOL, {**same, "offset": part.end}, options)
+    if report.focus.batch:
+        yield call("State and errors of the batch", "get_batch", {"batch_id": report.focus.batch}, options)
+    if report.focus.alternatives:
+        yield call("The record that was perhaps meant", TOOL, {"focus": report.focus.alternatives[0]}, options)
+    if report.focus.why and report.focus.why.batch:
+        yield call("The batch that shows the cause", "get_batch", {"batch_id": report.focus.why.batch}, options)
+
+
+def _after_summary(report: models.PendingReport, options: RenderOptions) -> Iterator[models.Call | None]:
+    causes = {line.cause for line in report.by_cause}
+    if report.blockers and report.blockers.more:
+        yield call("More missing records", TOOL, {"view": "blockers", "offset": report.blockers.end}, options)
+    if "failed" in causes and len(causes) > 1:
+        yield call("All that failed, with errors", TOOL, {"view": "blockers", "cause": "failed"}, options)
+    if report.plan and report.plan.more:
+        yield call("More records to send, best first", TOOL, {"view": "plan"}, options)
+    if report.cycles and (report.cycles.more or any(len(c.members) < c.members_total for c in report.cycles.items)):
+        yield call("All cycles with all members", TOOL, {"view": "cycles"}, options)
+    if report.counts.expired:
+        yield call("Expired records to resend", TOOL, {"view": "expired"}, options)
+
+
+def _next_page(report: models.PendingReport, view: str, options: RenderOptions) -> models.Call | None:
+    part = _pageable(report)[view]
+    if part is None or not part.more:
+        return None
+    same = {key: value for key, value in options.arguments.items() if key in SAME_VIEW}
+    return call("The rest", TOOL, {**same, "view": view, "offset": part.end}, options)
