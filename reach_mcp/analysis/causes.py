@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from math import inf
 
-from reach_mcp.analysis.evidence import Evidence, Family, Mention
+from reach_mcp.analysis.evidence import Evidence, Family, Mention, name_label
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.lookalikes import Candidate, SeenIds, describe_difference
 from reach_mcp.analysis.results import ACTION_OF, Cause, CauseFinding, Lookalike, Record
@@ -35,6 +35,7 @@ class CauseFinder:
         self._snapshot = snapshot
         self._graph = graph
         self._evidence = Evidence(snapshot)
+        self._unnamed: dict[frozenset[str], CauseFinding] = {}
         self._searches: dict[frozenset[str], LookalikeSearch] = {}
 
     def find(self, keys: Iterable[int], *, checkpoint: Checkpoint = never_stop) -> dict[int, CauseFinding]:
@@ -47,19 +48,23 @@ class CauseFinder:
         for number, key in enumerate(keys):
             if number % STEPS == 0:
                 checkpoint()
-            found[key] = self._find_one(key, checkpoint)
+            found[key] = self._find_one(*self._snapshot.keys[key], self._expired.get(key, ()), checkpoint)
         return found
 
-    def _find_one(self, key: int, checkpoint: Checkpoint) -> CauseFinding:
-        schema_id, external_id = self._snapshot.keys[key]
+    def find_record(self, record: Record) -> CauseFinding:
+        """The cause of a record that has no key index, because only errors name it."""
+        return self._find_one(record.schema_id or name_label(record.schema), record.external_id, (), never_stop)
+
+    def _find_one(
+        self, schema_id: str, external_id: str, expired: Sequence[PendingRow], checkpoint: Checkpoint
+    ) -> CauseFinding:
         mentions = self._evidence.mentions(schema_id, external_id)
         family = self._evidence.family(schema_id)
-        expired = self._expired.get(key, ())
-        cause = _surest(mentions, expired)
-        lookalikes: Sequence[Lookalike] = ()
-        if cause is None:
-            lookalikes = self._search(family, checkpoint).find(external_id, schema_id)
-            cause = "looks_like" if lookalikes else "in_progress" if family.in_progress else "not_seen"
+        cause = _surest(mentions, expired) if mentions or expired else None
+        lookalikes = self._search(family, checkpoint).find(external_id, schema_id) if cause is None else []
+        if not (cause or mentions or lookalikes):
+            return self._without_evidence(family)
+        cause = cause or ("looks_like" if lookalikes else self._without_evidence(family).cause)
         mentions.sort(key=lambda one: (one.weight != cause, one.weight in ("patch", "symptom"), -one.at))
         return CauseFinding(
             cause=cause,
@@ -72,6 +77,13 @@ class CauseFinder:
             expired_rows=len(expired),
             later_batches=family.count_completed_after(mentions[0].at) if cause == "failed" else 0,
         )
+
+    def _without_evidence(self, family: Family) -> CauseFinding:
+        """The finding of a record that nothing names: one object for all of a family."""
+        if family.schema_ids not in self._unnamed:
+            cause: Cause = "in_progress" if family.in_progress else "not_seen"
+            self._unnamed[family.schema_ids] = CauseFinding(cause, ACTION_OF[cause], in_progress=family.in_progress)
+        return self._unnamed[family.schema_ids]
 
     @cached_property
     def _expired(self) -> dict[int, list[PendingRow]]:
@@ -129,7 +141,9 @@ class LookalikeSearch:
         if external_id not in self._searched:
             self._searched.add(external_id)
             self._found |= self._seen.find([external_id])
-        return [self._describe(external_id, schema_id, one) for one in self._found.get(external_id, ())]
+        if external_id not in self._found:
+            return []
+        return [self._describe(external_id, schema_id, one) for one in self._found[external_id]]
 
     def _describe(self, missing: str, schema_id: str, candidate: Candidate) -> Lookalike:
         seen, likeness = candidate

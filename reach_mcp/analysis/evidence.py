@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
-from reach_mcp.analysis.results import BatchSummary, Failure
+from reach_mcp.analysis.results import BatchSummary, Failure, Record
 from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.api.models import RecordErrors
 
 MatchedBy: TypeAlias = Literal["definition", "name", "other_definition", "no_schema"]
 Weight: TypeAlias = Literal["failed", "deleted", "patch", "symptom"]
+
+_NAME = "\0name:"
 
 NOT_FOUND = "RESOURCE_NOT_FOUND"
 PROCESSING = "processing"
@@ -99,6 +101,23 @@ class Evidence:
                         failed.setdefault(external_id, schema_id)
         return failed
 
+    def failed_records(self, external_id: str | None = None) -> Iterator[Record]:
+        """The records that batches report errors for: all, or those with one external id.
+
+        `schema_id` is empty where only a name is known that does not stand for exactly one definition. Batches without
+        schema are left out.
+        """
+        names = self._snapshot.names
+        for batch, details in self._snapshot.error_details:
+            if external_id is not None and external_id not in details:
+                continue
+            schema_id, name = self._schemas[batch]
+            definitions = [schema_id] if schema_id else names.definitions(name)
+            owner = definitions[0] if len(definitions) == 1 else ""
+            schema = names.display(owner) if owner else self._snapshot.batches[batch].schema
+            if schema:
+                yield from (Record(schema, one, owner) for one in (details if external_id is None else (external_id,)))
+
     # --- schemas of batches ----------------------------------------------------------------------------------------
 
     @cached_property
@@ -134,8 +153,9 @@ class Evidence:
 
     def _build_family(self, schema_id: str) -> Family:
         known = self._snapshot.names
-        names = frozenset(name.casefold() for name in known.names(schema_id))
-        ids = {schema_id} | {one for name in names for one in known.definitions(name)}
+        bare = schema_id.removeprefix(_NAME) if schema_id.startswith(_NAME) else ""
+        names = frozenset([bare] if bare else (name.casefold() for name in known.names(schema_id)))
+        ids = {schema_id} - {_NAME + bare} | {one for name in names for one in known.definitions(name)}
         family = Family(frozenset(ids), names, (), [])
         batches = [self._snapshot.batches[number] for number in self._batches_of(family, self._ingests)]
         running = tuple(one.id for one in batches if one.status.casefold() == PROCESSING)
@@ -143,7 +163,7 @@ class Evidence:
         return Family(family.schema_ids, names, running, sorted(done))
 
     def _batches_of(self, family: Family, index: dict[str, list[int]]) -> list[int]:
-        labels = [*family.schema_ids, *(f"name:{name}" for name in family.names)]
+        labels = [*family.schema_ids, *map(name_label, family.names)]
         return sorted(number for label in labels for number in index.get(label, ()))
 
     @cached_property
@@ -159,11 +179,11 @@ class Evidence:
         return dict(self._snapshot.error_details)
 
     def _index(self, batches: Iterable[int]) -> dict[str, list[int]]:
-        """Definition id (or `name:` and name, where there is none) to batches."""
+        """Definition id, or the label of the name where there is none, to batches."""
         index: defaultdict[str, list[int]] = defaultdict(list)
         for batch in batches:
             definition, name = self._schemas[batch]
-            index[definition or f"name:{name}"].append(batch)
+            index[definition or name_label(name)].append(batch)
         return index
 
     @cached_property
@@ -173,6 +193,11 @@ class Evidence:
             for external_id, errors in details.items():
                 index[external_id].append((batch, errors))
         return dict(index)
+
+
+def name_label(name: str) -> str:
+    """Stands for a schema of which no definition id is known, wherever a definition id is expected."""
+    return _NAME + name.strip().casefold()
 
 
 def _name(batch: BatchSummary) -> str:

@@ -41,6 +41,20 @@ class Candidate(NamedTuple):
     likeness: Likeness
 
 
+class IdIndex(NamedTuple):
+    """Ids by key. A list is kept only for the keys that several ids share: they are few."""
+
+    first: dict[str, str]
+    more: defaultdict[str, list[str]]
+
+    def add(self, key: str, text: str) -> None:
+        if self.first.setdefault(key, text) is not text:
+            self.more[key].append(text)
+
+    def get(self, key: str) -> list[str]:
+        return [self.first[key], *self.more.get(key, ())] if key in self.first else []
+
+
 @dataclass
 class SeenIds:
     """The external ids of one schema that were seen, and where."""
@@ -48,16 +62,17 @@ class SeenIds:
     ids: dict[str, Seen]
     missing: list[str]
     """All ids of the schema that are missing: they show how the tenant numbers records."""
-    _wholes: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    _rests: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _wholes: IdIndex = field(default_factory=lambda: IdIndex({}, defaultdict(list)))
+    _rests: IdIndex = field(default_factory=lambda: IdIndex({}, defaultdict(list)))
 
     def __post_init__(self) -> None:
+        wholes, rests = self._wholes, self._rests
         for text in self.ids:
-            wholes, rests = index_keys(text)
-            for key in wholes:
-                self._wholes[key].append(text)
-            for key in rests:
-                self._rests[key].append(text)
+            whole_keys, rest_keys = index_keys(text)
+            for key in whole_keys:
+                wholes.add(key, text)
+            for key in rest_keys:
+                rests.add(key, text)
 
     def find(self, missing: Iterable[str]) -> dict[str, list[Candidate]]:
         """Lookalikes of each missing id that has some, in a stable order."""
@@ -80,9 +95,9 @@ class SeenIds:
 
     def _near(self, text: str) -> Iterable[str]:
         wholes, rests = index_keys(text)
-        lists = [self._wholes.get(key, ()) for key in chain(wholes, rests)]
-        lists += [self._rests.get(key, ()) for key in wholes]
-        return dict.fromkeys(chain.from_iterable(lists))
+        near = [one for key in (*wholes, *rests) if key in self._wholes.first for one in self._wholes.get(key)]
+        near += [one for key in wholes if key in self._rests.first for one in self._rests.get(key)]
+        return dict.fromkeys(near)
 
     def _keep(self, candidates: list[Candidate], off: set[str], targets: dict[str, set[str]]) -> list[Candidate]:
         kept = [one for one in candidates if not off.intersection(one.likeness.kinds)]
@@ -122,9 +137,9 @@ class SeenIds:
         return {kind: (both[kind], every[kind]) for kind in every}
 
     def _similar_pairs(self) -> Iterable[tuple[str, str]]:
-        groups = (group + self._rests.get(key, []) for key, group in self._wholes.items())
-        shared = islice((group for group in groups if len(group) > 1), MAX_SHARED)
-        return chain.from_iterable(combinations(group[:4], 2) for group in shared)
+        groups = (self._wholes.get(key) + self._rests.get(key) for key in self._wholes.first)
+        shared = islice((dict.fromkeys(group) for group in groups if len(group) > 1), MAX_SHARED)
+        return chain.from_iterable(combinations(islice(group, 4), 2) for group in shared)
 
 
 # --- differences that cannot be seen -------------------------------------------------------------------------------

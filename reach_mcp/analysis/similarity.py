@@ -10,10 +10,10 @@ other is no such difference: neighbours in a series differ by exactly that.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from reach_mcp.analysis.spelling import BASE64_GID, NUMERALS, SPELLING, Step, rewrite
+from reach_mcp.analysis.spelling import CASE, NUMERALS, SPELLING, Step, rewrite
 
 MAX_ID_CHARS = 200
 """Longer ids are compared with none: they are texts rather than ids."""
@@ -36,26 +36,37 @@ def compare(missing: str, seen: str) -> Likeness | None:
         return None
     if _is_salesforce_pair(missing, seen):
         return Likeness(("salesforce",), "is the 15- or 18-character form of the same Salesforce id")
-    for steps in (SPELLING, SPELLING + NUMERALS):
+    spelling = _active(missing, seen, SPELLING)
+    for steps in (spelling, spelling + _active(rewrite(missing, spelling), rewrite(seen, spelling), NUMERALS)):
         a, b = rewrite(missing, steps), rewrite(seen, steps)
         for relation in RELATIONS:
-            last = relation(a, b)
-            if last:
+            if relation(a, b):
                 return _reduce(missing, seen, steps, relation)
     return None
+
+
+def _active(a: str, b: str, steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps that change one of two ids, each applied after those before it."""
+    active = []
+    for step in steps:
+        before = a, b
+        a, b = step.rewrite(a), step.rewrite(b)
+        if (a, b) != before:
+            active.append(step)
+    return tuple(active)
 
 
 def _reduce(missing: str, seen: str, steps: tuple[Step, ...], relation: Relation) -> Likeness | None:
     """Leave out every step that the likeness does not need, the most far-reaching first."""
     for step in reversed(steps):
-        fewer = tuple(one for one in steps if one is not step)
+        fewer = tuple([one for one in steps if one is not step])
         if relation(rewrite(missing, fewer), rewrite(seen, fewer)):
             steps = fewer
     last = relation(rewrite(missing, steps), rewrite(seen, steps))
-    if last is None or ("case" in (step.kind for step in steps) and not _case_is_style(missing, seen)):
+    if last is None or (CASE in steps and not _case_is_style(missing, seen)):
         return None
     found = [Likeness((step.kind,), step.rule) for step in steps] + [last] * bool(last.kinds)
-    return Likeness(tuple(one.kinds[0] for one in found), _join_rules(one.rule for one in found), last.prefix)
+    return Likeness(tuple([one.kinds[0] for one in found]), _join_rules(one.rule for one in found), last.prefix)
 
 
 def _join_rules(rules: Iterable[str]) -> str:
@@ -182,7 +193,9 @@ RELATIONS: tuple[Relation, ...] = (_equal, _same_uuid, _same_phone, _same_parts,
 _WORD_CASE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[A-Z]?[a-z]{2,}(?:[A-Z][a-z]+)+[A-Z]*")
 _SALESFORCE = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-5]{3})?")
 _SQUASH = str.maketrans({**dict.fromkeys(_SEPARATORS), **dict(zip("oil", "011", strict=True))})
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+_FOLD = str.maketrans("oil", "011")
+_USUAL = re.compile(r"([A-Za-z]*[-_]?)(0*)([0-9]+)")
+_DASHED_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 def has_counting_case(text: str) -> bool:
@@ -213,19 +226,33 @@ def _is_salesforce_pair(a: str, b: str) -> bool:
     return long[15:].upper() == "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[value] for value in bits)
 
 
-def index_keys(text: str) -> tuple[list[str], list[str]]:
+def index_keys(text: str) -> tuple[Sequence[str], Sequence[str]]:
     """Dictionary keys of an id as a whole, and of its rest without a prefix.
 
     Two ids that `compare` accepts share a key of their wholes, or one's whole is the other's rest.
     """
-    if len(text) > MAX_ID_CHARS:
-        return [], []
-    plain = _PLAIN.fullmatch(text) and not text.startswith(BASE64_GID)
-    spelled = text.lower() if plain else rewrite(text, SPELLING)
-    forms = [spelled]
-    if "0" in spelled or not spelled.isalnum():
-        number = rewrite(spelled, NUMERALS)
-        forms += [number] if number != spelled else []
+    usual = _USUAL.fullmatch(text)
+    if usual:
+        return _usual_keys(*usual.groups())
+    if _DASHED_UUID.fullmatch(text):
+        return (text.replace("-", "").lower().translate(_FOLD),), ()
+    return _all_keys(text) if len(text) <= MAX_ID_CHARS else ((), ())
+
+
+def _usual_keys(prefix: str, zeros: str, digits: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Keys of an id that is a number, perhaps after a word. Most ids are: this saves most of the time."""
+    if not prefix:
+        wholes = [digits, zeros + digits] if zeros else [digits]
+        return (wholes if len(digits) < 8 else [*wholes, "tel" + digits[-8:]]), ()
+    word = prefix.lower().translate(_SQUASH)
+    if zeros:
+        return (word + digits, word + zeros + digits), (digits, zeros + digits)
+    return (word + digits,), (digits,)
+
+
+def _all_keys(text: str) -> tuple[Sequence[str], Sequence[str]]:
+    spelled = rewrite(text, SPELLING)
+    forms = dict.fromkeys((spelled, rewrite(spelled, NUMERALS)))
     wholes = [form.translate(_SQUASH) for form in forms]
     rests = [rest.translate(_SQUASH) for form in forms for rest in _rests(form)]
     if len(text) == 18 and wholes[0].isalnum():
@@ -236,8 +263,6 @@ def index_keys(text: str) -> tuple[list[str], list[str]]:
 
 
 def _rests(form: str) -> list[str]:
-    if form.isdecimal():
-        return []
     uri = _URI.fullmatch(form)
     match = _LETTERS.fullmatch(form) if form.isalnum() else _PREFIX.fullmatch(form)
     return [rest for rest in (uri and (uri[1] or uri[2]), match and match[2]) if rest]

@@ -74,6 +74,8 @@ def _unquote_marks(text: str) -> str:
     return inner or text
 
 
+CASE = Step("case", "differs in letter case", str.casefold)
+
 SPELLING = (
     Step("encoding", "differs in encoding", _decode),
     Step("composition", "differs in Unicode composition (NFC or NFD)", lambda text: normalize("NFC", text)),
@@ -85,7 +87,7 @@ SPELLING = (
     Step(
         "look_alike", "differs in letters of another alphabet that look alike", lambda text: text.translate(_LOOK_ALIKE)
     ),
-    Step("case", "differs in letter case", str.casefold),
+    CASE,
 )
 
 # --- numerals ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,255 @@
+"""Find the record, batch or schema that a text names.
+
+Texts come from people and language models, often pasted from an answer: the exact spelling is tried first, then the
+same without blanks, quotes, delimiters and brackets. A record that nothing read mentions is never made up: close ones are
+offered as alternatives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import chain, islice
+from typing import Literal, NamedTuple
+from urllib.parse import unquote
+
+from reach_mcp.analysis.errors import QuestionError
+from reach_mcp.analysis.evidence import Evidence, name_label
+from reach_mcp.analysis.results import Record
+from reach_mcp.analysis.similarity import compare, index_keys
+from reach_mcp.analysis.snapshot import Snapshot
+
+MAX_ALTERNATIVES = 5
+MAX_SIMILAR_CANDIDATES = 50_000
+"""Ids that are compared with an unknown one."""
+MAX_TYPO_CANDIDATES = 3000
+"""Ids that are searched for a typing error, which is slow for each."""
+MAX_NAMES = 20
+"""Schema names that a message lists."""
+
+_DELIMITED = re.compile(r'(?<![A-Za-z0-9])[a-z]\d\d"([^"]*)"')
+_ENCLOSED = re.compile(
+    r"""\s*(?:"(.*)"|'(.*)'|`+(.*?)`+|“(.*)”|‘(.*)’|«(.*)»|\[(.*)\]|\((.*)\)|\{(.*)\}|<(.*)>)[.,;]?\s*""", re.S
+)
+_BATCH_URI = re.compile(r"reach://batches/([^?#]+)", re.I)
+_ASSIGNED = re.compile(
+    r"(?:schema(?:_?name)?)\s*[=:]\s*(.+?)[\s,;&]+(?:external_?|record_?)?id\s*[=:]\s*(.+)", re.I | re.S
+)
+_SPLITS = re.compile(r"\s*[:/=|,>\s]\s*")
+
+
+class UnknownSchema(QuestionError):
+    """No batch, pending resource or dependency has this schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a text names.
+
+    `record` is set for kind record; `key` is its index in the snapshot, None where only errors name it. For kind
+    ambiguous `alternatives` are the records that the text may mean. For kind unknown they are near misses.
+    """
+
+    kind: Literal["record", "batch", "ambiguous", "unknown"]
+    record: Record | None = None
+    key: int | None = None
+    batch: int | None = None
+    """Index of the batch."""
+    alternatives: tuple[Record, ...] = ()
+    batch_alternatives: tuple[str, ...] = ()
+    """Batch ids that are nearly the same; for kind unknown."""
+
+    @property
+    def keys(self) -> tuple[int, ...]:
+        """The key index of the record, where it has one."""
+        return () if self.key is None else (self.key,)
+
+
+class Named(NamedTuple):
+    """A known record; `key` is None where only errors name it."""
+
+    record: Record
+    key: int | None
+
+
+def resolve_record(text: str, snapshot: Snapshot) -> Resolution:
+    """Find the record or batch that a text names, over all that was read."""
+    return _Lookup(snapshot).resolve(text)
+
+
+def resolve_schema(text: str, snapshot: Snapshot) -> set[str]:
+    """The definition ids that a schema's name (in any case) or definition id stands for.
+
+    Empty where the text is blank, and where only batches without a definition id have the name.
+
+    Raises:
+        UnknownSchema: nothing that was read has this schema.
+    """
+    if not text.strip():
+        return set()
+    bare = {one.schema.strip().casefold(): one.schema.strip() for one in snapshot.batches if one.schema}
+    for form in _spellings(text):
+        found = snapshot.names.definitions(form)
+        if found or form.casefold() in bare:
+            return set(found)
+    known = sorted({*snapshot.names.known, *_named_batches(snapshot)})
+    names = {name for schema_id in snapshot.names.schema_ids for name in snapshot.names.names(schema_id)}
+    raise _unknown_schema(text.strip(), known, {name.casefold(): name for name in sorted({*known, *names})})
+
+
+def _named_batches(snapshot: Snapshot) -> Iterable[str]:
+    return (one.schema for one in snapshot.batches if one.schema and not one.schema_id)
+
+
+def _unknown_schema(asked: str, known: list[str], folded: dict[str, str]) -> UnknownSchema:
+    if not known:
+        return UnknownSchema(f"No schema is named '{asked}'.", "The batches read have no schemas.")
+    close = get_close_matches(asked.casefold(), folded, n=3, cutoff=0.6)
+    more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
+    advice = f"Known schemas: {', '.join(known[:MAX_NAMES])}{more}."
+    hint = f"Did you mean {' or '.join(folded[one] for one in close)}? " if close else ""
+    return UnknownSchema(f"No schema is named '{asked}'.", hint + advice)
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """A text as it stands, then without outer blanks, delimiters, quotes and brackets; each once."""
+    seen = dict.fromkeys((text, text.strip(), _DELIMITED.sub(r"\1", text).strip()))
+    yield from seen
+    inner = _DELIMITED.sub(r"\1", text)
+    while match := _ENCLOSED.fullmatch(inner):
+        inner = next((group for group in match.groups() if group is not None), "").strip()
+        if inner and inner not in seen:
+            seen[inner] = None
+            yield inner
+
+
+class _Lookup:
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._evidence = Evidence(snapshot)
+        self._names = {name_label(name) for name in _named_batches(snapshot)}
+        self._batches = {batch.id: number for number, batch in enumerate(snapshot.batches)}
+
+    def resolve(self, text: str) -> Resolution:
+        forms = list(_spellings(text))
+        for form in forms:
+            found = self._resolve_exact(form)
+            if found:
+                return found
+        for form in forms:
+            found = self._resolve_forgiving(form)
+            if found:
+                return found
+        return self._unknown(forms[-1])
+
+    def _resolve_exact(self, form: str) -> Resolution | None:
+        """schema:external_id, then a batch id, then an external id alone."""
+        for schema_ids, external_id in self._splits(form, ":"):
+            found = _choose(self._named(external_id, schema_ids))
+            if found:
+                return found
+        if form in self._batches:
+            return Resolution("batch", batch=self._batches[form])
+        return _choose(self._named(form)) if form else None
+
+    def _resolve_forgiving(self, form: str) -> Resolution | None:
+        uri = _BATCH_URI.fullmatch(form)
+        batch_id = unquote(uri[1]).strip("/") if uri else form
+        same = [number for known, number in self._batches.items() if known.casefold() == batch_id.casefold()]
+        if len(same) == 1 or (same and batch_id in self._batches):
+            return Resolution("batch", batch=self._batches.get(batch_id, same[0]))
+        for schema_ids, external_id in self._splits(form, ""):
+            for spelling in _spellings(external_id):
+                found = _choose(self._named(spelling, schema_ids))
+                if found:
+                    return found
+        return None
+
+    def _splits(self, form: str, separator: str) -> Iterator[tuple[list[str], str]]:
+        """Every way to read a text as a known schema and an external id, the longest schema first.
+
+        Without a separator, any of colon, slash, equals sign, bar, comma and blanks divides.
+        """
+        if separator:
+            places = [(at, at + 1) for at, char in enumerate(form) if char == separator]
+        else:
+            places = [match.span() for match in _SPLITS.finditer(form)]
+        for start, end in reversed(places):
+            schema_ids = self._definitions(form[:start], forgiving=not separator)
+            if schema_ids and form[end:]:
+                yield schema_ids, form[end:]
+        assigned = None if separator else _ASSIGNED.fullmatch(form)
+        if assigned:
+            yield self._definitions(assigned[1], forgiving=True), assigned[2]
+
+    def _definitions(self, label: str, *, forgiving: bool) -> list[str]:
+        for spelling in _spellings(label) if forgiving else (label,):
+            label = name_label(spelling)
+            found = self._snapshot.names.definitions(spelling) + [label] * (label in self._names)
+            if found:
+                return found
+        return []
+
+    def _named(self, external_id: str, schema_ids: list[str] | None = None) -> list[Named]:
+        """All known records with an external id, in some schemas or in all."""
+        keys = self._snapshot.keys
+        if schema_ids is None:
+            numbers = [number for number, key in enumerate(keys) if key[1] == external_id]
+        else:
+            index = self._snapshot.key_index
+            numbers = [index[key] for one in schema_ids if (key := (one, external_id)) in index]
+        found = [Named(self._snapshot.record(number), number) for number in numbers]
+        known = {one.record.schema_id for one in found}
+        failed = dict.fromkeys(self._evidence.failed_records(external_id))
+        for record in sorted(failed, key=lambda one: not one.schema_id):
+            by_name_only = not record.schema_id and found
+            if (
+                record.schema_id not in known
+                and not by_name_only
+                and (schema_ids is None or _label(record) in schema_ids)
+            ):
+                found.append(Named(record, None))
+        return found
+
+    # --- near misses -----------------------------------------------------------------------------------------------
+
+    def _unknown(self, form: str) -> Resolution:
+        readings = list(self._splits(form, "")) or [([], form)]
+        found: dict[Record, None] = {}
+        for place in [match.end() for match in _SPLITS.finditer(form)]:
+            found |= dict.fromkeys(one.record for one in self._named(form[place:]))
+        for schema_ids, external_id in readings:
+            found |= dict.fromkeys(self._similar(external_id, set(schema_ids)))
+        batches = get_close_matches(form, islice(self._batches, MAX_TYPO_CANDIDATES), n=3, cutoff=0.8)
+        return Resolution("unknown", alternatives=tuple(found)[:MAX_ALTERNATIVES], batch_alternatives=tuple(batches))
+
+    def _similar(self, external_id: str, schema_ids: set[str]) -> Iterator[Record]:
+        """Records whose id a stranger would take for the same one, then those within a typing error."""
+        wanted = set(chain.from_iterable(index_keys(external_id)))
+        known = [record for record in self._all_records() if not schema_ids or _label(record) in schema_ids]
+        for record in known[:MAX_SIMILAR_CANDIDATES]:
+            if not wanted.isdisjoint(chain.from_iterable(index_keys(record.external_id))) and compare(
+                external_id, record.external_id
+            ):
+                yield record
+        close = (one for one in known if abs(len(one.external_id) - len(external_id)) < 3)
+        by_id = {one.external_id: one for one in islice(close, MAX_TYPO_CANDIDATES)}
+        yield from (by_id[one] for one in get_close_matches(external_id, by_id, n=MAX_ALTERNATIVES, cutoff=0.8))
+
+    def _all_records(self) -> Iterator[Record]:
+        yield from map(self._snapshot.record, range(len(self._snapshot.keys)))
+        yield from self._evidence.failed_records()
+
+
+def _label(record: Record) -> str:
+    return record.schema_id or name_label(record.schema)
+
+
+def _choose(found: list[Named]) -> Resolution | None:
+    if not found:
+        return None
+    if len(found) == 1:
+        return Resolution("record", record=found[0].record, key=found[0].key)
+    return Resolution("ambiguous", alternatives=tuple([one.record for one in found]))
