@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reach_mcp.analysis.errors import QuestionError
-from reach_mcp.analysis.lookup import UnknownSchema, resolve_schema
+from reach_mcp.analysis.lookup import resolve_schema
 from reach_mcp.analysis.results import BatchSummary, FilterReport
 from reach_mcp.analysis.snapshot import Snapshot
 
@@ -54,23 +53,23 @@ class BatchFilter:
         parts += ["with pending resources"] if self.only_pending else []
         return ", ".join(parts)
 
-    def apply(self, snapshot: Snapshot) -> Selection:
+    def apply(self, snapshot: Snapshot) -> Matched:
         """Select the batches that match, by the batch's own schema.
 
         Raises:
-            QuestionError: no batch or pending resource has this schema.
+            UnknownSchema: no batch or pending resource has this schema.
         """
         schema = SchemaCondition.of(self.schema, snapshot)
         matching = [number for number in self._match(snapshot) if schema.matches(snapshot.batches[number])]
         return self._select(snapshot, matching, bytearray(_chosen(snapshot, set(matching))))
 
-    def apply_to_rows(self, snapshot: Snapshot) -> Selection:
+    def apply_to_rows(self, snapshot: Snapshot) -> Matched:
         """Select pending rows: their own schema matches, and their batch meets the other conditions.
 
         A batch counts as matched where its own schema matches or it holds a row that does.
 
         Raises:
-            QuestionError: no batch or pending resource has this schema.
+            UnknownSchema: no batch or pending resource has this schema.
         """
         schema = SchemaCondition.of(self.schema, snapshot)
         matching = set(self._match(snapshot))
@@ -100,9 +99,9 @@ class BatchFilter:
         ]
         return [holds for is_set, holds in found if is_set]
 
-    def _select(self, snapshot: Snapshot, batches: list[int], rows: bytearray) -> Selection:
+    def _select(self, snapshot: Snapshot, batches: list[int], rows: bytearray) -> Matched:
         undated = [batch.id for batch in snapshot.batches if batch.created is None] if self.is_timed else []
-        return Selection(
+        return Matched(
             batches=tuple(batches),
             rows=rows,
             report=FilterReport(
@@ -122,7 +121,7 @@ class BatchFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class Matched:
     """The batches (indexes, in the API's order) and the rows (a flag for each row of the snapshot) selected."""
 
     batches: tuple[int, ...]
@@ -144,10 +143,7 @@ class SchemaCondition:
         asked = _clean(text)
         if not asked:
             return cls(None)
-        try:
-            ids = frozenset(resolve_schema(asked, snapshot))
-        except UnknownSchema as error:
-            raise QuestionError(error.message, error.advice) from None
+        ids = frozenset(resolve_schema(asked, snapshot))
         names = {name for schema_id in ids for name in snapshot.names.names(schema_id)}
         return cls(ids, frozenset(name.casefold() for name in {*names, asked}))
 

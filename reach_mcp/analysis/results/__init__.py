@@ -7,7 +7,7 @@ from reach_mcp.analysis.results.batches import BatchDetail, BatchListing, BatchS
 from reach_mcp.analysis.results.causes import ActionTally, CauseFinding, Failure, Lookalike
 from reach_mcp.analysis.results.common import ACTION_OF, Action, Cause, Order, Record, Section, View
 from reach_mcp.analysis.results.explanation import Explanation
-from reach_mcp.analysis.results.focus import Changes, Focus, MovedBlocker, Path, WhatIf
+from reach_mcp.analysis.results.focus import Changes, Focus, FocusKind, MovedBlocker, Path, WhatIf
 from reach_mcp.analysis.results.pending import (
     Blocker,
     Chains,
@@ -50,6 +50,7 @@ __all__ = [
     "Failure",
     "FilterReport",
     "Focus",
+    "FocusKind",
     "Holder",
     "Lookalike",
     "MovedBlocker",

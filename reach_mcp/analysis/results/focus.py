@@ -10,6 +10,8 @@ from reach_mcp.analysis.results.causes import CauseFinding
 from reach_mcp.analysis.results.common import Record, Section
 from reach_mcp.analysis.results.pending import Cycle, Holder, WaitingResource
 
+FocusKind = Literal["pending", "missing", "arrived", "expired", "failed", "batch", "not_pending"]
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -32,7 +34,7 @@ class Focus:
     rows) | failed (named only in errors) | batch | not_pending (nothing in what was read names it).
     """
 
-    kind: Literal["pending", "missing", "expired", "failed", "batch", "not_pending"]
+    kind: FocusKind
     asked: str
     record: Record | None
     batch: BatchSummary | None

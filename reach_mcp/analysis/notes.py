@@ -1,0 +1,79 @@
+"""Facts that qualify an answer, as whole sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from reach_mcp.analysis.counters import counted_without_rows
+from reach_mcp.analysis.results import Counts
+from reach_mcp.analysis.snapshot import Snapshot
+
+MAX_NAMED = 3
+"""Names in one sentence."""
+
+_PLAIN = re.compile(r"[\w.:@/+-]{1,80}", re.ASCII)
+"""A name that cannot carry markup or a sentence. Others are counted and not named."""
+
+
+def write_notes(snapshot: Snapshot, counts: Counts, batches: Sequence[int]) -> Iterator[str]:
+    """Qualify the counts of the batches selected."""
+    yield from _about_rows(snapshot, counts)
+    yield from _about_counters(snapshot, batches)
+    yield from _about_names(snapshot)
+
+
+def _about_rows(snapshot: Snapshot, counts: Counts) -> Iterator[str]:
+    if counts.lists_nothing:
+        yield f"{_count(counts.lists_nothing, 'lists', 'list')} nothing missing and {_is(counts.lists_nothing)} still pending."
+    if counts.unreadable_expiry:
+        has = (
+            "has no readable expiry and counts"
+            if counts.unreadable_expiry == 1
+            else "have no readable expiry and count"
+        )
+        yield f"{_count(counts.unreadable_expiry, has, has)} as live{_name_some(snapshot.unreadable_times)}."
+    if counts.duplicates:
+        shares = _count(counts.duplicates, "shares", "share")
+        yield f"{shares} an id with another one: equal ones are counted once, different ones are kept apart."
+
+
+def _about_counters(snapshot: Snapshot, batches: Sequence[int]) -> Iterator[str]:
+    if empty := counted_without_rows(snapshot, batches):
+        total = sum(batch.pending or 0 for batch in empty)
+        named = _name_some([batch.id for batch in empty])
+        yield f"{total} pending by counter, no rows listed, in {_batches(len(empty))}{named}: they are in no other number."
+    selected = [snapshot.batches[number] for number in batches]
+    if silent := [batch.id for batch in selected if batch.listed and not batch.pending]:
+        lists = "lists" if len(silent) == 1 else "list"
+        counter = "its counter is" if len(silent) == 1 else "their counters are"
+        yield f"{_batches(len(silent))} {lists} pending resources although {counter} 0 or absent{_name_some(silent)}."
+
+
+def _about_names(snapshot: Snapshot) -> Iterator[str]:
+    names = snapshot.names
+    shared = {name for one in names.schema_ids if names.display(one) == one for name in names.names(one)}
+    if shared:
+        stands = "One schema name stands" if len(shared) == 1 else f"{len(shared)} schema names stand"
+        yield (
+            f"{stands} for several definitions{_name_some(sorted(shared))}: "
+            "their records are shown with the definition id instead."
+        )
+
+
+def _name_some(names: Sequence[str]) -> str:
+    plain = [name for name in names if _PLAIN.fullmatch(name)][:MAX_NAMED]
+    more = ", ..." if plain and len(plain) < len(names) else ""
+    return f" ({', '.join(plain)}{more})" if plain else ""
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"1 pending resource {one}" if number == 1 else f"{number:,} pending resources {many}"
+
+
+def _batches(number: int) -> str:
+    return "1 batch" if number == 1 else f"{number:,} batches"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
