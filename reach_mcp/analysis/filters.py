@@ -77,10 +77,8 @@ class BatchFilter:
         rows = bytearray(row.batch in matching and of_schema[row.key] for row in snapshot.rows)
         batches = snapshot.batches
         holding = {row.batch for row, chosen in zip(snapshot.rows, rows, strict=True) if chosen}
-        batches = [
-            number for number in sorted(matching) if number in holding or schema.matches(snapshot.batches[number])
-        ]
-        return self._select(snapshot, batches, rows)
+        found = [number for number in sorted(matching) if number in holding or schema.matches(batches[number])]
+        return self._select(snapshot, found, rows)
 
     def _match(self, snapshot: Snapshot) -> list[int]:
         """Return the batches that meet every condition but that on the schema."""

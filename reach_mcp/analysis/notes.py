@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from reach_mcp.analysis.counters import counted_without_rows
 from reach_mcp.analysis.results import Counts
@@ -24,29 +24,26 @@ def write_notes(snapshot: Snapshot, counts: Counts, batches: Sequence[int]) -> I
 
 
 def _about_rows(snapshot: Snapshot, counts: Counts) -> Iterator[str]:
-    if counts.lists_nothing:
-        yield f"{_count(counts.lists_nothing, 'lists', 'list')} nothing missing and {_is(counts.lists_nothing)} still pending."
-    if counts.unreadable_expiry:
-        has = (
-            "has no readable expiry and counts"
-            if counts.unreadable_expiry == 1
-            else "have no readable expiry and count"
-        )
-        yield f"{_count(counts.unreadable_expiry, has, has)} as live{_name_some(snapshot.unreadable_times)}."
-    if counts.duplicates:
-        shares = _count(counts.duplicates, "shares", "share")
-        yield f"{shares} an id with another one: equal ones are counted once, different ones are kept apart."
+    if nothing := counts.lists_nothing:
+        lists = _agree(nothing, "lists nothing missing and is", "list nothing missing and are")
+        yield f"{_resources(nothing)} {lists} still pending."
+    if unreadable := counts.unreadable_expiry:
+        has = _agree(unreadable, "has no readable expiry and counts", "have no readable expiry and count")
+        yield f"{_resources(unreadable)} {has} as live{_name_some(snapshot.unreadable_times)}."
+    if shared := counts.duplicates:
+        shares = _agree(shared, "shares an id with another one", "share an id with another one")
+        yield f"{_resources(shared)} {shares}: equal ones are counted once, different ones are kept apart."
 
 
 def _about_counters(snapshot: Snapshot, batches: Sequence[int]) -> Iterator[str]:
     if empty := counted_without_rows(snapshot, batches):
         total = sum(batch.pending or 0 for batch in empty)
-        named = _name_some([batch.id for batch in empty])
-        yield f"{total} pending by counter, no rows listed, in {_batches(len(empty))}{named}: they are in no other number."
+        where = f"{_batches(len(empty))}{_name_some([batch.id for batch in empty])}"
+        yield f"{total:,} pending by counter, no rows listed, in {where}: they are in no other number."
     selected = [snapshot.batches[number] for number in batches]
     if silent := [batch.id for batch in selected if batch.listed and not batch.pending]:
-        lists = "lists" if len(silent) == 1 else "list"
-        counter = "its counter is" if len(silent) == 1 else "their counters are"
+        lists = _agree(len(silent), "lists", "list")
+        counter = _agree(len(silent), "its counter is", "their counters are")
         yield f"{_batches(len(silent))} {lists} pending resources although {counter} 0 or absent{_name_some(silent)}."
 
 
@@ -67,13 +64,13 @@ def _name_some(names: Sequence[str]) -> str:
     return f" ({', '.join(plain)}{more})" if plain else ""
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"1 pending resource {one}" if number == 1 else f"{number:,} pending resources {many}"
+def _resources(number: int) -> str:
+    return f"{number:,} pending {_agree(number, 'resource', 'resources')}"
 
 
 def _batches(number: int) -> str:
-    return "1 batch" if number == 1 else f"{number:,} batches"
+    return f"{number:,} {_agree(number, 'batch', 'batches')}"
 
 
-def _is(number: int) -> str:
-    return "is" if number == 1 else "are"
+def _agree(number: int, one: str, many: str) -> str:
+    return one if number == 1 else many

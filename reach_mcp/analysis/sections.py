@@ -96,9 +96,9 @@ def list_blockers(part: Part, ranked: Sequence[RankedRoot], limit: int, offset: 
 
 
 def list_by_direct_count(part: Part, limit: int, offset: int) -> Section[Blocker]:
-    """Rank by the rows that list a record. `waiting` is then that count too: rows that wait through others are not in it.
+    """Rank by the rows that list a record, for an answer without time for more: nothing here asks the checkpoint.
 
-    This is for an answer without time for more: nothing here asks the checkpoint.
+    `waiting` is then that count too: rows that wait through others are not in it.
     """
     graph, snapshot = part.analysis.graph, part.analysis.snapshot
     listing = {key: part.listing(key) for key in graph.roots}

@@ -28,9 +28,8 @@ def assume_arrived(part: Part, names: tuple[str, ...], *, limit: int, offset: in
     rest, flags = _keep_waiting(part, arrival)
     counts = count_waiting(rest, flags, checkpoint=checkpoint).counts
     clearance = Clearance(rest, checkpoint=checkpoint)
-    missing = sorted(
-        (key for key in rest.roots if counts.get(key)), key=lambda key: (-counts[key], rest.snapshot.keys[key])
-    )
+    identity = rest.snapshot.keys.__getitem__
+    missing = sorted(filter(counts.get, rest.roots), key=lambda key: (-counts[key], identity(key)))
     return WhatIf(
         assumed=part.analysis.snapshot.records(keys),
         not_waited_for=tuple(unknown),

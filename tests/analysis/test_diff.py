@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ def row(number: int, *missing: str, expires: Time = 6.0, created: Time = -1.0) -
     return pending(f"transactions:t{number}", *(missing or ("customers:c1",)), expires=expires, created=created)
 
 
-def changes(before: list[Json], now: list[Json], *, hours: float = 1.0, **question: object) -> Changes:
+def changes(before: list[Json], now: list[Json], *, hours: float = 1.0, **question: Any) -> Changes:
     token = ask(batch("b1", *before), since="start", **question).token
     found = ask(batch("b1", *now), at=hours, since=token, **question).changes
     assert found is not None
@@ -66,9 +67,7 @@ def test_a_record_that_is_newly_missing_is_named() -> None:
 
 
 def test_a_link_that_moves_between_rows_is_a_change() -> None:
-    found = changes(
-        [row(1, "customers:c1"), row(2, "customers:c2")], [row(1, "customers:c2"), row(2, "customers:c1")]
-    )
+    found = changes([row(1, "customers:c1"), row(2, "customers:c2")], [row(1, "customers:c2"), row(2, "customers:c1")])
     assert (found.moved, found.exact, found.unchanged) == ((), True, False)
 
 
