@@ -9,7 +9,7 @@ from functools import partial
 from reach_mcp.analysis import results
 from reach_mcp.render import glossary, models, parts
 from reach_mcp.render.batch_parts import build_batch, quoted_tally
-from reach_mcp.render.budget import Trim, dump, fit, to_json
+from reach_mcp.render.budget import Trim, fit
 from reach_mcp.render.formatting import clock, plural, to_datetime, until
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.sanitize import Quoter, exact_id, inert
@@ -161,8 +161,6 @@ def _finish(report: models.BatchDetailReport, *, options: RenderOptions) -> None
         if part is not None:
             part.more = f"offset={part.end}" if part.end < part.total else ""
     report.next = parts.first_calls(_candidates(report, options))
-    content = to_json(dump(report.model_copy(update={"legend": [], "verdict": ""})))
-    report.legend = [*([glossary.SHORTENED] if "…(+" in content else []), glossary.DATA]
 
 
 def _candidates(report: models.BatchDetailReport, options: RenderOptions) -> Iterator[models.Call | None]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from reach_mcp.analysis.results import BatchListing, BatchSummary, Census
-from reach_mcp.render import glossary, models, parts
+from reach_mcp.render import models, parts
 from reach_mcp.render.batch_parts import (
     LIST_COLUMNS,
     build_batch,
@@ -15,7 +15,7 @@ from reach_mcp.render.batch_parts import (
     quoted_tally,
     type_label,
 )
-from reach_mcp.render.budget import Trim, dump, fit, to_json
+from reach_mcp.render.budget import Trim, fit
 from reach_mcp.render.formatting import plural
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.sanitize import Quoter, exact_id
@@ -127,8 +127,6 @@ def _finish(report: models.BatchListReport, *, listing: BatchListing, options: R
     page = report.batches
     page.more = f"offset={page.end}" if page.end < page.total else ""
     report.next = parts.first_calls(_candidates(report, listing, options))
-    content = to_json(dump(report.model_copy(update={"legend": [], "verdict": ""})))
-    report.legend = [*([glossary.SHORTENED] if "…(+" in content else []), glossary.DATA]
 
 
 def _candidates(

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel
 
+from reach_mcp.render import glossary
+from reach_mcp.render.models import Tail
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.sanitize import is_hidden
 
 MAX_ROUNDS = 8
-SLACK_BYTES = 60
+SLACK_BYTES = 100
 """Trimming adds words on what was left out."""
 
 Container = list[object] | dict[str, object]
-Report = TypeVar("Report", bound=BaseModel)
+Report = TypeVar("Report", bound=Tail)
 
 
 @dataclass(frozen=True)
@@ -49,37 +51,47 @@ def fit(
     write: Callable[[Report], str],
     trims: Sequence[Trim],
     options: RenderOptions,
+    legend: Callable[[Report, str], Iterable[str]] = lambda *_: (),
 ) -> Rendered:
     """Render the report in the forms that are sent, each within `options.limit_bytes`.
 
-    `finish` sets what depends on the length of the lists (what was left out, next calls, legend) and may run often.
-    As a rule the first or second rendering fits. Only list items are trimmed; totals stay.
+    `finish` sets what depends on the length of the lists (where the rest is, next calls) and may run several times.
+    As a rule the first or second rendering fits. Only items of lists are trimmed; totals stay.
     """
     for attempt in range(MAX_ROUNDS):
         finish(report)
-        rendered, sizes = _render(report, write, options)
-        over = max(sizes) - options.limit_bytes
-        if over <= 0:
-            return rendered
-        # Items cost more in JSON than in text: scale the excess of the text to bytes of JSON.
-        full = size_of(dump(report))
-        scaled = max(over, *(int((size - options.limit_bytes) * max(1.0, full / size)) for size in sizes if size))
-        _trim(report, trims, scaled + SLACK_BYTES * (attempt + 1))
+        structured = _explain_terms(report, legend)
+        rendered, sent = _render(report, structured, write, options)
+        sizes = [len(form.encode()) for form in sent]
+        if max(sizes) <= options.limit_bytes:
+            break
+        # Items take more bytes as JSON than as text, so the excess of the text counts for more.
+        whole = size_of(structured)
+        excess = max((size - options.limit_bytes) * max(1.0, whole / size) for size in sizes)
+        _trim(report, trims, int(excess) + SLACK_BYTES * attempt)
     return rendered
 
 
-def _render(report: Report, write: Callable[[Report], str], options: RenderOptions) -> tuple[Rendered, list[int]]:
-    """The one place that decides which forms are sent."""
-    if options.parts == "text":
-        text = write(report)
-        return Rendered(text), [len(text.encode())]
-    structured = dump(report)
-    compact = to_json(structured)
+def _explain_terms(report: Report, legend: Callable[[Report, str], Iterable[str]]) -> dict[str, object]:
+    """Set the legend, and return the structured content."""
+    report.legend = []
+    content = to_json(dump(report))
+    shortened = [glossary.SHORTENED] if "…(+" in content else []
+    report.legend = [*legend(report, content), *shortened, glossary.DATA]
+    return dump(report)
+
+
+def _render(
+    report: Report, structured: dict[str, object], write: Callable[[Report], str], options: RenderOptions
+) -> tuple[Rendered, list[str]]:
+    """Choose the forms that are sent."""
     if options.parts == "structured":
-        escaped = escape_hidden(compact)
-        return Rendered(escaped, report, structured), [len(escaped.encode())]
+        text = escape_hidden(to_json(structured))
+        return Rendered(text, report, structured), [text]
     text = write(report)
-    return Rendered(text, report, structured), [len(text.encode()), len(compact.encode())]
+    if options.parts == "text":
+        return Rendered(text), [text]
+    return Rendered(text, report, structured), [text, to_json(structured)]
 
 
 def escape_hidden(text: str) -> str:

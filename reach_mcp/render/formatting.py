@@ -64,7 +64,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
     """A header and one line a row; columns that are empty for all rows are left out."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     kept = [index for index in range(len(columns)) if any(row[index] for row in cells)]
-    return [" | ".join(row[index] for index in kept) for row in [list(columns), *cells]] if cells else []
+    lines = (" | ".join(row[index] for index in kept) for row in [list(columns), *cells])
+    return [line.rstrip(" |") for line in lines] if cells else []
 
 
 def listing(parts: Iterable[str], last: str = "and") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from reach_mcp.analysis import results
 from reach_mcp.api.pagination import Coverage
@@ -146,14 +146,20 @@ def holding(holder: results.Holder) -> models.Holding:
     return models.Holding(record=name(holder.record), waiting=holder.waiting)
 
 
-def missing(record: results.Record, finding: results.CauseFinding, *, evidence: bool = True) -> models.Missing:
-    """A missing record with its cause, and the evidence where it is asked for."""
-    return models.Missing(record=name(record), **why(finding, evidence=evidence).model_dump())
+Evidence = Literal["none", "brief", "full"]
+"""`none`: the cause alone. `brief`: no error category where there is a message."""
 
 
-def why(finding: results.CauseFinding, *, evidence: bool = True) -> models.Why:
-    found = models.Why(cause=finding.cause, action=ACTIONS[finding.action])
-    return found.model_copy(update=_evidence(finding)) if evidence else found
+def missing(record: results.Record, finding: results.CauseFinding, evidence: Evidence = "full") -> models.Missing:
+    return models.Missing(record=name(record), **why(finding, evidence).model_dump())
+
+
+def why(finding: results.CauseFinding, evidence: Evidence = "full") -> models.Why:
+    """The cause of one missing record, with its action and evidence where they are asked for."""
+    if evidence == "none":
+        return models.Why(cause=finding.cause)
+    found = models.Why(cause=finding.cause, action=ACTIONS[finding.action]).model_copy(update=_evidence(finding))
+    return found.model_copy(update={"category": ""}) if evidence == "brief" and found.error else found
 
 
 def _evidence(finding: results.CauseFinding) -> dict[str, str | int]:

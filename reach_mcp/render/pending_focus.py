@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from reach_mcp.analysis import results
 from reach_mcp.render import models, parts
 from reach_mcp.render.formatting import to_datetime
@@ -20,12 +18,10 @@ def build_cycles(cycles: results.Section[results.Cycle], options: RenderOptions)
 
 
 def _cycle(cycle: results.Cycle) -> models.Cycle:
-    members = parts.names(cycle.members.items, MAX_MEMBERS)
+    pairs = cycle.leave_out[:MAX_LEAVE_OUT]
     return models.Cycle(
-        members=members,
-        members_total=cycle.members.total,
-        leave_out=[f"{parts.name(a)} -> {parts.name(b)}" for a, b in cycle.leave_out[:MAX_LEAVE_OUT]],
-        leave_out_total=len(cycle.leave_out),
+        members=parts.names(cycle.members.items, MAX_MEMBERS),
+        leave_out=[models.LeaveOut(resend=parts.name(a), without=parts.name(b)) for a, b in pairs],
         rows=cycle.rows,
         behind=cycle.behind,
         also_missing=cycle.missing,
@@ -34,9 +30,7 @@ def _cycle(cycle: results.Cycle) -> models.Cycle:
 
 
 def build_focus(focus: results.Focus, options: RenderOptions) -> models.Focus:
-    cycles = results.Section(focus.cycles, focus.cycles_total)
     of_batch = focus.kind == "batch"
-    resource = partial(parts.resource, batch=not of_batch, detailed=options.detailed)
     named = focus.record is not None
     return models.Focus(
         kind=focus.kind,
@@ -44,15 +38,17 @@ def build_focus(focus: results.Focus, options: RenderOptions) -> models.Focus:
         asked="" if named or of_batch else exact_id(focus.asked),
         batch=exact_id(focus.batch.id) if focus.batch else "",
         why=parts.missing(focus.record, focus.finding) if focus.record and focus.finding else None,
-        rows=parts.items(models.Items[models.Resource], focus.rows, resource, options),
         expired_rows=focus.expired_rows,
         paths=parts.items(models.Items[models.Path], focus.paths, _path, options),
-        cycles=build_cycles(cycles, options) if cycles.total else None,
         waits_for_it=focus.waits_for_it,
         first_lost=to_datetime(focus.earliest_expiry),
         alternatives=parts.names(focus.alternatives, 5),
         ambiguous=focus.ambiguous,
     )
+
+
+def focus_cycles(focus: results.Focus) -> results.Section[results.Cycle] | None:
+    return results.Section(focus.cycles, focus.cycles_total) if focus.cycles else None
 
 
 def _path(path: results.Path) -> models.Path:

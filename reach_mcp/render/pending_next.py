@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reach_mcp.analysis import results
 from reach_mcp.render import models, parts
@@ -17,11 +17,20 @@ def say_where_the_rest_is(report: models.PendingReport) -> None:
     """Set `more` of every section that is not shown to its end."""
     for view, part in _pageable(report).items():
         if part is not None:
-            part.more = f"view={view}, offset={part.end}" if part.end < part.total else ""
-    if report.focus:
-        for part in (report.focus.rows, report.focus.paths, report.focus.cycles):
-            if part is not None:
-                part.more = f"offset={part.end}" if part.end < part.total else ""
+            where = f"offset={part.end}" if report.focus else f"view={view}, offset={part.end}"
+            part.more = where if part.end < part.total else ""
+
+
+def say_how_many(report: models.PendingReport, found: Sequence[results.Cycle]) -> None:
+    """Set the totals of cycles that are not shown to their end."""
+    for cycle, whole in zip(report.cycles.items if report.cycles else (), found, strict=False):
+        cycle.members_total = _total(cycle.members, whole.members.total)
+        cycle.leave_out_total = _total(cycle.leave_out, len(whole.leave_out))
+
+
+def _total(shown: Sequence[object], total: int) -> int:
+    """A total where not all are shown, else 0, which is not sent."""
+    return total if len(shown) < total else 0
 
 
 def _pageable(report: models.PendingReport) -> dict[str, models.Part | None]:
@@ -34,6 +43,7 @@ def _pageable(report: models.PendingReport) -> dict[str, models.Part | None]:
         "expired": report.expired.records if report.expired else None,
         "resources": report.resources,
         "counters": report.counters,
+        "focus": report.focus.paths if report.focus else None,
     }
 
 
@@ -59,7 +69,7 @@ def _candidates(
 
 def _after_focus(report: models.PendingReport, options: RenderOptions) -> Iterator[models.Call | None]:
     assert report.focus is not None
-    for part in (report.focus.paths, report.focus.rows):
+    for part in (report.focus.paths, report.resources):
         if part is not None and part.more:
             same = {key: value for key, value in options.arguments.items() if key in SAME_VIEW}
             yield call("The rest of this focus", TOOL, {**same, "offset": part.end}, options)
@@ -79,7 +89,7 @@ def _after_summary(report: models.PendingReport, options: RenderOptions) -> Iter
         yield call("All that failed, with errors", TOOL, {"view": "blockers", "cause": "failed"}, options)
     if report.plan and report.plan.more:
         yield call("More records to send, best first", TOOL, {"view": "plan"}, options)
-    if report.cycles and (report.cycles.more or any(len(c.members) < c.members_total for c in report.cycles.items)):
+    if report.cycles and (report.cycles.more or any(c.members_total for c in report.cycles.items)):
         yield call("All cycles with all members", TOOL, {"view": "cycles"}, options)
     if report.counts.expired:
         yield call("Expired records to resend", TOOL, {"view": "expired"}, options)

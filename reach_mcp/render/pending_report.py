@@ -2,54 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from typing import Literal
 
 from reach_mcp.analysis import results
 from reach_mcp.render import glossary, models, parts
-from reach_mcp.render.budget import Trim, dump, fit, to_json
+from reach_mcp.render.budget import Trim, fit
 from reach_mcp.render.formatting import to_datetime
 from reach_mcp.render.glossary import ACTIONS
 from reach_mcp.render.options import Rendered, RenderOptions
-from reach_mcp.render.pending_focus import build_changes, build_cycles, build_focus, build_what_if
-from reach_mcp.render.pending_next import next_calls, say_where_the_rest_is
+from reach_mcp.render.pending_focus import build_changes, build_cycles, build_focus, build_what_if, focus_cycles
+from reach_mcp.render.pending_next import next_calls, say_how_many, say_where_the_rest_is
 from reach_mcp.render.pending_text import write_report
 from reach_mcp.render.pending_verdict import verdict
 from reach_mcp.render.sanitize import exact_id, inert
 
-HOLDERS_SHOWN = 1
+HOLDERS_IN_SUMMARY = 1
 DAY_SECONDS = 86_400
 
 TRIMS = (
-    Trim("chains.longest", 4),
-    Trim("chains.by_depth", 6),
     Trim("plan.references", 4),
-    Trim("cycles.items.members", 12),
-    Trim("focus.cycles.items.members", 12),
-    Trim("expiry.hours.items.held_by", 1),
-    Trim("blockers.items", 20),
-    Trim("resources.items", 20),
-    Trim("expired.records.items", 20),
+    Trim("chains.longest", 6),
+    Trim("cycles.items.members", 24),
+    Trim("blockers.items", 30),
+    Trim("resources.items", 30),
+    Trim("expired.records.items", 30),
+    Trim("plan.items", 30),
     Trim("expired.batches.items", 5),
+    Trim("expiry.hours.items.held_by", 1),
+    Trim("expiry.hours.items", 12),
+    Trim("cycles.items.members", 10),
     Trim("cycles.items", 5),
-    Trim("cycles.items.members", 6),
+    Trim("focus.paths.items", 8),
+    Trim("focus.paths.items.records", 8),
+    Trim("plan.references"),
     Trim("cycles.items.leave_out", 2),
     Trim("expiry.hours.items", 8),
-    Trim("focus.rows.items", 5),
-    Trim("focus.paths.items.records", 8),
-    Trim("focus.paths.items", 5),
-    Trim("focus.cycles.items", 2),
     Trim("what_if.missing.items", 5),
     Trim("blockers.items", 10),
     Trim("plan.items", 5),
     Trim("changes.moved", 3),
     Trim("resources.items.misses", 2),
+    Trim("expired.records.items.misses", 2),
+    Trim("chains.longest"),
     Trim("notes", 3),
 )
 LAST_RESORT = tuple(
     Trim(path)
     for path in (
         "chains.longest", "chains.by_depth", "plan.references", "what_if.rounds", "what_if.not_waited_for",
-        "what_if.assumed", "focus.alternatives", "focus.cycles.items", "focus.rows.items", "focus.paths.items",
+        "what_if.assumed", "focus.alternatives", "focus.paths.items",
         "resources.items", "counters.items", "expired.batches.items", "expired.records.items", "cycles.items",
         "expiry.hours.items", "what_if.missing.items", "changes.moved", "plan.upload_order", "plan.items",
         "blockers.items", "filter.undated", "skipped", "notes", "next",
@@ -63,6 +66,7 @@ def render_explanation(explanation: results.Explanation, options: RenderOptions)
     return fit(
         report,
         finish=partial(_finish, explanation=explanation, options=options),
+        legend=legend,
         write=partial(write_report, options=options),
         trims=(*TRIMS, *LAST_RESORT),
         options=options,
@@ -71,7 +75,9 @@ def render_explanation(explanation: results.Explanation, options: RenderOptions)
 
 def build_report(explanation: results.Explanation, options: RenderOptions) -> models.PendingReport:
     """The output model with every section that the explanation has, not yet trimmed."""
-    given, view = parts.given, explanation.view
+    given, focus = parts.given, explanation.focus
+    summary = explanation.view == "summary"
+    brief: Literal["", "brief"] = "brief" if summary and not options.detailed else ""
     report = models.PendingReport(
         verdict="",
         as_of=parts.moment(explanation.as_of),
@@ -82,13 +88,13 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> mo
         by_cause=[_tally(line) for line in explanation.tally],
         changes=given(explanation.changes, build_changes),
         what_if=given(explanation.what_if, partial(build_what_if, options=options)),
-        focus=given(explanation.focus, partial(build_focus, options=options)),
-        blockers=given(explanation.blockers, partial(_blockers, options=options)),
-        plan=given(explanation.plan, partial(_plan, options=options, evidence=view != "summary")),
-        cycles=given(explanation.cycles, partial(build_cycles, options=options)),
-        expiry=given(explanation.expiry, partial(_expiry, options=options, summary=view == "summary")),
+        focus=given(focus, partial(build_focus, options=options)),
+        blockers=given(explanation.blockers, partial(_blockers, options=options, evidence=brief or "full")),
+        plan=given(explanation.plan, partial(_plan, options=options, evidence="none" if brief else "full")),
+        cycles=given(_cycles(explanation), partial(build_cycles, options=options)),
+        expiry=given(explanation.expiry, partial(_expiry, options=options, summary=summary)),
         expired=given(explanation.expired, partial(_expired, options=options)),
-        resources=given(explanation.resources, partial(_resources, options=options)),
+        resources=given(focus.rows if focus else explanation.resources, partial(_resources, options=options)),
         counters=given(explanation.counters, partial(_counters, options=options)),
         chains=given(explanation.chains, _chains),
         since=explanation.token,
@@ -99,27 +105,29 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> mo
     return report
 
 
+def _cycles(explanation: results.Explanation) -> results.Section[results.Cycle] | None:
+    return focus_cycles(explanation.focus) if explanation.focus else explanation.cycles
+
+
 def _finish(report: models.PendingReport, *, explanation: results.Explanation, options: RenderOptions) -> None:
+    cycles = _cycles(explanation)
     say_where_the_rest_is(report)
-    if "next" not in report.model_fields_set or report.next:
-        report.next = next_calls(report, explanation, options)
-    report.legend = _legend(report)
+    say_how_many(report, cycles.items if cycles else ())
+    report.next = next_calls(report, explanation, options)
 
 
-def _legend(report: models.PendingReport) -> list[str]:
-    content = to_json(dump(report.model_copy(update={"legend": [], "verdict": ""})))
-    causes = {line.cause for line in report.by_cause}
-    has_cycles = bool(report.cycles and report.cycles.items) or bool(report.focus and report.focus.cycles)
-    lines = {
-        glossary.WAITING: bool(report.blockers and report.blockers.items),
-        glossary.NOT_SEEN: "not_seen" in causes or '"cause":"not_seen"' in content,
-        glossary.LATER: '"later_batches":' in content,
-        glossary.CYCLE: has_cycles,
-        glossary.EXPIRED: bool(report.expired and report.expired.total),
-        glossary.SHORTENED: "…(+" in content,
-        glossary.DATA: True,
-    }
-    return [line for line, holds in lines.items() if holds]
+def legend(report: models.PendingReport, content: str) -> Iterator[str]:
+    """The terms that the answer uses."""
+    if report.blockers and report.blockers.items:
+        yield glossary.WAITING
+    if '"cause":"not_seen"' in content:
+        yield glossary.NOT_SEEN
+    if '"later_batches":' in content:
+        yield glossary.LATER
+    if report.cycles and report.cycles.items:
+        yield glossary.CYCLE
+    if report.expired and report.expired.total:
+        yield glossary.EXPIRED
 
 
 def _counts(counts: results.Counts) -> models.Counts:
@@ -146,10 +154,12 @@ def _tally(line: results.ActionTally) -> models.Tally:
     return models.Tally(cause=line.cause, action=ACTIONS[line.action], records=line.records, waiting=line.waiting)
 
 
-def _blockers(section: results.Section[results.Blocker], options: RenderOptions) -> models.Items[models.Blocker]:
+def _blockers(
+    section: results.Section[results.Blocker], *, options: RenderOptions, evidence: parts.Evidence
+) -> models.Items[models.Blocker]:
     def build(blocker: results.Blocker) -> models.Blocker:
         return models.Blocker(
-            **parts.missing(blocker.record, blocker.finding).model_dump(),
+            **parts.missing(blocker.record, blocker.finding, evidence).model_dump(),
             waiting=blocker.waiting,
             direct=blocker.direct,
             frees=blocker.frees,
@@ -160,10 +170,10 @@ def _blockers(section: results.Section[results.Blocker], options: RenderOptions)
     return parts.items(models.Items[models.Blocker], section, build, options)
 
 
-def _plan(plan: results.Plan, *, options: RenderOptions, evidence: bool) -> models.Plan:
+def _plan(plan: results.Plan, *, options: RenderOptions, evidence: parts.Evidence) -> models.Plan:
     def build(step: results.PlanStep) -> models.Step:
         return models.Step(
-            **parts.missing(step.record, step.finding, evidence=evidence).model_dump(),
+            **parts.missing(step.record, step.finding, evidence).model_dump(),
             gain=step.gain,
             freed=step.running_total,
             first_lost=to_datetime(step.deadline),
@@ -182,14 +192,14 @@ def _plan(plan: results.Plan, *, options: RenderOptions, evidence: bool) -> mode
 
 
 def _expiry(expiry: results.Expiry, *, options: RenderOptions, summary: bool) -> models.Expiry:
-    most = HOLDERS_SHOWN if summary and not options.detailed else 3
+    most = HOLDERS_IN_SUMMARY if summary and not options.detailed else 3
 
     def build(hour: results.ExpiryHour) -> models.Hour:
         return models.Hour(
             hour=parts.moment(hour.start),
             rows=hour.rows,
-            held_by=[parts.holding(holder) for holder in hour.holders[:most]],
-            holders=hour.holders_total if hour.holders_total > min(len(hour.holders), most) else 0,
+            held_by={parts.name(holder.record): holder.waiting for holder in hour.holders[:most]},
+            holders=0 if most == HOLDERS_IN_SUMMARY else hour.holders_total,
             stuck=hour.stuck,
         )
 
@@ -252,7 +262,7 @@ def _counter(line: results.CounterDifference) -> models.Counter:
 
 def _chains(chains: results.Chains) -> models.Chains:
     return models.Chains(
-        by_depth=[models.Depth(depth=depth, rows=rows) for depth, rows in chains.by_depth[:20]],
+        by_depth=[rows for _, rows in chains.by_depth[:20]],
         longest=parts.names(chains.longest, 20),
         steps=chains.longest_steps,
     )

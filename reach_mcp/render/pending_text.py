@@ -100,19 +100,21 @@ class PendingText:
         return [f"Cycles{shown(cycles)}:", *(self._cycle(cycle) for cycle in cycles.items)]
 
     def _cycle(self, cycle: models.Cycle) -> str:
-        hidden = cycle.members_total - len(cycle.members)
+        hidden = max(cycle.members_total - len(cycle.members), 0)
         ring = self._ids(cycle.members, " -> ") + (f" -> {hidden} more" if hidden else "") + " -> back"
         pieces = [
-            plural(cycle.members_total, "record"),
+            plural(cycle.members_total or len(cycle.members), "record"),
             plural(cycle.rows, "resource"),
-            f"{cycle.behind} wait behind" if cycle.behind > 1 else "1 waits behind" if cycle.behind else "",
+            plural(cycle.behind, "waits behind", "wait behind") if cycle.behind else "",
             f"also waits for {plural(cycle.also_missing, 'missing record')}" if cycle.also_missing else "",
             f"first lost {deadline(cycle.first_lost, self.now)}" if cycle.first_lost else "",
         ]
-        rest = cycle.leave_out_total - len(cycle.leave_out)
-        more = f" and {rest} more" if rest else ""
-        opens = f". Leave out {self._ids(cycle.leave_out, '; ')}{more}" if cycle.leave_out or rest else ""
-        return f"- {ring} ({', '.join(filter(None, pieces))}){opens}"
+        return f"- {ring} ({', '.join(filter(None, pieces))}){self._opening(cycle)}"
+
+    def _opening(self, cycle: models.Cycle) -> str:
+        ways = [f"{self.quoter.id(each.resend)} without {self.quoter.id(each.without)}" for each in cycle.leave_out]
+        hidden = max(cycle.leave_out_total - len(ways), 0)
+        return f". Resend {listing([*ways, f'{hidden} more' if hidden else ''])}" if ways or hidden else ""
 
     def _expiry(self, expiry: models.Expiry | None) -> list[str]:
         if expiry is None:
@@ -120,8 +122,9 @@ class PendingText:
         columns = ("hour from", "expire", "of these stuck", "held by (waiting)")
 
         def row(hour: models.Hour) -> Row:
-            holders = ", ".join(f"{self.quoter.id(each.record)} ({each.waiting})" for each in hour.held_by)
-            more = f" and {hour.holders - len(hour.held_by)} more" if hour.holders else ""
+            holders = ", ".join(f"{self.quoter.id(name)} ({waiting})" for name, waiting in hour.held_by.items())
+            hidden = hour.holders - len(hour.held_by)
+            more = f" and {hidden} more" if hidden > 0 else ""
             return (clock(hour.hour, self.now), hour.rows, hour.stuck or "", holders + more)
 
         lines = section("Expiry by clock hour", expiry.hours, columns, row)
@@ -168,7 +171,7 @@ class PendingText:
     def _chains(self, chains: models.Chains | None) -> list[str]:
         if chains is None or len(chains.by_depth) < 2:
             return []
-        depths = ", ".join(f"{each.rows} at depth {each.depth}" for each in chains.by_depth)
+        depths = ", ".join(f"{rows} at depth {depth}" for depth, rows in enumerate(chains.by_depth, 1))
         lines = [f"Chains: {depths} (depth 1 waits for missing records only)."]
         if len(chains.longest) > 1:
             lines.append(f"A longest chain, {plural(chains.steps, 'step')}: {self._ids(chains.longest, ' -> ')}")
@@ -195,8 +198,6 @@ class PendingText:
 
         columns = ("path down to the missing record", "steps", "waiting", "cause: action", "evidence")
         yield from section("Waits for", focus.paths, columns, row)
-        yield from self._cycles(focus.cycles)
-        yield from self._resources(focus.rows, "Its pending resources")
 
     def _what_if(self, what_if: models.WhatIf | None) -> list[str]:
         if what_if is None:

@@ -120,8 +120,8 @@ def _best(report: models.PendingReport, explanation: results.Explanation) -> str
         return ""
     count, freed = len(report.plan.items), report.plan.items[-1].freed
     if count == 1:
-        return f"Sending the one record planned frees {freed}."
-    return f"The {count} records that free most together free {freed}."
+        return f"Sending the one record below that frees most clears {freed}."
+    return f"Sending the {count} records below that free most together clears {freed}."
 
 
 def _focus(report: models.PendingReport, focus: results.Focus) -> Iterator[str]:

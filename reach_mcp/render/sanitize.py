@@ -31,6 +31,8 @@ _LOOKALIKES = str.maketrans({'"': "\u2033", "<": "\u2039", ">": "\u203a", "`": "
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _SCHEME = re.compile(r"\b(mailto|xmpp|javascript|vbscript|data|tel|sms):(?=\S)", re.IGNORECASE)
 _WWW = re.compile(r"\bwww\.", re.IGNORECASE)
+_ACTIVE = re.compile(r"\.|://|(?:mailto|xmpp|javascript|vbscript|data|tel|sms):", re.IGNORECASE)
+"""A cheap look before the dear one: no text without a match is changed by `inert` if it is a plain id."""
 _HOST_DOT = re.compile(r"(?<=[^\W_])\.(?=([^\W\d_]{2,}))")
 
 
@@ -68,7 +70,9 @@ def exact_id(text: str) -> str:
 
 def is_plain_id(text: str) -> bool:
     """Whether an id can stand bare in a sentence: no markup, no link, nothing that reads as an instruction."""
-    return bool(_PLAIN_ID.match(text)) and len(_WORDS.findall(text)) <= MAX_BARE_WORDS and inert(text, 300) == text
+    if not _PLAIN_ID.match(text) or len(_WORDS.findall(text)) > MAX_BARE_WORDS:
+        return False
+    return not _ACTIVE.search(text) or inert(text, len(text)) == text
 
 
 def _shorten(text: str, longest: int, *, unread: int) -> str:

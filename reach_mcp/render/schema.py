@@ -6,17 +6,17 @@ from pydantic import BaseModel
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
-DROPPED = frozenset({"title", "default", "additionalProperties", "$defs"})
+DROPPED = frozenset({"title", "default", "additionalProperties", "$defs", "required"})
 
 
 def output_schema(model: type[BaseModel]) -> dict[str, object]:
     """The model's schema with all references inlined.
 
     A field that may be absent has the schema of its value and is not required. Nothing forbids further keys, because
-    some clients refuse `additionalProperties`.
+    some clients refuse `additionalProperties`. `required` stands at the top only: below, it costs more than it tells.
     """
     raw = model.model_json_schema(mode="serialization", by_alias=True)
-    return {"type": "object", **_inline(raw, raw.get("$defs", {}), description=False)}
+    return {**_inline(raw, raw.get("$defs", {}), description=False), "required": raw["required"]}
 
 
 def _inline(node: dict[str, Json], definitions: dict[str, dict[str, Json]], *, description: bool) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -14,10 +15,13 @@ from reach_mcp.render.sanitize import Quoter
 M = TypeVar("M")
 Row = Sequence[str | int]
 
+_OUR_WORDS = re.compile(r"(?:[\w'().,+;-]{1,24} ?){0,12}\Z", re.ASCII)
+"""Rules and their differences are in our words; what they quote is short."""
+
 
 def cause_of(line: models.Why | models.Tally) -> str:
     """`failed: correct and resend`"""
-    return f"{glossary.CAUSES[line.cause]}: {line.action}"
+    return f"{glossary.CAUSES[line.cause]}: {line.action or glossary.action_of(line.cause)}"
 
 
 def evidence_of(why: models.Why, quoter: Quoter) -> str:
@@ -26,7 +30,7 @@ def evidence_of(why: models.Why, quoter: Quoter) -> str:
         f"batch {quoter.id(why.batch)}" if why.batch else "",
         error,
         f"like {quoter.id(why.like)}" if why.like else "",
-        quoter.text(why.how) if why.like else why.how,
+        why.how if _OUR_WORDS.match(why.how) else quoter.quote(why.how),
         f"{why.others} more" if why.others else "",
         plural(why.later_batches, "later batch", "later batches") if why.later_batches else "",
     ]
@@ -58,7 +62,7 @@ def resource_row(row: models.Resource, quoter: Quoter, now: datetime) -> Row:
     return (*ids, clock(row.created, now), deadline(row.expires, now), misses)
 
 
-def closing(report: models.Answer, quoter: Quoter) -> list[str]:
+def closing(report: models.Tail, quoter: Quoter) -> list[str]:
     """Notes, legend and next calls."""
     legend = [line for line in report.legend if line != glossary.DATA]
     lines = [f"Note: {note}" for note in report.notes] + legend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 from uuid import UUID
 
@@ -39,7 +40,7 @@ def failure(batch_id: str = "bat_1", message: str = "email is not a valid addres
 
 def counts(**numbers: int) -> results.Counts:
     every = dict.fromkeys(results.Counts.__slots__, 0)
-    return results.Counts(**{**every, **numbers})  # type: ignore[arg-type]
+    return results.Counts(**{**every, **numbers})
 
 
 def explanation(**parts: object) -> results.Explanation:
@@ -124,9 +125,7 @@ def _cycle(number: int) -> results.Cycle:
 
 def upload_order() -> results.UploadOrder:
     names = ("customers", "locations", "transactions", "invoices", "appointments")
-    references = tuple(
-        (child, parent, 500 - 10 * n) for n, (parent, child) in enumerate(zip(names, names[1:], strict=False))
-    )
+    references = tuple((child, parent, 500 - 10 * n) for n, (parent, child) in enumerate(pairwise(names)))
     return results.UploadOrder(tuple((name,) for name in names), references)
 
 

@@ -14,15 +14,16 @@ from reach_mcp.render.models.batches import (
     Variant,
 )
 from reach_mcp.render.models.common import (
-    Answer,
     Arguments,
     Call,
     Coverage,
+    Head,
     Holding,
     Items,
     LeftOut,
     Part,
     Resource,
+    Tail,
     Time,
 )
 from reach_mcp.render.models.pending import (
@@ -32,13 +33,13 @@ from reach_mcp.render.models.pending import (
     Counter,
     Counts,
     Cycle,
-    Depth,
     Expired,
     ExpiredBatch,
     ExpiredRecord,
     Expiry,
     Focus,
     Hour,
+    LeaveOut,
     Missing,
     Moved,
     Path,
@@ -51,8 +52,8 @@ from reach_mcp.render.models.pending import (
 )
 
 __all__ = [
-    "Answer", "Arguments", "Batch", "BatchCount", "BatchDetailReport", "BatchListReport", "Blocker", "Call", "Census",
-    "Chains", "Changes", "Counter", "Counts", "Coverage", "Cycle", "Depth", "ErrorGroup", "Expired", "ExpiredBatch",
-    "ExpiredRecord", "Expiry", "Focus", "Holding", "Hour", "Items", "LeftOut", "Missing", "Moved", "Part",
-    "Path", "PendingReport", "Plan", "Resource", "Step", "Tally", "Time", "Variant", "WhatIf", "Why",
+    "Arguments", "Batch", "BatchCount", "BatchDetailReport", "BatchListReport", "Blocker", "Call", "Census", "Chains",
+    "Changes", "Counter", "Counts", "Coverage", "Cycle", "ErrorGroup", "Expired", "ExpiredBatch", "ExpiredRecord",
+    "Expiry", "Focus", "Head", "Holding", "Hour", "Items", "LeaveOut", "LeftOut", "Missing", "Moved", "Part", "Path",
+    "PendingReport", "Plan", "Resource", "Step", "Tail", "Tally", "Time", "Variant", "WhatIf", "Why",
 ]  # fmt: skip

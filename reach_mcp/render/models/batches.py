@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from reach_mcp.render.models.common import Answer, Coverage, Holding, Items, LeftOut, Resource, Time
+from reach_mcp.render.models.common import Coverage, Head, Holding, Items, LeftOut, Resource, Tail, Time
 
 
 class Batch(BaseModel):
@@ -45,13 +45,15 @@ class Census(BaseModel):
     without_counters: int = Field(default=0, description="Batches that are in no sum")
 
 
-class BatchListReport(Answer):
-    """`list_batches`"""
-
+class _ListBody(Head):
     filter: LeftOut | None = None
     coverage: Coverage
     census: Census
     batches: Items[Batch]
+
+
+class BatchListReport(Tail, _ListBody):
+    """`list_batches`"""
 
 
 class Variant(BaseModel):
@@ -67,9 +69,7 @@ class ErrorGroup(BaseModel):
     examples: list[str] = Field(default_factory=list, description="External ids")
 
 
-class BatchDetailReport(Answer):
-    """`get_batch`"""
-
+class _DetailBody(Head):
     batch: Batch
     failed_records_named: int = 0
     errors: Items[ErrorGroup] | None = None
@@ -81,3 +81,7 @@ class BatchDetailReport(Answer):
     missing: Items[Holding] | None = None
     resources: Items[Resource] | None = None
     unreadable_resources: int = 0
+
+
+class BatchDetailReport(Tail, _DetailBody):
+    """`get_batch`"""

@@ -59,12 +59,17 @@ class LeftOut(BaseModel):
     undated_total: int = 0
 
 
-class Answer(BaseModel):
-    """The parts that all answers share."""
+class Head(BaseModel):
+    """The first fields of every answer."""
 
     verdict: str
     as_of: Time
     tenant: str = ""
+
+
+class Tail(BaseModel):
+    """The last fields of every answer. As the first base class it comes last: pydantic collects from the end."""
+
     notes: list[str] = Field(default_factory=list)
     next: list[Call] = Field(default_factory=list)
     legend: list[str] = Field(default_factory=list)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from reach_mcp.render.models.common import Answer, Coverage, Holding, Items, LeftOut, Resource, Time
+from reach_mcp.render.models.common import Coverage, Head, Holding, Items, LeftOut, Resource, Tail, Time
 
 
 class Why(BaseModel):
     """Why a record is missing, the action that calls for, and the evidence."""
 
     cause: str
-    action: str
+    action: str = Field(default="", description="If absent, the one that by_cause gives for the cause")
     batch: str = Field(default="", description="Batch that shows the cause")
     category: str = ""
     error: str = ""
@@ -21,8 +21,12 @@ class Why(BaseModel):
     later_batches: int = Field(default=0, description="Later batches of the schema; they list no successes")
 
 
-class Missing(Why):
+class _Named(BaseModel):
     record: str = Field(description="schema:external_id")
+
+
+class Missing(Why, _Named):
+    """A missing record, and why it is missing."""
 
 
 class Blocker(Missing):
@@ -52,11 +56,16 @@ class Plan(Items[Step]):
     references: list[str] = Field(default_factory=list, description="What the order follows from")
 
 
+class LeaveOut(BaseModel):
+    resend: str
+    without: str
+
+
 class Cycle(BaseModel):
     members: list[str] = Field(description="Each waits for the next, the last for the first")
-    members_total: int
-    leave_out: list[str] = Field(default_factory=list, description="References to leave out")
-    leave_out_total: int = 0
+    members_total: int = Field(default=0, description="Where not all are shown")
+    leave_out: list[LeaveOut] = Field(default_factory=list, description="References that open the cycle when left out")
+    leave_out_total: int = Field(default=0, description="Where not all are shown")
     rows: int
     behind: int = 0
     also_missing: int = 0
@@ -66,8 +75,8 @@ class Cycle(BaseModel):
 class Hour(BaseModel):
     hour: Time = Field(description="Start of the clock hour, UTC")
     rows: int
-    held_by: list[Holding] = Field(default_factory=list)
-    holders: int = Field(default=0, description="Where not all are shown")
+    held_by: dict[str, int] = Field(default_factory=dict, description="Missing records, by resources that wait")
+    holders: int = Field(default=0, description="In all")
     stuck: int = 0
 
 
@@ -109,21 +118,20 @@ class Counter(BaseModel):
     unreadable: int = 0
 
 
-class Depth(BaseModel):
-    depth: int
-    rows: int
-
-
 class Chains(BaseModel):
-    by_depth: list[Depth] = Field(default_factory=list, description="Depth 1 waits for missing records only")
+    by_depth: list[int] = Field(default_factory=list, description="Resources at depth 1 (missing records only), 2, ...")
     longest: list[str] = Field(default_factory=list)
     steps: int = 0
 
 
-class Path(Why):
+class _Steps(BaseModel):
     records: list[str] = Field(description="Each waits for the next")
     steps: int
     waiting: int
+
+
+class Path(Why, _Steps):
+    """A way down to a missing record."""
 
 
 class Focus(BaseModel):
@@ -132,10 +140,8 @@ class Focus(BaseModel):
     record: str = ""
     batch: str = ""
     why: Missing | None = None
-    rows: Items[Resource] | None = None
     expired_rows: int = 0
     paths: Items[Path] | None = None
-    cycles: Items[Cycle] | None = None
     waits_for_it: int = 0
     first_lost: Time | None = None
     alternatives: list[str] = Field(default_factory=list)
@@ -194,9 +200,7 @@ class Counts(BaseModel):
     batches_without_rows: int = Field(default=0, description="Whose counter says pending, and that list none")
 
 
-class PendingReport(Answer):
-    """`explain_pending_dependencies`"""
-
+class _Body(Head):
     filter: LeftOut | None = None
     coverage: Coverage
     counts: Counts
@@ -214,3 +218,7 @@ class PendingReport(Answer):
     chains: Chains | None = None
     since: str = Field(default="", description="Token for the next call's `since`")
     skipped: list[str] = Field(default_factory=list)
+
+
+class PendingReport(Tail, _Body):
+    """`explain_pending_dependencies`"""
