@@ -1,4 +1,4 @@
-"""A pytest plugin that takes no excuses: where everything is installed, a skipped test is a failed run.
+"""A pytest plugin that turns a skipped test into a failed run, for machines on which everything is installed.
 
 Loaded by `.ci/run` with `-p no_skips`. It looks at the reports themselves, so it covers every test, in this process or
 in pytest-xdist's.
@@ -12,7 +12,7 @@ Report = pytest.TestReport | pytest.CollectReport
 
 
 class NoSkips:
-    """Collects what was skipped and turns the run into a failure at its end."""
+    """Collects the skipped tests and fails the run at its end."""
 
     def __init__(self) -> None:
         self.skipped: dict[str, str] = {}
@@ -24,7 +24,7 @@ class NoSkips:
         self._look_at(report)
 
     def _look_at(self, report: Report) -> None:
-        # Skips nothing: it notes what was, which fails the run. An expected failure is reported as skipped too.
+        # An expected failure is reported as skipped too.
         if report.skipped and not hasattr(report, "wasxfail"):
             self.skipped[report.nodeid] = str(report.longrepr)
 

@@ -6,6 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -14,8 +15,9 @@ import anyio
 import anyio.to_thread
 import httpx
 import stamina
+from pydantic import SecretStr
 
-from reach_mcp.api.auth import BearerAuth, Credential, build_credential
+from reach_mcp.api.auth import BearerAuth, Credential, StaticToken, build_credential
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.decoding import decode_batch, decode_page
 from reach_mcp.api.errors import Busy, InvalidArgument, TimedOut, WrongBatch
@@ -25,7 +27,7 @@ from reach_mcp.api.models import Batch, Page
 from reach_mcp.api.query import BatchQuery
 from reach_mcp.api.redaction import redact, redact_bytes
 from reach_mcp.api.slots import RequestSlots
-from reach_mcp.api.transport import BoundedTransport, network_transport
+from reach_mcp.api.transport import BoundedTransport, asgi_transport, network_transport
 from reach_mcp.settings import Settings
 
 MAX_ATTEMPTS = 4
@@ -186,12 +188,28 @@ def check_tenant(tenant: str | None) -> None:
 
 
 def build_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> ReachClient:
-    """The client that the settings describe. `transport` replaces the network."""
+    """The client that the settings describe, of the built-in demo if they say so. `transport` replaces the network."""
+    if settings.demo:
+        url, credential, tenant, demo = _describe_demo(settings.demo_tenant)
+        transport = transport or demo
+    else:
+        url, credential, tenant = settings.api_url, build_credential(settings), settings.tenant_id
     return ReachClient(
-        settings.api_url,
-        build_credential(settings),
-        tenant=settings.tenant_id,
+        url,
+        credential,
+        tenant=tenant,
         transport=transport,
         max_body=int(settings.max_body_mb * 1_000_000),
         max_requests=settings.max_requests,
     )
+
+
+def _describe_demo(tenant: str) -> tuple[str, Credential, str | None, httpx.AsyncBaseTransport]:
+    """Address, credential, tenant and transport of the demo. Its default tenant has a token of its own."""
+    from reach_mcp.demo.api import build_demo_api
+    from reach_mcp.demo.story import DEFAULT_TENANT, build_story
+
+    app = build_demo_api(build_story(datetime.now(UTC)), default_tenant=DEFAULT_TENANT)
+    named = None if tenant == DEFAULT_TENANT else tenant
+    token = "demo" if named is None else "demo-partner"
+    return "http://reach.demo", StaticToken(SecretStr(token)), named, asgi_transport(app)

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import click
 
-from reach_mcp.analysis.batch_stats import census
+from reach_mcp.analysis.batch_stats import census, describe_batch
 from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.results import BatchListing, Section
 from reach_mcp.cli.batch_tables import report_detail, report_listing
@@ -77,8 +77,6 @@ def batch_command(ctx: click.Context, batch_id: str, output: Format, tenant_id: 
     Example:
       embedreach-mcp batch --demo bat_cus_0912
     """
-    from reach_mcp.analysis.batch_detail import describe_batch
-
     session = ctx.ensure_object(Session)
     batch = anyio.run(lambda: session.read_one(batch_id, tenant_id))
     detail = describe_batch(batch, session.now(), limit=EVERYTHING, with_resources=True)

@@ -52,7 +52,7 @@ def _outcome(explanation: Explanation) -> Iterable[str]:
         cycles = plural(counts.cycles, "cycle")
         yield f"{counts.stuck:,} are in or behind {cycles} and never resolve by themselves (--view cycles)."
     if counts.lists_nothing:
-        yield f"{counts.lists_nothing:,} list no missing record and are pending all the same."
+        yield f"{counts.lists_nothing:,} list no missing record and are still pending."
     if expiry and expiry.within_day:
         yield f"Lost unless something arrives: {expiry.within_day:,} within 24 h ({expiry.within_hour:,} within 1 h)."
 

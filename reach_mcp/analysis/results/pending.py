@@ -38,7 +38,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """A missing record: live rows list it, no live row bears it. Counts are of live rows selected by the filter."""
+    """A missing record: live rows list it, no live row has it. Counts are of live rows selected by the filter."""
 
     rank: int
     """Place in the order asked for, from 1."""
