@@ -25,19 +25,17 @@ class ScriptedTransport(httpx.AsyncBaseTransport):
         self._script = list(script)
         self._always = script[0] if len(script) == 1 and callable(script[0]) else None
         self.requests: list[httpx.Request] = []
+        self.tokens: list[str] = []
+        """The bearer token of each request, as it was sent."""
 
     @property
     def queries(self) -> list[dict[str, str]]:
         """The query parameters of each request."""
         return [dict(request.url.params) for request in self.requests]
 
-    @property
-    def tokens(self) -> list[str]:
-        """The bearer token of each request."""
-        return [request.headers.get("authorization", "").removeprefix("Bearer ") for request in self.requests]
-
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        self.tokens.append(request.headers.get("authorization", "").removeprefix("Bearer "))
         assert self._always is not None or self._script, f"no answer is left for {request.method} {request.url}"
         scripted = self._always if self._always is not None else self._script.pop(0)
         answer = scripted(request) if callable(scripted) else scripted

@@ -126,7 +126,7 @@ class PartnerSecret(Credential):
         Several requests may be refused at once: each compares with the token that it sent itself.
         Raises ClockSkewed where the clocks differ by more than an hour.
         """
-        skew = 0.0 if server_time is None else server_time - self.clock()
+        skew = self._skew if server_time is None else server_time - self.clock()
         if abs(skew) > MAX_SKEW_SECONDS:
             raise ClockSkewed(f"This machine's clock and the Reach API's clock differ by {format_age(abs(skew))}.")
         self._skew = skew

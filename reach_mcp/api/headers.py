@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import math
 from collections.abc import Mapping
 from datetime import UTC
 
@@ -10,6 +11,9 @@ MIN_SKEW_SECONDS = 60
 """A smaller difference between two clocks is no skew: a `Date` has whole seconds, and an answer takes time."""
 MAX_SKEW_SECONDS = 86_400
 """A larger one is no clock, but an answer from a cache or nonsense."""
+
+MAX_WAIT_SECONDS = 31_536_000
+"""A longer `Retry-After` than a year is nonsense."""
 
 _REQUEST_ID_NAMES = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
 MAX_REQUEST_ID_CHARS = 80
@@ -28,10 +32,11 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait, from either form of `Retry-After`; None when it is absent or can't be read."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdecimal():
-        return float(value) if len(value) <= 9 else None
-    moment = http_date(value)
-    sent = http_date(headers.get("date", ""))
-    return None if moment is None else max(0.0, moment - (now if sent is None else sent))
+        wait = float(value) if len(value) <= 9 else math.inf
+    else:
+        sent, moment = http_date(headers.get("date", "")), http_date(value)
+        wait = math.inf if moment is None else max(0.0, moment - (now if sent is None else sent))
+    return wait if wait <= MAX_WAIT_SECONDS else None
 
 
 def clock_skew(headers: Mapping[str, str], now: float) -> float:

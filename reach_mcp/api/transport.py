@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 MAX_ERROR_BYTES = 65_536
 """Bytes of an error answer that are read for the API's message."""
 
-_KEPT_HEADERS = frozenset(
-    ["content-type", "date", "retry-after", "x-request-id", "request-id", "x-amzn-requestid", "cf-ray"]
-)
+_KEPT_HEADERS = frozenset([b"date", b"retry-after", b"x-request-id", b"request-id", b"x-amzn-requestid", b"cf-ray"])
 """Response headers with a use. Without the others, httpx neither parses redirects nor keeps cookies."""
 
 
@@ -44,7 +42,7 @@ class BoundedTransport(httpx.AsyncBaseTransport):
         finally:
             await response.aclose()
         deadline.size += len(body)
-        headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() in _KEPT_HEADERS]
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() in _KEPT_HEADERS]
         return httpx.Response(response.status_code, headers=headers, content=bytes(body))
 
     async def _read(self, response: httpx.Response) -> bytearray:

@@ -91,7 +91,7 @@ def test_an_unreadable_batch_without_id_is_named_by_its_place(item: str) -> None
 @pytest.mark.parametrize("number", ["-5", "1e400", "NaN", "1" + "0" * 30, "1" + "0" * 5000, "5.5", '"many"', "[]"])
 @pytest.mark.parametrize("counter", COUNTERS[:5])
 def test_a_counter_that_is_no_count_is_named_and_unknown(number: str, counter: str) -> None:
-    body = json.dumps(page(batch("b1", **{counter: "here"}))).replace('"here"', number).encode()
+    body = json.dumps(page(batch("b1") | {"progress": {counter: "here"}})).replace('"here"', number).encode()
     (found,) = read(body).batches
     assert found.unreadable_counters == (counter,)
     known = {"totalRecords": found.progress.total_records, "pendingRecords": found.progress.pending_records}
