@@ -61,8 +61,11 @@ class Oracle:
         return found
 
     def cleared_by(self, arrived: Iterable[Key]) -> set[int]:
-        """Rows that clear, in turn, when these keys arrive."""
-        there = set(arrived)
+        """Rows that list something and clear, in turn, when these keys arrive.
+
+        A row that lists nothing clears whatever arrives, so its record is there for those that wait for it.
+        """
+        there = set(arrived) | {row.key for row in self.live if not row.lists}
         cleared: set[int] = set()
         fresh = list(there)
         while fresh:
@@ -73,6 +76,10 @@ class Oracle:
             there.update(fresh)
         return cleared
 
+    def frees(self, arrived: Iterable[Key]) -> set[int]:
+        """Rows that clear when these keys arrive, and not without them."""
+        return self.cleared_by(arrived) - self.cleared_by(())
+
     @cached_property
     def stuck(self) -> set[int]:
         """Rows that list something and do not clear when every missing record arrives."""
@@ -80,11 +87,26 @@ class Oracle:
         return listing - self.cleared_by(self.roots)
 
     @cached_property
+    def stuck_keys(self) -> set[Key]:
+        """Keys that never arrive: all of their rows are stuck."""
+        return self.keys - {row.key for number, row in enumerate(self.live) if number not in self.stuck}
+
+    def behind(self, members: Iterable[Key]) -> set[int]:
+        """Stuck rows that wait for one of these stuck keys, directly or through other stuck keys, members left out."""
+        below = set(members)
+        found: set[int] = set()
+        while grown := {number for number in self.stuck - found if self.live[number].lists & below}:
+            found |= grown
+            below |= {self.live[number].key for number in grown} & self.stuck_keys
+        return {number for number in found if self.live[number].key not in set(members)}
+
+    @cached_property
     def cycles(self) -> list[frozenset[Key]]:
-        """Groups of keys that wait for each other, or one that waits for itself; largest first."""
+        """Groups of stuck keys that wait for each other, or one that waits for itself; largest first."""
         needs: dict[Key, set[Key]] = defaultdict(set)
         for number in self.stuck:
-            needs[self.live[number].key] |= self.live[number].lists
+            if self.live[number].key in self.stuck_keys:
+                needs[self.live[number].key] |= self.live[number].lists
         below = {key: self._reachable(key, needs) for key in needs}
         groups = {frozenset(k for k in below[key] if key in below.get(k, ())) for key in needs if key in below[key]}
         return sorted(groups, key=lambda group: (-len(group), sorted(group)))
@@ -119,16 +141,17 @@ class Oracle:
     def best(self, count: int) -> int:
         """Rows that the best `count` missing records free together. Exponential: for small instances alone."""
         chosen = combinations(self.roots, min(count, len(self.roots)))
-        return max((len(self.cleared_by(keys)) for keys in chosen), default=0)
+        return max((len(self.frees(keys)) for keys in chosen), default=0)
 
     def greedy(self, count: int) -> list[tuple[Key, int]]:
         """Missing records by marginal gain, with running totals: a lower bound for the best plan."""
         plan: list[tuple[Key, int]] = []
         taken: list[Key] = []
-        alone = {key: len(self.cleared_by([key])) for key in self.roots}
+        alone = {key: len(self.frees([key])) for key in self.roots}
         candidates = sorted(self.roots, key=lambda key: -alone[key])[:60]
         for _ in range(min(count, len(candidates))):
-            gains = {key: len(self.cleared_by([*taken, key])) for key in candidates if key not in taken}
+            before = self.cleared_by(taken)
+            gains = {key: len(self.cleared_by([*taken, key]) - before) for key in candidates if key not in taken}
             taken.append(max(gains, key=gains.__getitem__))
             plan.append((taken[-1], gains[taken[-1]]))
         return plan
