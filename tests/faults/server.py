@@ -69,10 +69,11 @@ def good_body(request: Request, batches: Sequence[object] = BATCHES) -> bytes:
     batch_id = urlsplit(request.target).path.partition("/api/batches/")[2]
     if batch_id:
         return json.dumps({"success": True, "data": BATCHES[int(batch_id[1:])]}).encode()
-    start, limit = int(request.query.get("cursor", "0")), int(request.query.get("limit", "3"))
+    cursor = request.query.get("cursor", "0")
+    start, limit = int(cursor) if cursor.isdecimal() else 0, int(request.query.get("limit", "3"))
     end = start + limit
-    cursor = str(end) if end < len(batches) else None
-    return json.dumps(page(*batches[start:end], cursor=cursor, total=len(batches))).encode()  # type: ignore[arg-type]
+    following = str(end) if end < len(batches) else None
+    return json.dumps(page(*batches[start:end], cursor=following, total=len(batches))).encode()  # type: ignore[arg-type]
 
 
 class FaultServer:
@@ -95,6 +96,8 @@ class FaultServer:
         self.requests: list[Request] = []
         self.connections = 0
         self.arrived = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def port(self) -> int:
@@ -121,20 +124,25 @@ class FaultServer:
 
     async def all_closed(self) -> None:
         """Return when no connection is open."""
-        while self._open:
-            await asyncio.sleep(0)
+        await self._idle.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
+        self._idle.clear()
         self.connections += 1
         try:
-            while True:
-                await self._answer(await reader.readuntil(b"\r\n\r\n"), reader, writer)
+            while first := await reader.read(1):
+                if not first.isalpha():  # a client that speaks TLS to a plain port
+                    writer.write(reply(b"", status=400))
+                    break
+                await self._answer(first + await reader.readuntil(b"\r\n\r\n"), reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
             pass
         finally:
             self._open.discard(writer)
             writer.close()
+            if not self._open:
+                self._idle.set()
 
     async def _answer(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, *lines = head.decode("latin-1").strip().split("\r\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -46,16 +45,18 @@ async def test_a_stalled_request_gives_its_slot_back_at_its_read_timeout() -> No
     def stall(request: Request, body: bytes) -> Pieces:
         return [HANG] if request.headers.get("reach-tenant-id") == "a" else []
 
-    async with FaultServer(stall, last=1) as server, client_of(server.url, read_timeout=0.2, max_requests=1) as client:
-        async with anyio.create_task_group() as tasks:
+    async def stalled() -> None:
+        with pytest.raises(Stalled, match=r"nothing for 0\.2 s"):
+            await ids_of(client, tenant="a")
 
-            async def stalled() -> None:
-                with pytest.raises(Stalled, match=r"nothing for 0\.2 s"):
-                    await ids_of(client, tenant="a")
-
-            tasks.start_soon(stalled)
-            await server.arrived.wait()
-            assert await ids_of(client, tenant="b") == IDS
+    async with (
+        FaultServer(stall, last=1) as server,
+        client_of(server.url, read_timeout=0.2, max_requests=1) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(stalled)
+        await server.arrived.wait()
+        assert await ids_of(client, tenant="b") == IDS
 
 
 async def test_a_cancelled_call_hangs_up() -> None:
@@ -82,8 +83,8 @@ async def test_a_port_without_a_listener_is_no_connection() -> None:
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    yield write_certificates(tmp_path_factory.mktemp("certificates"))
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 async def test_an_authority_is_unknown_until_ssl_cert_file_names_it(
