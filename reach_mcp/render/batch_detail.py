@@ -49,8 +49,7 @@ def render_detail(detail: results.BatchDetail, options: RenderOptions) -> Render
 
 
 def _build(detail: results.BatchDetail, options: RenderOptions) -> models.BatchDetailReport:
-    resource = partial(parts.resource, batch=False, detailed=options.detailed)
-    resources = detail.resources
+    resources = partial(parts.resources, batch=False, options=options)
     report = models.BatchDetailReport(
         verdict="",
         as_of=parts.moment(detail.as_of),
@@ -64,9 +63,7 @@ def _build(detail: results.BatchDetail, options: RenderOptions) -> models.BatchD
         within_24_h=detail.within_day,
         next_expiry=to_datetime(detail.next_expiry),
         missing=parts.items(models.Items[models.Holding], detail.missing, parts.holding, options),
-        resources=None
-        if resources is None
-        else parts.items(models.Items[models.Resource], resources, resource, options),
+        resources=parts.given(detail.resources, resources),
         unreadable_resources=detail.batch.unreadable_resources,
     )
     report.verdict = " ".join(filter(None, _verdict(report, detail, options)))

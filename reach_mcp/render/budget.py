@@ -41,7 +41,7 @@ def to_json(value: object) -> str:
 
 
 def size_of(value: object) -> int:
-    return len(to_json(value).encode("utf-8", "replace"))
+    return _bytes(to_json(value))
 
 
 def fit(
@@ -61,37 +61,44 @@ def fit(
     for attempt in range(MAX_ROUNDS):
         finish(report)
         structured = _explain_terms(report, legend)
-        rendered, sent = _render(report, structured, write, options)
-        sizes = [len(form.encode()) for form in sent]
+        whole = size_of(structured)
+        if options.parts == "text" or whole <= options.limit_bytes or attempt == MAX_ROUNDS - 1:
+            rendered, sizes = _render(report, structured, write, options)
+        else:
+            sizes = [whole]  # no need to write the text
         if max(sizes) <= options.limit_bytes:
             break
         # Items take more bytes as JSON than as text, so the excess of the text counts for more.
-        whole = size_of(structured)
         excess = max((size - options.limit_bytes) * max(1.0, whole / size) for size in sizes)
-        _trim(report, trims, int(excess) + SLACK_BYTES * attempt)
+        _trim(report, trims, int(excess) + SLACK_BYTES * (attempt + 1))
     return rendered
 
 
 def _explain_terms(report: Report, legend: Callable[[Report, str], Iterable[str]]) -> dict[str, object]:
     """Set the legend, and return the structured content."""
     report.legend = []
-    content = to_json(dump(report))
+    structured = dump(report)
+    content = to_json(structured)
     shortened = [glossary.SHORTENED] if "…(+" in content else []
     report.legend = [*legend(report, content), *shortened, glossary.DATA]
-    return dump(report)
+    return structured | {"legend": report.legend}
 
 
 def _render(
     report: Report, structured: dict[str, object], write: Callable[[Report], str], options: RenderOptions
-) -> tuple[Rendered, list[str]]:
-    """Choose the forms that are sent."""
+) -> tuple[Rendered, list[int]]:
+    """Choose the forms that are sent, and measure them."""
     if options.parts == "structured":
         text = escape_hidden(to_json(structured))
-        return Rendered(text, report, structured), [text]
+        return Rendered(text, report, structured), [_bytes(text)]
     text = write(report)
     if options.parts == "text":
-        return Rendered(text), [text]
-    return Rendered(text, report, structured), [text, to_json(structured)]
+        return Rendered(text), [_bytes(text)]
+    return Rendered(text, report, structured), [_bytes(text), size_of(structured)]
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
 
 
 def escape_hidden(text: str) -> str:

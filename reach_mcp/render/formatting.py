@@ -25,7 +25,7 @@ def to_datetime(seconds: float | None) -> datetime | None:
 
 def iso_minute(moment: datetime) -> str:
     """`2026-11-26T04:12Z`"""
-    return moment.strftime("%Y-%m-%dT%H:%MZ")
+    return f"{moment.isoformat()[:16]}Z"
 
 
 def clock(moment: datetime | None, now: datetime) -> str:

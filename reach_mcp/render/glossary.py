@@ -52,7 +52,10 @@ NOT_SEEN = (
 )
 LATER = "Later batches list no successes, so the record may have arrived since."
 CYCLE = "To open a cycle, resend one member with the reference left out (not null), then complete it."
-EXPIRED = "Expired resources are lost: Reach deletes them. Resend their records."
+PENDING_AGAIN = "Pending again: a live pending resource of the same record exists, so it need not be resent."
+NOT_NAMED = (
+    "Batches list no successes, and records sent singly, by database sync or CSV never appear in them, so it may exist."
+)
 LOST = (
     "resource has expired and is lost: resend its record",
     "resources have expired and are lost: resend their records",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Literal, TypeVar
 
 from reach_mcp.analysis import results
 from reach_mcp.api.pagination import Coverage
 from reach_mcp.render import models
 from reach_mcp.render.budget import size_of
-from reach_mcp.render.formatting import plural, to_datetime
+from reach_mcp.render.formatting import duration, plural, to_datetime
 from reach_mcp.render.glossary import ACTIONS, MATCHED, STOPPED
 from reach_mcp.render.options import RenderOptions
 from reach_mcp.render.sanitize import MAX_ID_CHARS, exact_id, inert
@@ -92,8 +93,8 @@ def coverage_notes(read: Coverage) -> list[str]:
         )
     if read.clock_skew:
         side = "ahead of" if read.clock_skew > 0 else "behind"
-        seconds = plural(round(abs(read.clock_skew)), "second")
-        notes.append(f"The API's clock is {seconds} {side} this server's. Deadlines follow the API's clock.")
+        amount = duration(abs(read.clock_skew))
+        notes.append(f"The API's clock is {amount} {side} this server's. Deadlines follow the API's clock.")
     unreadable = [*read.unreadable_names[:3], *read.unreadable_resource_names[:3]]
     if unreadable:
         notes.append(f"Could not be decoded, wholly or in part: {', '.join(inert(each, 60) for each in unreadable)}.")
@@ -187,7 +188,16 @@ def _failure(finding: results.CauseFinding, failure: results.Failure) -> dict[st
     }
 
 
-def resource(row: results.WaitingResource, *, batch: bool = True, detailed: bool = False) -> models.Resource:
+def resources(
+    section: results.Section[results.WaitingResource], *, batch: bool, options: RenderOptions
+) -> models.Items[models.Resource]:
+    """Pending resources; their batch only where they can be of several."""
+    build = partial(_resource, batch=batch, detailed=options.detailed)
+    return items(models.Items[models.Resource], section, build, options)
+
+
+def _resource(row: results.WaitingResource, *, batch: bool, detailed: bool) -> models.Resource:
+    shown = min(len(row.misses), MAX_MISSES)
     return models.Resource(
         id=exact_id(row.id) if detailed else "",
         record=name(row.record),
@@ -195,7 +205,7 @@ def resource(row: results.WaitingResource, *, batch: bool = True, detailed: bool
         created=to_datetime(row.created_at) if detailed else None,
         expires=to_datetime(row.expires_at),
         misses=names(row.misses, MAX_MISSES),
-        misses_total=row.misses_total if row.misses_total > min(len(row.misses), MAX_MISSES) else 0,
+        misses_total=row.misses_total if row.misses_total > shown else 0,
     )
 
 

@@ -57,14 +57,16 @@ def _candidates(
     report: models.PendingReport, explanation: results.Explanation, options: RenderOptions
 ) -> Iterator[models.Call | None]:
     if not report.coverage.complete and report.coverage.why:
-        yield call("Read again: this reading is incomplete", TOOL, {"view": explanation.view, "fresh": True}, options)
+        view: models.Arguments = {} if explanation.view == "summary" else {"view": explanation.view}
+        yield call("Read again, because this reading is incomplete", TOOL, {**view, "fresh": True}, options)
     if explanation.focus:
         yield from _after_focus(report, options)
     elif explanation.view == "summary":
         yield from _after_summary(report, options)
     else:
         yield _next_page(report, explanation.view, options)
-        yield call("Send first", TOOL, {"view": "plan"}, options) if explanation.view != "plan" else None
+        if explanation.view != "plan" and report.counts.missing_records:
+            yield call("What to send first", TOOL, {"view": "plan"}, options)
 
 
 def _after_focus(report: models.PendingReport, options: RenderOptions) -> Iterator[models.Call | None]:

@@ -76,6 +76,8 @@ def render_explanation(explanation: results.Explanation, options: RenderOptions)
 def build_report(explanation: results.Explanation, options: RenderOptions) -> models.PendingReport:
     """The output model with every section that the explanation has, not yet trimmed."""
     given, focus = parts.given, explanation.focus
+    of_batch = focus is not None and focus.kind == "batch"
+    resources = partial(parts.resources, batch=not of_batch, options=options)
     summary = explanation.view == "summary"
     brief: Literal["", "brief"] = "brief" if summary and not options.detailed else ""
     report = models.PendingReport(
@@ -94,7 +96,7 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> mo
         cycles=given(_cycles(explanation), partial(build_cycles, options=options)),
         expiry=given(explanation.expiry, partial(_expiry, options=options, summary=summary)),
         expired=given(explanation.expired, partial(_expired, options=options)),
-        resources=given(focus.rows if focus else explanation.resources, partial(_resources, options=options)),
+        resources=given(focus.rows if focus else explanation.resources, resources),
         counters=given(explanation.counters, partial(_counters, options=options)),
         chains=given(explanation.chains, _chains),
         since=explanation.token,
@@ -122,12 +124,14 @@ def legend(report: models.PendingReport, content: str) -> Iterator[str]:
         yield glossary.WAITING
     if '"cause":"not_seen"' in content:
         yield glossary.NOT_SEEN
+    elif report.focus and report.focus.kind == "not_pending":
+        yield glossary.NOT_NAMED
     if '"later_batches":' in content:
         yield glossary.LATER
     if report.cycles and report.cycles.items:
         yield glossary.CYCLE
-    if report.expired and report.expired.total:
-        yield glossary.EXPIRED
+    if '"pending_again":' in content:
+        yield glossary.PENDING_AGAIN
 
 
 def _counts(counts: results.Counts) -> models.Counts:
@@ -234,13 +238,6 @@ def _expired_record(row: results.ExpiredRecord) -> models.ExpiredRecord:
         misses=parts.names(row.misses, parts.MAX_MISSES),
         pending_again=row.pending_again,
     )
-
-
-def _resources(
-    section: results.Section[results.WaitingResource], options: RenderOptions
-) -> models.Items[models.Resource]:
-    build = partial(parts.resource, detailed=options.detailed)
-    return parts.items(models.Items[models.Resource], section, build, options)
 
 
 def _counters(

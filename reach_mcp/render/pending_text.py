@@ -44,7 +44,7 @@ class PendingText:
             self._cycles(report.cycles),
             self._expiry(report.expiry),
             self._expired(report.expired),
-            self._resources(report.resources),
+            self._resources(report.resources, "Its pending resources" if report.focus else "Pending resources"),
             self._counters(report.counters),
             self._chains(report.chains),
             [f"Token for since: {report.since}"] if report.since else [],
@@ -139,7 +139,6 @@ class PendingText:
     def _expired(self, expired: models.Expired | None) -> list[str]:
         if expired is None or not expired.total:
             return []
-        lines: list[str] = [f"{plural(expired.total, 'expired resource')}."]
 
         def of_batch(line: models.ExpiredBatch) -> Row:
             return (self.quoter.id(line.batch), self.quoter.id(line.schema_name), line.rows)
@@ -149,11 +148,11 @@ class PendingText:
             again = "yes" if line.pending_again else ""
             return (*ids, clock(line.expired, self.now), self._ids(line.misses), again)
 
-        lines += section("Expired by batch", expired.batches, ("batch", "schema", "expired"), of_batch)
+        lines = section("Expired by batch", expired.batches, ("batch", "schema", "expired"), of_batch)
         columns = ("record", "batch", "expired at", "missed", "pending again")
         return lines + section("Records to resend", expired.records, columns, of_record)
 
-    def _resources(self, rows: models.Items[models.Resource] | None, title: str = "Pending resources") -> list[str]:
+    def _resources(self, rows: models.Items[models.Resource] | None, title: str) -> list[str]:
         return section(title, rows, RESOURCE_COLUMNS, partial(resource_row, quoter=self.quoter, now=self.now))
 
     def _counters(self, counters: models.Items[models.Counter] | None) -> list[str]:
@@ -196,7 +195,7 @@ class PendingText:
                 way.insert(-1, f"({hidden} more)")
             return (" -> ".join(way), path.steps, path.waiting, cause_of(path), evidence_of(path, self.quoter))
 
-        columns = ("path down to the missing record", "steps", "waiting", "cause: action", "evidence")
+        columns = ("path down to the missing record", "steps", "of its resources", "cause: action", "evidence")
         yield from section("Waits for", focus.paths, columns, row)
 
     def _what_if(self, what_if: models.WhatIf | None) -> list[str]:

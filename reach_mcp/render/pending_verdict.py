@@ -9,6 +9,7 @@ from reach_mcp.render import models, parts
 from reach_mcp.render.formatting import clock, listing, plural, until
 from reach_mcp.render.glossary import ACTIONS, CAUSES, LOST
 from reach_mcp.render.options import RenderOptions
+from reach_mcp.render.sanitize import is_plain_id
 
 
 def verdict(report: models.PendingReport, explanation: results.Explanation, options: RenderOptions) -> str:
@@ -33,7 +34,7 @@ def waits(count: int, what: str = "pending resource") -> str:
 def _overall(report: models.PendingReport, explanation: results.Explanation) -> Iterator[str]:
     yield _waiting(report)
     yield _clearing(report.counts)
-    yield from _unlisted(report.counts)
+    yield from _unlisted(report)
     yield from _losing(report)
     yield _expired(report)
     yield _best(report, explanation)
@@ -61,21 +62,22 @@ def _nothing(report: models.PendingReport, scope: str) -> str:
 
 def _clearing(counts: models.Counts) -> str:
     """All parts of the sum of pending resources."""
-    if counts.pending and counts.cleared_by_all == counts.pending:
-        return f"{'It clears' if counts.pending == 1 else 'All clear'} once the missing {_records(counts)}."
+    sizes = (counts.cleared_by_all, counts.stuck, counts.lists_nothing)
+    lead = "It" if counts.pending == 1 else "All" if counts.pending in sizes else "Of these,"
+    inside = f" ({counts.in_cycles} inside)" if counts.in_cycles and counts.pending > 1 else ""
     pieces = [
-        f"{plural(counts.cleared_by_all, 'clears', 'clear')} once the missing {_records(counts)}",
-        f"{plural(counts.stuck, 'is', 'are')} stuck in or behind {plural(counts.cycles, 'cycle')} until references are "
-        f"left out ({counts.in_cycles} inside)",
-        plural(counts.lists_nothing, "lists", "list") + " nothing missing and still "
+        f"{_verb(counts.cleared_by_all, lead, 'clears', 'clear')} once the missing {_records(counts)}",
+        f"{_verb(counts.stuck, lead, 'is', 'are')} stuck in or behind {plural(counts.cycles, 'cycle')}{inside} until "
+        "references are left out",
+        f"{_verb(counts.lists_nothing, lead, 'lists', 'list')} nothing missing and still "
         f"{'waits' if counts.lists_nothing == 1 else 'wait'}",
     ]
-    sizes = (counts.cleared_by_all, counts.stuck, counts.lists_nothing)
-    return (
-        f"Of these {listing(piece if size else '' for piece, size in zip(pieces, sizes, strict=True))}."
-        if any(sizes)
-        else ""
-    )
+    said = listing(piece if size else "" for piece, size in zip(pieces, sizes, strict=True))
+    return f"{lead} {said}." if said else ""
+
+
+def _verb(count: int, lead: str, one: str, many: str) -> str:
+    return plural(count, one, many) if lead == "Of these," else one if lead == "It" else many
 
 
 def _expired(report: models.PendingReport) -> str:
@@ -90,7 +92,8 @@ def _records(counts: models.Counts) -> str:
     return "record arrives" if counts.missing_records == 1 else "records arrive"
 
 
-def _unlisted(counts: models.Counts) -> Iterator[str]:
+def _unlisted(report: models.PendingReport) -> Iterator[str]:
+    counts = report.counts
     if counts.pending_by_counters:
         listed = counts.pending + counts.expired + counts.unreadable_resources
         extra = [
@@ -98,7 +101,7 @@ def _unlisted(counts: models.Counts) -> Iterator[str]:
             f"{counts.unreadable_resources} unreadable" if counts.unreadable_resources else "",
         ]
         said = f"The batches' counters say {counts.pending_by_counters} pending, the API lists {listed}"
-        yield f"{', '.join(filter(None, (said, *extra)))} (view=counters)."
+        yield f"{', '.join(filter(None, (said, *extra)))}{'' if report.counters else ' (view=counters)'}."
 
 
 def _losing(report: models.PendingReport) -> Iterator[str]:
@@ -125,20 +128,10 @@ def _best(report: models.PendingReport, explanation: results.Explanation) -> str
 
 
 def _focus(report: models.PendingReport, focus: results.Focus) -> Iterator[str]:
-    shown = report.focus
+    shown, moment = report.focus, report.as_of
     assert shown is not None
-    lead = {
-        "pending": "The record in focus is pending",
-        "missing": "The record in focus is missing",
-        "expired": "The record in focus was pending and has expired: lost, resend it",
-        "failed": "The record in focus failed to load and nothing that was read waits for it",
-        "batch": "A batch is in focus",
-        "not_pending": "Nothing in the batches read names what is in focus",
-    }[focus.kind]
-    yield f"{lead}: {_focus_cause(focus)}." if focus.finding and focus.kind in ("missing", "failed") else f"{lead}."
-    if focus.rows.total:
-        own = plural(focus.rows.total, "live pending resource")
-        yield f"It has {own}."
+    named = shown.record or shown.batch or shown.asked
+    yield f"{named if is_plain_id(named) else 'What is in focus'} {_state(focus)}."
     if focus.paths.total:
         yield f"It waits for {plural(focus.paths.total, 'missing record')}, directly or through others."
     if focus.cycles_total:
@@ -146,24 +139,32 @@ def _focus(report: models.PendingReport, focus: results.Focus) -> Iterator[str]:
         yield f"It is in or behind {cycles} and does not clear until references are left out."
     if focus.expired_rows and focus.kind != "expired":
         own = plural(focus.expired_rows, "resource of it has", "resources of it have")
-        yield f"{own} expired: lost, to be resent."
+        yield f"{own} expired and {'is' if focus.expired_rows == 1 else 'are'} lost: resend."
     if focus.waits_for_it:
         yield f"{waits(focus.waits_for_it)} for it."
     if shown.first_lost:
-        yield f"The first is lost at {clock(shown.first_lost, report.as_of)} ({until(shown.first_lost, report.as_of)})."
+        yield f"The first is lost at {clock(shown.first_lost, moment)} ({until(shown.first_lost, moment)})."
     if focus.ambiguous:
         yield "The name stands for several records: give the definition id instead of the schema name."
     pending, missing = report.counts.pending, report.counts.missing_records
-    yield f"In all, {plural(pending, 'live pending resource')} and {plural(missing, 'missing record')}."
+    yield f"In all there are {plural(pending, 'live pending resource')} and {plural(missing, 'missing record')}."
 
 
-def _focus_cause(focus: results.Focus) -> str:
-    assert focus.finding is not None
-    return f"{CAUSES[focus.finding.cause]}, so {ACTIONS[focus.finding.action]}"
+def _state(focus: results.Focus) -> str:
+    rows = plural(focus.rows.total, "live pending resource")
+    cause = f": {CAUSES[focus.finding.cause]}, so {ACTIONS[focus.finding.action]}" if focus.finding else ""
+    return {
+        "pending": f"is pending, with {rows}",
+        "missing": f"is missing{cause}",
+        "expired": "was pending and has expired: it is lost, resend it",
+        "failed": "failed to load, and nothing that was read waits for it",
+        "batch": f"has {rows}",
+        "not_pending": "is not named by any batch that was read",
+    }[focus.kind]
 
 
 def _what_if(what_if: models.WhatIf) -> Iterator[str]:
-    assumed = plural(what_if.assumed_total, "assumed record", "assumed records")
+    assumed = "assumed record" if what_if.assumed_total == 1 else f"{what_if.assumed_total} assumed records"
     cleared, left = plural(what_if.cleared, "resource"), plural(what_if.still_waiting, "resource")
     yield f"If the {assumed} arrived, {cleared} would clear and {left} would still wait."
 

@@ -25,16 +25,17 @@ def cause_of(line: models.Why | models.Tally) -> str:
 
 
 def evidence_of(why: models.Why, quoter: Quoter) -> str:
+    """`batch bat_1: VALIDATION_ERROR k72"email is not valid"; 3 later batches`"""
     error = " ".join(filter(None, (quoter.text(why.category), quoter.text(why.error))))
+    batch = f"batch {quoter.id(why.batch)}" if why.batch else ""
     pieces = [
-        f"batch {quoter.id(why.batch)}" if why.batch else "",
-        error,
+        ": ".join(filter(None, (batch, error))),
         f"like {quoter.id(why.like)}" if why.like else "",
         why.how if _OUR_WORDS.match(why.how) else quoter.quote(why.how),
         f"{why.others} more" if why.others else "",
         plural(why.later_batches, "later batch", "later batches") if why.later_batches else "",
     ]
-    return ", ".join(filter(None, pieces))
+    return "; ".join(filter(None, pieces))
 
 
 def shown(part: models.Items[M]) -> str:

@@ -234,3 +234,38 @@ def detail(**parts: object) -> results.BatchDetail:
         "resources": None,
     }
     return results.BatchDetail(**{**usual, **parts})  # type: ignore[arg-type]
+
+
+def focus(**parts: object) -> results.Focus:
+    usual: dict[str, object] = {
+        "kind": "pending",
+        "asked": "invoices:inv_1",
+        "record": record("inv_1", "invoices"),
+        "batch": None,
+        "rows": section(),
+        "expired_rows": 0,
+        "paths": section(),
+        "cycles": (),
+        "cycles_total": 0,
+        "waits_for_it": 0,
+        "earliest_expiry": None,
+        "finding": None,
+    }
+    return results.Focus(**{**usual, **parts})  # type: ignore[arg-type]
+
+
+def path(*names: str, waiting: int = 1, steps: int | None = None) -> results.Path:
+    found = tuple(record(name, "customers" if name.startswith("cus") else "invoices") for name in names)
+    return results.Path(
+        found, len(found) - 1 if steps is None else steps, finding("failed", failures=(failure(),)), waiting
+    )
+
+
+def expired(rows: int = 2, total: int = 34) -> results.Expired:
+    lost = [
+        results.ExpiredRecord(
+            record(f"txn_{n}", "transactions"), "bat_txn_0898", NOW - HOUR, (record("loc_7", "locations"),), n == 1
+        )
+        for n in range(rows)
+    ]
+    return results.Expired(total, (("bat_txn_0898", "transactions", total),), 1, section(*lost, total=total))

@@ -1,0 +1,66 @@
+"""Every answer fits its limit in each form that is sent, and says the same in both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from hypothesis import given
+
+from reach_mcp.analysis import results
+from reach_mcp.render import (
+    BatchDetailReport,
+    BatchListReport,
+    PendingReport,
+    Rendered,
+    RenderOptions,
+    output_schema,
+    render_detail,
+    render_explanation,
+    render_listing,
+)
+from tests.render import strategies
+
+Json = object
+
+
+def check(rendered: Rendered, options: RenderOptions, schema: dict[str, object]) -> None:
+    assert len(rendered.text.encode()) <= options.limit_bytes
+    if options.parts == "text":
+        assert rendered.structured is None
+        assert rendered.model is None
+        return
+    assert rendered.structured is not None
+    compact = json.dumps(rendered.structured, ensure_ascii=False, separators=(",", ":"))
+    assert len(compact.encode()) <= options.limit_bytes
+    assert list(undeclared(rendered.structured, schema)) == []
+    if options.parts == "structured":
+        assert json.loads(rendered.text) == rendered.structured
+
+
+def undeclared(value: Json, schema: dict[str, object], path: str = "$") -> Iterator[str]:
+    """Keys of structured content that the schema does not declare, and values of another type."""
+    types = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+    if not isinstance(value, types[str(schema["type"])]):
+        yield f"{path} is no {schema['type']}"
+    elif isinstance(value, dict) and isinstance(properties := schema.get("properties"), dict):
+        for key, item in value.items():
+            yield from undeclared(item, properties[key], f"{path}.{key}") if key in properties else [f"{path}.{key}"]
+    elif isinstance(value, list) and isinstance(items := schema.get("items"), dict):
+        for item in value:
+            yield from undeclared(item, items, f"{path}[]")
+
+
+@given(strategies.explanations, strategies.options)
+def test_every_explanation_fits_and_is_declared(explanation: results.Explanation, options: RenderOptions) -> None:
+    check(render_explanation(explanation, options), options, output_schema(PendingReport))
+
+
+@given(strategies.listings, strategies.options)
+def test_every_listing_fits_and_is_declared(listing: results.BatchListing, options: RenderOptions) -> None:
+    check(render_listing(listing, options), options, output_schema(BatchListReport))
+
+
+@given(strategies.details, strategies.options)
+def test_every_detail_fits_and_is_declared(detail: results.BatchDetail, options: RenderOptions) -> None:
+    check(render_detail(detail, options), options, output_schema(BatchDetailReport))
