@@ -19,7 +19,7 @@ from reach_mcp.render.budget import Trim, fit
 from reach_mcp.render.formatting import plural
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.sanitize import Quoter, exact_id
-from reach_mcp.render.text import closing, section
+from reach_mcp.render.text import closing, section, undated_line
 
 TOOL = "list_batches"
 TRIMS = (
@@ -61,7 +61,7 @@ def _build(listing: BatchListing, options: RenderOptions) -> models.BatchListRep
         as_of=parts.moment(listing.as_of),
         tenant=exact_id(options.tenant or ""),
         filter=parts.left_out(listing.filter),
-        coverage=parts.coverage(listing.coverage, options),
+        coverage=parts.coverage(listing.coverage, listing.filter, options),
         census=_census(listing.census),
         batches=parts.items(
             models.Items[models.Batch], listing.batches, partial(build_batch, whole=options.detailed), options
@@ -151,7 +151,7 @@ def _write(report: models.BatchListReport, options: RenderOptions) -> str:
     quoter = Quoter(options.delimiter)
     row = partial(list_row, quoter=quoter, now=report.as_of)
     blocks = [
-        [report.verdict],
+        [report.verdict, *undated_line(report.filter, quoter)],
         list(_census_lines(report.census, quoter)),
         section("Batches", report.batches, LIST_COLUMNS, row),
         closing(report, quoter),

@@ -56,19 +56,23 @@ def given(value: S | None, build: Callable[[S], M]) -> M | None:
     return None if value is None else build(value)
 
 
-def coverage(read: Coverage, options: RenderOptions) -> models.Coverage:
+def coverage(read: Coverage, filtered: results.FilterReport | None, options: RenderOptions) -> models.Coverage:
+    """How much was read; batches that a time filter could not judge make it incomplete too."""
+    undated = filtered.undated_total if filtered else 0
     return models.Coverage(
-        complete=read.complete,
+        complete=read.complete and not undated,
         batches=read.batches,
         of=read.total if read.total != read.batches else None,
         pages=read.pages if read.pages > 1 and options.detailed else 0,
         age_seconds=options.age_seconds,
-        why="; ".join(_reasons(read)),
+        why="; ".join(_reasons(read, undated)),
         cursor=exact_id(read.cursor or "") if read.stop in ("deadline", "error", "page_limit", "one_page") else "",
     )
 
 
-def _reasons(read: Coverage) -> Iterable[str]:
+def _reasons(read: Coverage, undated: int) -> Iterable[str]:
+    if undated:
+        yield f"{plural(undated, 'batch', 'batches')} without a readable createdAt may match as well"
     if read.stop:
         yield STOPPED[read.stop]
     if read.error is not None:
@@ -121,10 +125,7 @@ def filter_sentence(left_out: models.LeftOut | None) -> str:
     if left_out is None:
         return ""
     batches, rows = plural(left_out.batches, "batch", "batches"), plural(left_out.resources, "pending resource")
-    undated = ""
-    if left_out.undated_total:
-        undated = f", among them {plural(left_out.undated_total, 'batch', 'batches')} without a readable createdAt"
-    return f"Filter: {left_out.filter}. It left out {batches} with {rows}{undated}."
+    return f"Filter: {left_out.filter}. It left out {batches} with {rows}."
 
 
 def left_out(report: results.FilterReport | None) -> models.LeftOut | None:

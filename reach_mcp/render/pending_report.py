@@ -85,7 +85,7 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> mo
         as_of=parts.moment(explanation.as_of),
         tenant=exact_id(options.tenant or ""),
         filter=parts.left_out(explanation.filter),
-        coverage=parts.coverage(explanation.coverage, options),
+        coverage=parts.coverage(explanation.coverage, explanation.filter, options),
         counts=_counts(explanation.counts),
         by_cause=[_tally(line) for line in explanation.tally],
         changes=given(explanation.changes, build_changes),

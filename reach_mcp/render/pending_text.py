@@ -18,6 +18,7 @@ from reach_mcp.render.text import (
     resource_row,
     section,
     shown,
+    undated_line,
 )
 
 
@@ -34,7 +35,7 @@ class PendingText:
     def write(self) -> str:
         report = self.report
         blocks = [
-            [report.verdict],
+            [report.verdict, *undated_line(report.filter, self.quoter)],
             self._tally(),
             self._changes(report.changes),
             self._what_if(report.what_if),

@@ -29,6 +29,7 @@ _WORDS = re.compile(r"[A-Za-z]{2,}")
 
 _LOOKALIKES = str.maketrans({'"': "\u2033", "<": "\u2039", ">": "\u203a", "`": "\u02cb", "~": "\u223c"})
 _ENTITY = re.compile(r"&(?=#?\w+;)")
+_JOINT = re.compile(r"(?!(?<=\[)(?:://|@)\])(://|@)")
 _SCHEME = re.compile(r"\b(mailto|xmpp|javascript|vbscript|data|tel|sms):(?=\S)", re.IGNORECASE)
 _WWW = re.compile(r"\bwww\.", re.IGNORECASE)
 _ACTIVE = re.compile(r"\.|://|(?:mailto|xmpp|javascript|vbscript|data|tel|sms):", re.IGNORECASE)
@@ -57,7 +58,7 @@ def visible(text: str, longest: int = MAX_MESSAGE_CHARS) -> str:
 def inert(text: str, longest: int = MAX_MESSAGE_CHARS) -> str:
     """The visible text without anything that a renderer turns into a link, an image, a mention, a tag or code."""
     text = _ENTITY.sub("& ", visible(text, longest).translate(_LOOKALIKES))
-    text = text.replace("](", "] (").replace("://", "[://]").replace("@", "[@]")
+    text = _JOINT.sub(r"[\1]", text.replace("](", "] ("))
     text = _SCHEME.sub(r"\1[:]", _WWW.sub("www[.]", text))
     return _HOST_DOT.sub(_defang_dot, text)
 

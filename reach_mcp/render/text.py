@@ -38,6 +38,14 @@ def evidence_of(why: models.Why, quoter: Quoter) -> str:
     return "; ".join(filter(None, pieces))
 
 
+def undated_line(left_out: models.LeftOut | None, quoter: Quoter) -> list[str]:
+    if left_out is None or not left_out.undated:
+        return []
+    rest = left_out.undated_total - len(left_out.undated)
+    named = ", ".join(quoter.id(each) for each in left_out.undated)
+    return [f"Without a readable createdAt: {named}{f' and {rest} more' if rest > 0 else ''}."]
+
+
 def shown(part: models.Items[M]) -> str:
     """` (10 of 982; more: view=blockers, offset=10)`, or just the total."""
     start = f"from {part.offset + 1}, " if part.offset else ""

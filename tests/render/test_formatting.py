@@ -1,0 +1,76 @@
+"""Counted nouns, times and tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from reach_mcp.render.formatting import clock, deadline, duration, iso_minute, listing, plural, table, to_datetime
+
+NOW = datetime(2026, 11, 26, 3, 34, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "text"),
+    [
+        (0, ("record",), "0 records"),
+        (1, ("record",), "1 record"),
+        (2, ("batch", "batches"), "2 batches"),
+        (1, ("resource waits", "resources wait"), "1 resource waits"),
+    ],
+)
+def test_nouns_and_verbs_follow_their_count(count: int, words: tuple[str, ...], text: str) -> None:
+    assert plural(count, *words) == text
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 11, 26, 4, 12, tzinfo=UTC), "04:12 (in 38 min)"),
+        (datetime(2026, 11, 27, 4, 12, tzinfo=UTC), "11-27 04:12 (in 24 h)"),
+        (datetime(2028, 11, 26, 4, 12, tzinfo=UTC), "2028-11-26 04:12 (in 731 days)"),
+        (datetime(2026, 11, 26, 3, 33, 30, tzinfo=UTC), "03:33 (under 1 min ago)"),
+        (None, ""),
+    ],
+)
+def test_a_deadline_has_its_date_and_year_where_they_are_not_those_of_now(moment: datetime | None, text: str) -> None:
+    assert deadline(moment, NOW) == text
+
+
+def test_no_moment_has_no_clock_time() -> None:
+    assert clock(None, NOW) == ""
+
+
+@pytest.mark.parametrize("seconds", [None, float("nan"), float("inf"), 1e300, -1e300])
+def test_times_that_no_calendar_has_are_left_out(seconds: float | None) -> None:
+    assert to_datetime(seconds) is None
+
+
+def test_structured_times_are_iso_minutes_in_utc() -> None:
+    assert iso_minute(NOW) == "2026-11-26T03:34Z"
+
+
+def test_durations_are_rounded_down() -> None:
+    assert [duration(seconds) for seconds in (59, 3_599, 7_199, 7_200, 172_799, 172_800)] == [
+        "under 1 min",
+        "59 min",
+        "119 min",
+        "2 h",
+        "47 h",
+        "2 days",
+    ]
+
+
+def test_a_table_drops_columns_that_are_empty_in_all_rows() -> None:
+    assert table(("a", "b", "c"), [(1, "", None), ("", "", 0)]) == ["a | c", "1", " | 0"]
+    assert table(("a",), []) == []
+
+
+def test_lists_read_as_sentences() -> None:
+    assert [listing(parts) for parts in (["a"], ["a", "b"], ["a", "", "b", "c"], [])] == [
+        "a",
+        "a and b",
+        "a, b and c",
+        "",
+    ]
