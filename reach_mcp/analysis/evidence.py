@@ -72,10 +72,14 @@ class Evidence:
 
     def mentions(self, schema_id: str, external_id: str) -> list[Mention]:
         """What batches report for one record, in the order of batches."""
+        batches = self._batch_of.get(external_id)
+        if batches is None:
+            return []
         found = []
-        for batch, errors in self._by_external_id.get(external_id, ()):
+        for batch in batches if isinstance(batches, list) else [batches]:
             matched_by = self._match(batch, schema_id)
             if matched_by:
+                errors = self._detailed_errors[batch][external_id]
                 found.append(_describe(self._snapshot.batches[batch], errors, matched_by))
         return found
 
@@ -187,12 +191,16 @@ class Evidence:
         return index
 
     @cached_property
-    def _by_external_id(self) -> dict[str, list[tuple[int, RecordErrors]]]:
-        index: defaultdict[str, list[tuple[int, RecordErrors]]] = defaultdict(list)
+    def _batch_of(self) -> dict[str, int | list[int]]:
+        """External id to the batches whose details name it: a list only where there are several, which is rare."""
+        index: dict[str, int | list[int]] = {}
         for batch, details in self._snapshot.error_details:
-            for external_id, errors in details.items():
-                index[external_id].append((batch, errors))
-        return dict(index)
+            repeated = index.keys() & details.keys()
+            for external_id in repeated:
+                earlier = index[external_id]
+                index[external_id] = [*earlier, batch] if isinstance(earlier, list) else [earlier, batch]
+            index.update(dict.fromkeys(details.keys() - repeated, batch) if repeated else dict.fromkeys(details, batch))
+        return index
 
 
 def name_label(name: str) -> str:

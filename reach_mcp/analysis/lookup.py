@@ -1,8 +1,8 @@
 """Find the record, batch or schema that a text names.
 
 Texts come from people and language models, often pasted from an answer: the exact spelling is tried first, then the
-same without blanks, quotes, delimiters and brackets. A record that nothing read mentions is never made up: close ones are
-offered as alternatives.
+same without blanks, quotes, delimiters and brackets. A record that nothing read mentions is never made up: close ones
+are offered as alternatives.
 """
 
 from __future__ import annotations

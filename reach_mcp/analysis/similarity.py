@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from reach_mcp.analysis.spelling import CASE, NUMERALS, SPELLING, Step, rewrite
@@ -32,6 +33,19 @@ def compare(missing: str, seen: str) -> Likeness | None:
 
     `rule` is about the seen id: "has the prefix cust_", "differs in letter case".
     """
+    left, right = _USUAL.fullmatch(missing), _USUAL.fullmatch(seen)
+    if left and right and left[3] == right[3]:
+        return _compare_words(left[1] + left[2], right[1] + right[2], len(left[3]))
+    return _compare(missing, seen)
+
+
+@lru_cache(maxsize=1024)
+def _compare_words(missing: str, seen: str, digits: int) -> Likeness | None:
+    """Compare two ids that end in the same number: the number itself does not matter, only how long it is."""
+    return _compare(missing + "5" * digits, seen + "5" * digits)
+
+
+def _compare(missing: str, seen: str) -> Likeness | None:
     if missing == seen or max(len(missing), len(seen)) > MAX_ID_CHARS:
         return None
     if _is_salesforce_pair(missing, seen):
