@@ -51,7 +51,7 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure_floor(url: str, limit: int = 200) -> Run:
+def measure_floor(url: str, limit: int = 100) -> Run:
     """Fetch every page and json.loads it. The first request, of one batch, is not timed."""
     params = {"limit": "1", "includePendingDetails": "true"}
     with httpx.Client(base_url=url, timeout=600) as client:

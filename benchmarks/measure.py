@@ -90,7 +90,8 @@ def _running(command: Sequence[str], env: dict[str, str]) -> Iterator[Process]:
     assert process.stderr is not None
     try:
         url = _url(process.stderr)
-        _wait_until_ready(url)
+        with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+            client.get(url.removesuffix("mcp"))  # any answer will do: it listens
         yield Process(process.pid, url)
     finally:
         process.terminate()
@@ -102,11 +103,6 @@ def _url(lines: Iterator[str]) -> str:
         if found := re.search(r"http://[\w.:\[\]]+(/mcp)?", line):
             return found[0] if found[1] else f"{found[0]}/mcp"
     raise RuntimeError("The server ended before it named its URL.")
-
-
-def _wait_until_ready(url: str) -> None:
-    with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
-        client.get(url)
 
 
 def request(tool: str, arguments: Json | None = None, *, number: int = 1) -> tuple[dict[str, str], bytes]:

@@ -7,7 +7,7 @@ search per missing record, no shortcuts. A key is (schema definition id, externa
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -143,19 +143,6 @@ class Oracle:
         chosen = combinations(self.roots, min(count, len(self.roots)))
         return max((len(self.frees(keys)) for keys in chosen), default=0)
 
-    def greedy(self, count: int) -> list[tuple[Key, int]]:
-        """Missing records by marginal gain, with running totals: a lower bound for the best plan."""
-        plan: list[tuple[Key, int]] = []
-        taken: list[Key] = []
-        alone = {key: len(self.frees([key])) for key in self.roots}
-        candidates = sorted(self.roots, key=lambda key: -alone[key])[:60]
-        for _ in range(min(count, len(candidates))):
-            before = self.cleared_by(taken)
-            gains = {key: len(self.cleared_by([*taken, key]) - before) for key in candidates if key not in taken}
-            taken.append(max(gains, key=gains.__getitem__))
-            plan.append((taken[-1], gains[taken[-1]]))
-        return plan
-
 
 def _row(row: Json, batch_id: str) -> OracleRow:
     return OracleRow(
@@ -173,8 +160,3 @@ def _seconds(text: str) -> float:
     except ValueError:
         return inf
     return moment.timestamp() if moment.tzinfo else inf
-
-
-def names(keys: Iterable[Key], schemas: dict[str, str]) -> Sequence[str]:
-    """Keys as `schema:external_id`, by the names of their definitions."""
-    return [f"{schemas.get(schema, schema)}:{external_id}" for schema, external_id in keys]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ def main() -> int:
     parser.add_argument("--arm", choices=ARMS, help="only this form of the answers")
     parser.add_argument("--show", metavar="QUESTION", help="print the answers to this question as well")
     options = parser.parse_args()
+    logging.disable(logging.WARNING)
     tenants = [options.tenant] if options.tenant else TENANTS
     arms = [options.arm] if options.arm else ARMS
     grades = []

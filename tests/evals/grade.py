@@ -131,15 +131,17 @@ def _lines(text: str) -> Iterator[str]:
     for line in text.splitlines():
         yield line
         cells = line.split(COLUMN)
-        if len(cells) == len(header) > 1:
-            yield "; ".join(f"{name} {cell}" for name, cell in zip(header, cells, strict=True))
+        if 1 < len(cells) <= len(header):  # empty cells at the end of a row are not written
+            yield "; ".join(f"{name} {cell}" for name, cell in zip(header, cells, strict=False))
         else:
             header = cells
 
 
 def content_units(content: Json) -> list[str]:
-    """Each list element with everything in it, each text, and each object without its lists of objects."""
-    return [_plain(unit) for unit in _units(content)]
+    """Each list element with everything in it, each text, and each object without the objects in it."""
+    top = {name: value for name, value in content.items() if not isinstance(value, list)}
+    lists = [value for value in content.values() if isinstance(value, list)]
+    return [_plain(unit) for part in (top, *lists) for unit in _units(part)]
 
 
 def _units(value: Any) -> Iterator[str]:
@@ -158,7 +160,7 @@ def _units(value: Any) -> Iterator[str]:
 def _flat(value: Json, *, deep: bool) -> Iterator[str]:
     for name, one in value.items():
         if isinstance(one, dict):
-            yield from (f"{name} {inner}" for inner in _flat(one, deep=deep))
+            yield from (f"{name} {inner}" for inner in _flat(one, deep=True)) if deep else ()
         elif isinstance(one, list):
             plain = [str(item) for item in one if not isinstance(item, dict)]
             yield f"{name} {', '.join(plain)}"

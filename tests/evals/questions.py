@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import accumulate
 
 from benchmarks.tenant import INGEST, PATCH, Json, Key
 from tests.builders import NOW
@@ -96,7 +97,8 @@ def _about_one_batch(bodies: list[Json]) -> Iterator[Question]:
         GET,
         {"batch_id": body["batchId"]},
         (
-            fact(body["batchId"], body["status"]),
+            fact(body["batchId"], body["schemaName"]),
+            fact("status", body["status"]),
             fact(progress["totalRecords"], ("records", "total records", "total")),
             *(fact(category, error, len(names), tuple(names)) for (category, error), names in groups.items()),
         ),
@@ -123,13 +125,14 @@ def _about_missing_records(one: Planted) -> Iterator[Question]:
         never=untouched,
     )
     failed = [(key, waiting) for key, waiting, _ in one.ranked if one.cause(key) == "failed"]
-    for limit, more in ((10, {}), (50, {"limit": 50})):
+    others = [fact(one.name(key), ACTIONS["failed"]) for key, _, _ in one.ranked[:40] if one.cause(key) != "failed"]
+    for limit, more in ((10, {}), (50, {"view": "blockers", "limit": 50})):
         yield Question(
             f"sent but failed, {'all' if more else 'default'}",
             EXPLAIN,
             {"cause": "failed", **more},
             (fact(len(failed), "failed"), *(_failure(one, key, waiting) for key, waiting in failed[:limit])),
-            never=(*untouched, *(fact(one.name(key)) for key, _, _ in one.ranked[:20] if one.cause(key) == "not_seen")),
+            never=(*untouched, *others),
         )
     yield Question(
         "ids that look like slips",
@@ -165,20 +168,25 @@ def _failure(one: Planted, key: IdKey, waiting: int) -> Fact:
 
 
 def _about_plan(one: Planted) -> Iterator[Question]:
-    steps = one.oracle.greedy(12)
-    together = steps[4][1]
-    gains = [total - before for (_, total), (_, before) in zip(steps, [(None, 0), *steps], strict=False)]
-    first_five = tuple(fact(one.name(key), gains[n], total) for n, (key, total) in enumerate(steps[:5]))
-    yield Question(
-        "five records that free most, and how many together", EXPLAIN, {}, (*first_five, fact(together, near=0))
-    )
+    keys, gains = zip(*one.plan(12), strict=True)
+    steps = list(zip(keys, gains, accumulate(gains), strict=True))
+    first_five = [fact(one.name(key), gain, total) for key, gain, total in steps[:5]]
+    together = fact("5 records", steps[4][2])
+    yield Question("five records that free most, and how many together", EXPLAIN, {}, (*first_five, together))
     yield Question(
         "the plan, with causes and actions",
         EXPLAIN,
         {"view": "plan"},
-        tuple(
-            fact(one.name(key), gains[n], total, ACTIONS[one.cause(key)]) for n, (key, total) in enumerate(steps[:10])
-        ),
+        tuple(fact(one.name(key), gain, total, ACTIONS[one.cause(key)]) for key, gain, total in steps[:10]),
+    )
+
+    urgent = min(one.oracle.roots, key=one.oracle.earliest_expiry)
+    lost = datetime.fromtimestamp(one.oracle.earliest_expiry(urgent), UTC)
+    yield Question(
+        "the plan by urgency",
+        EXPLAIN,
+        {"view": "plan", "order": "expiry"},
+        (fact(one.name(urgent), f"{lost:%H:%M}", ACTIONS[one.cause(urgent)]),),
     )
 
 
@@ -242,13 +250,13 @@ def _about_rows(one: Planted) -> Iterator[Question]:
         (expired, *(_hour(one, start, count) for start, count in sorted(hours.items()))),
     )
     batches = Counter(row.batch_id for row in oracle.expired).most_common(3)
-    again = list(truth.expired)
+    live = [row.key for row in oracle.live if one.key(row.key)[0] == "transactions"][:20]
     yield Question(
         "which records to resend",
         EXPLAIN,
         {"view": "expired"},
         (expired, *(fact(batch_id, count) for batch_id, count in batches)),
-        never=tuple(fact(one.name(key), near=0) for key, _, _ in one.ranked[:5] if one.key(key) not in again),
+        never=tuple(fact(one.name(key)) for key in live),
     )
     yield Question(
         "counters that disagree",
@@ -298,7 +306,7 @@ def _small() -> dict[str, tuple[Question, ...]]:
                 "why is it missing, by record",
                 EXPLAIN,
                 {"focus": "customers:cust_77"},
-                (fact("customers:cust_77", "bat_new", "email is not a valid address"),),
+                (fact("customers:cust_77", "missing"), fact("failed", "bat_new", "email is not a valid address")),
                 never=(fact("NO_ADDRESS"), fact("cust_78")),
             ),
         ),
@@ -320,7 +328,11 @@ def _small() -> dict[str, tuple[Question, ...]]:
                     fact(f"customers:{missing}", meant, ACTIONS["looks_like"])
                     for missing, meant in (("8841", "cust_8841"), ("ACME-east", "acme-EAST"), ("00417", "417"))
                 ),
-                never=(*(fact(f"customers:cust_30{n}") for n in range(1, 9)), fact("loc_8841"), fact("cust_3011")),
+                never=(
+                    *(fact(f"customers:cust_30{n}", "like") for n in range(1, 9)),
+                    fact("loc_8841"),
+                    fact("cust_3011"),
+                ),
             ),
         ),
         "ladder_cycle": (

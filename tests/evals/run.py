@@ -11,10 +11,10 @@ from mcp_types import TextContent
 
 from benchmarks.api import Api
 from benchmarks.tenant import Json
-from reach_mcp.server import build_server
+from reach_mcp.server import ReachServer, build_server
 from reach_mcp.settings import load_settings
 from tests.builders import NOW_SECONDS
-from tests.evals.grade import Arm, Question, Reply
+from tests.evals.grade import Arm, Question, Reply, compact
 from tests.evals.questions import batches_of, questions
 
 LATER = "later"
@@ -38,8 +38,7 @@ def ask(batches: list[Json], arm: Arm, questions: Iterable[Question], *, tenant:
     api = Api(batches)
 
     async def run() -> dict[str, Reply]:
-        settings = load_settings(api_url="http://reach.test", api_token="eval", answer_parts=arm, log_level="ERROR")
-        async with Client(build_server(settings, transport=api.transport(), clock=lambda: NOW_SECONDS)) as client:
+        async with Client(serve(api, arm)) as client:
             found = {}
             for question in questions:
                 arguments = question.arguments | more
@@ -51,6 +50,27 @@ def ask(batches: list[Json], arm: Arm, questions: Iterable[Question], *, tenant:
             return found
 
     return anyio.run(run)
+
+
+def follow(tenant: str) -> list[tuple[Json, Reply]]:
+    """Every next call that the answers about a tenant suggest, made as it stands, with its answer."""
+    suggested = {
+        compact(suggestion): suggestion
+        for reply in replies(tenant, "both").values()
+        for suggestion in (reply.content or {}).get("next", ())
+    }
+
+    async def run() -> list[tuple[Json, Reply]]:
+        async with Client(serve(Api(batches_of(tenant)), "both")) as client:
+            return [(one, await call(client, one["tool"], one.get("arguments", {}))) for one in suggested.values()]
+
+    return anyio.run(run)
+
+
+def serve(api: Api, arm: Arm) -> ReachServer:
+    """The real server over an API in memory, at a fixed time."""
+    settings = load_settings(api_url="http://reach.test", api_token="eval", answer_parts=arm, log_level="ERROR")
+    return build_server(settings, transport=api.transport(), clock=lambda: NOW_SECONDS)
 
 
 async def call(client: Client, tool: str, arguments: Json) -> Reply:

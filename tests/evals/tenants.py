@@ -36,6 +36,21 @@ class Planted:
         """Rows that wait for each missing record."""
         return {key: self.oracle.waiting(key) for key in self.oracle.roots}
 
+    def plan(self, count: int) -> list[tuple[IdKey, int]]:
+        """Missing records with their gains, best first. No gain exceeds the number of rows that still wait."""
+        steps: list[tuple[IdKey, int]] = []
+        cleared: set[int] = set()
+        for _ in range(count):
+            best, gain = self.ranked[0][0], 0
+            taken = [key for key, _ in steps]
+            for key, _, _ in self.ranked:
+                if len(self.waiting[key] - cleared) > gain and key not in taken:
+                    freed = len(self.oracle.cleared_by([*taken, key]) - cleared)
+                    best, gain = (key, freed) if freed > gain else (best, gain)
+            steps.append((best, gain))
+            cleared = self.oracle.cleared_by([*taken, best])
+        return steps
+
     @cached_property
     def _names(self) -> dict[str, str]:
         bodies = self.tenant.batches

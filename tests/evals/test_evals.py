@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import NOW
-from tests.evals.grade import ARMS, MAX_BYTES, Arm, Question, Reply, fact, grade, shown
+from tests.evals.grade import ARMS, MAX_BYTES, Arm, Question, Reply, compact, fact, grade, shown
 from tests.evals.questions import TENANTS, questions
-from tests.evals.run import detailed, replies
+from tests.evals.run import detailed, follow, replies
 from tests.evals.tenants import planted
 
 every_tenant = pytest.mark.parametrize("tenant", TENANTS)
@@ -36,6 +36,20 @@ def test_an_arm_shows_its_form_alone(arm: Arm) -> None:
     reply = replies("clocks", arm)["what to resend"]
     assert (reply.content is None) == (arm == "text")
     assert reply.text.startswith("{") == (arm == "structured")
+
+
+@every_tenant
+def test_suggested_calls_work_as_they_stand(tenant: str) -> None:
+    for suggestion, reply in follow(tenant):
+        assert not reply.is_error, (suggestion, reply.text)
+        limit = MAX_BYTES[suggestion.get("arguments", {}).get("response_format", "concise")]
+        assert [size for _, size in shown("both", reply).values() if size > limit] == []
+
+
+def test_text_suggests_the_same_calls() -> None:
+    reply = replies("planted 1", "both")["ten missing records that block most"]
+    for suggestion in (reply.content or {})["next"]:
+        assert compact(suggestion["arguments"]) in reply.text.replace(", ", ",").replace(": ", ":")
 
 
 QUESTION = Question("q", "t", {}, (fact("customers:cust_7", 5, "failed"),), never=(fact("cust_8"),))
