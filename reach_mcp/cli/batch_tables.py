@@ -9,7 +9,7 @@ from reach_mcp.cli.table import Cell, Column, Report, Table, Time, columns
 from reach_mcp.cli.words import describe_coverage, describe_filter, short_type
 from reach_mcp.render.formatting import plural, tally
 
-BATCH_COLUMNS = columns("$batch | status | type | schema | @created | #records | #failed | #pending | error")
+BATCH_COLUMNS = columns("$batch | $status | type | schema | @created | #records | #failed | #pending | ~error")
 
 
 def at(seconds: float | None, *, relative: bool = False) -> Time | None:
@@ -81,7 +81,7 @@ def _errors(detail: BatchDetail) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (group.records, group.category, group.message, ", ".join(group.examples)) for group in detail.error_groups.items
     ]
-    return Table("Errors of records", columns("#records | category | message | such as"), rows)
+    return Table("Errors of records", columns("#records | category | ~message | ~such as"), rows)
 
 
 def _missing(detail: BatchDetail) -> Table:
@@ -94,4 +94,4 @@ def _records(detail: BatchDetail) -> Table:
         (row.record, at(row.expires_at, relative=True), row.misses)
         for row in (detail.resources.items if detail.resources else ())
     ]
-    return Table("Pending records", columns("$record | @expires | misses"), rows)
+    return Table("Pending records", columns("$record | @expires | ~misses"), rows)

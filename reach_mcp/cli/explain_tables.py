@@ -77,7 +77,7 @@ def _blockers(explanation: Explanation) -> Table:
         if section and len(rows) < section.total
         else "Missing records"
     )
-    return Table(title, columns("## | $record | #waiting | #direct | #frees | @first lost | action | why"), rows)
+    return Table(title, columns("## | $record | #waiting | #direct | #frees | @first lost | action | ~why"), rows)
 
 
 def _blocker_row(blocker: Blocker) -> tuple[Cell, ...]:
@@ -100,12 +100,12 @@ def _plan(explanation: Explanation) -> Table:
         )
         for step in (plan.steps.items if plan else ())
     ]
-    return Table("Send in this order", columns("## | $record | #gain | #total | @deadline | action | why"), rows)
+    return Table("Send in this order", columns("## | $record | #gain | #total | @deadline | action | ~why"), rows)
 
 
 def _cycles(explanation: Explanation) -> Table:
     rows: Rows = [(number, *_cycle_row(cycle)) for number, cycle in enumerate(items(explanation.cycles), 1)]
-    names = "## | members | leave out | #rows | #behind | @first lost"
+    names = "## | ~members | ~leave out | #rows | #behind | @first lost"
     return Table("Cycles, which never resolve by themselves", columns(names), rows)
 
 
@@ -124,7 +124,7 @@ def _hours(explanation: Explanation) -> Table:
         )
         for hour in (explanation.expiry.hours.items if explanation.expiry else ())
     ]
-    return Table("Lost by clock hour", columns("@hour from | #records | held by | #stuck"), rows)
+    return Table("Lost by clock hour", columns("@hour from | #records | ~held by | #stuck"), rows)
 
 
 def _expired(explanation: Explanation) -> Table:
@@ -132,12 +132,12 @@ def _expired(explanation: Explanation) -> Table:
         (row.record, row.batch_id, Time(row.expired_at), row.misses, row.pending_again)
         for row in (explanation.expired.records.items if explanation.expired else ())
     ]
-    return Table("Expired: send these again", columns("$record | batch | @expired | missed | pending again"), rows)
+    return Table("Expired: send these again", columns("$record | batch | @expired | ~missed | pending again"), rows)
 
 
 def _resources(explanation: Explanation) -> Table:
     rows = [_resource_row(row) for row in items(explanation.resources)]
-    return Table("Pending records", columns("$record | batch | @expires | misses"), rows)
+    return Table("Pending records", columns("$record | batch | @expires | ~misses"), rows)
 
 
 def _resource_row(row: WaitingResource) -> tuple[Cell, ...]:

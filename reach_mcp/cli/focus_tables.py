@@ -65,8 +65,8 @@ def _focus_tables(focus: Focus) -> list[Table]:
     rows: Rows = [(row.record, row.batch_id, at(row.expires_at, relative=True), row.misses) for row in focus.rows.items]
     paths: Rows = [_path_row(path) for path in focus.paths.items]
     return [
-        Table("Its pending records", columns("$record | batch | @expires | misses"), rows),
-        Table("It waits for", columns("$missing record | #waiting | action | why | path"), paths),
+        Table("Its pending records", columns("$record | batch | @expires | ~misses"), rows),
+        Table("It waits for", columns("$missing record | #waiting | action | ~why | ~path"), paths),
     ]
 
 

@@ -9,19 +9,17 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 import click
 
 from reach_mcp.analysis.results import Record
+from reach_mcp.cli.layout import lay_out
 from reach_mcp.cli.table import Cell, Column, Report, Table, Time
 from reach_mcp.cli.times import Clock, iso
 from reach_mcp.render.sanitize import visible
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table as RichTable
 
 Format = Literal["table", "json", "csv", "markdown"]
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -47,7 +45,7 @@ def write(report: Report, result: object, output: Format, clock: Clock) -> None:
         case "markdown":
             click.echo(to_markdown(report, clock))
         case "table":
-            click.echo(to_text(report, clock, build_console()))
+            click.echo(to_text(report, clock, terminal_width()))
 
 
 # --- for people ----------------------------------------------------------------------------------------------------
@@ -79,55 +77,24 @@ def people_rows(table: Table, clock: Clock) -> tuple[list[Column], list[list[str
     return [table.columns[index] for index in used], [[row[index] for index in used] for row in rows]
 
 
-def to_text(report: Report, clock: Clock, console: Console) -> str:
-    """Aligned tables, as `console` lays them out, without blanks at line ends."""
-    with console.capture() as capture:
-        for line in report.lines:
-            _print(console, line)
-        for table in report.tables:
-            console.print()
-            if table.title:
-                _print(console, table.title, style="bold")
-            console.print(_build_grid(table, clock, console.width))
-        for position, note in enumerate(report.notes):
-            _print(console, "" if position else "\n", note)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+def to_text(report: Report, clock: Clock, width: int) -> str:
+    """Aligned tables of at most `width` columns, with styles that a terminal shows and a pipe loses."""
+    lines = [line for text in report.lines for line in _wrap(text, width)]
+    for table in report.tables:
+        lines += ["", *([click.style(table.title, bold=True)] if table.title else [])]
+        lines += lay_out(*people_rows(table, clock), width)
+    lines += [""] if report.notes else []
+    return "\n".join([*lines, *(line for note in report.notes for line in _wrap(note, width))])
 
 
-def build_console() -> Console:
-    """A console as wide as the terminal, with colours only there. A pipe gets one line for each row."""
-    from rich.console import Console
-
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else PIPED_WIDTH
-    return Console(file=io.StringIO(), force_terminal=terminal, width=width, emoji=False)
+def terminal_width() -> int:
+    """Columns of the terminal. A pipe or file gets one line for each row."""
+    wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return PIPED_WIDTH if wide else shutil.get_terminal_size().columns
 
 
-def _print(console: Console, *texts: str, style: str = "") -> None:
-    """Print texts that are not markup of the console, each without control characters."""
-    from rich.text import Text
-
-    console.print(*(Text(text if text == "\n" else visible(text, MAX_CELL_CHARS), style) for text in texts), sep="")
-
-
-def _build_grid(table: Table, clock: Clock, width: int) -> RichTable:
-    """A table in which ids and numbers stay whole, and other cells are broken over lines, as far as there is room."""
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    columns, rows = people_rows(table, clock)
-    grid = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for index, column in enumerate(columns):
-        longest = max(len(row[index]) for row in rows)
-        grid.add_column(
-            column.name,
-            justify="right" if column.kind == "number" else "left",
-            overflow="fold",
-            min_width=min(longest, width // 2) if column.kind in ("id", "number") else None,
-        )
-    for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
-    return grid
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(visible(text, MAX_CELL_CHARS), width, break_long_words=False, break_on_hyphens=False)
 
 
 # --- Markdown, CSV, JSON -------------------------------------------------------------------------------------------

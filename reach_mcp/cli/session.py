@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -66,7 +67,11 @@ class Session:
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[ReachClient]:
         from reach_mcp.api.client import build_client
+        from reach_mcp.logs import configure_logging
 
+        # People read answers, not log lines: these are shown only where somebody asks for them.
+        level = self.settings.log_level if "REACH_MCP_LOG_LEVEL" in os.environ else "ERROR"
+        configure_logging(self.settings.model_copy(update={"log_level": level}))
         async with build_client(self.settings) as client:
             yield client
 

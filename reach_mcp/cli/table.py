@@ -19,12 +19,12 @@ class Time:
 
 Cell = str | int | float | bool | Time | Record | tuple[Record, ...] | None
 T = TypeVar("T")
-Kind = Literal["text", "id", "number", "time"]
+Kind = Literal["text", "note", "id", "number", "time"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`id` cells are never broken over lines while there is room, `number` cells are right-aligned."""
+    """On a narrow terminal `note` cells go below their row first, `id` and `number` cells never do."""
 
     name: str
     kind: Kind = "text"
@@ -53,10 +53,11 @@ class Report:
 
 
 def columns(text: str) -> tuple[Column, ...]:
-    """Columns from a short form: names separated by ` | `, with `#` before a number, `@` a time, `$` an id."""
-    kinds: dict[str, Kind] = {"#": "number", "@": "time", "$": "id"}
+    """Columns from a short form: names separated by ` | `, with `#` before a number, `@` a time, `$` an id,
+    `~` a note."""
+    kinds: dict[str, Kind] = {"#": "number", "@": "time", "$": "id", "~": "note"}
     names = text.split(" | ")
-    return tuple(Column(name.lstrip("#@$"), kinds.get(name[0], "text")) for name in names)
+    return tuple(Column(name.lstrip("#@$~"), kinds.get(name[0], "text")) for name in names)
 
 
 def items(section: Section[T] | None) -> tuple[T, ...]:

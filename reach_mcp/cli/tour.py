@@ -12,7 +12,7 @@ import click
 from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.results import Explanation
 from reach_mcp.cli.explain_tables import report_explanation
-from reach_mcp.cli.output import build_console, to_text
+from reach_mcp.cli.output import terminal_width, to_text
 from reach_mcp.cli.session import Session
 from reach_mcp.cli.table import Report
 from reach_mcp.cli.times import Clock
@@ -46,7 +46,7 @@ def demo_command(ctx: click.Context) -> None:
     session.demo = True
     analysis = anyio.run(lambda: session.read_all(None, details=True))
     explanation = explain(analysis, Question(limit=5))
-    answer = to_text(shorten(explanation), Clock(explanation.as_of), build_console())
+    answer = to_text(shorten(explanation), Clock(explanation.as_of), terminal_width())
     asked = f'Somebody asks: "{QUESTION}"\nThe model calls: {CALL}\nThe answer, as a person reads it:'
     click.echo("\n\n".join([SITUATION, asked, answer, NEXT, how_to_connect()]))
 
