@@ -161,7 +161,8 @@ class ReachClient:
         identity = request_id(response.headers)
         if identity is not None:
             deadline.request_id = self.redact(identity)
-        deadline.clock_skew = clock_skew(response.headers, self._clock())
+        skew = clock_skew(response.headers, self._clock())
+        deadline.clock_skew = deadline.clock_skew if skew is None else skew
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:

@@ -136,17 +136,17 @@ class RateLimited(StatusError):
 
 
 class ServerFailed(StatusError):
-    message = "Reach answered with status {status}."
+    message = "Reach answered with a server error."
     advice = "This is a failure at Reach; try again in a minute."
 
 
 class Redirected(StatusError):
-    message = "The address redirects elsewhere ({status}); redirects are not followed."
+    message = "The address redirects elsewhere; redirects are not followed."
     advice = "Check REACH_API_URL and the token: a redirect to a sign-in page means that one of them is wrong."
 
 
 class UnexpectedStatus(StatusError):
-    message = "Reach answered with status {status}."
+    message = "Reach answered with an unexpected status."
     advice = "Check REACH_API_URL; a proxy may have answered instead of Reach."
 
 
@@ -160,7 +160,7 @@ class TimedOut(TransportError):
 
 
 class Stalled(TransportError):
-    message = "Reach sent nothing for {seconds:g} s."
+    message = "Reach stopped sending."
     advice = "Try again, or ask for less: a smaller limit or no pending details."
 
 
@@ -199,7 +199,7 @@ class UnexpectedShape(AnswerError):
 
 
 class TooManyUnreadable(AnswerError):
-    message = "More than {limit:,} items of one answer could not be decoded."
+    message = "Too many items of one answer could not be decoded."
     advice = "Check REACH_API_URL; if it is right, the API has changed and reach-mcp needs an update."
 
 

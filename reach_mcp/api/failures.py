@@ -61,11 +61,14 @@ def status_error(response: httpx.Response, credential: Credential, *, one_batch:
     kind = _status_class(response, one_batch=one_batch)
     secrets = credential.secrets()
     quotes = [redact(text, secrets) for text in decode_error(response.content)]
-    message, advice, wait = kind.message.format(status=response.status_code), "", None
-    if kind in (RateLimited, ServerFailed):
-        wait = retry_after(response.headers, now)
+    message = advice = ""
+    if kind in (ServerFailed, UnexpectedStatus):
+        message = f"Reach answered with status {response.status_code}."
+    if kind is EndpointNotFound and quotes:
+        message, advice = "Reach did not find the list of batches (404).", "Check tenant_id, then REACH_API_URL."
     if kind is Unauthorized:
-        message, advice = _refusal(response, now) or message, credential.refusal_advice
+        message, advice = _refusal(response, now), credential.refusal_advice
+    wait = retry_after(response.headers, now) if kind in (RateLimited, ServerFailed) else None
     identity = request_id(response.headers)
     identity = None if identity is None else redact(identity, secrets)
     return kind(message, advice=advice, quotes=quotes, request_id=identity, retry_after=wait)
@@ -100,7 +103,7 @@ def transport_error(error: Exception, read_timeout: float) -> ReachError:
     if isinstance(error, httpx.ConnectTimeout):
         return NoConnection("The Reach API can't be reached: connecting took over 10 s.")
     if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
-        return Stalled(Stalled.message.format(seconds=read_timeout))
+        return Stalled(f"Reach sent nothing for {read_timeout:g} s.")
     if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
         return NoConnection("The connection to Reach broke off before the answer was complete.")
     return NoConnection()

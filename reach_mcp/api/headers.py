@@ -39,11 +39,12 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return wait if wait <= MAX_WAIT_SECONDS else None
 
 
-def clock_skew(headers: Mapping[str, str], now: float) -> float:
-    """Seconds that the API's clock is ahead of `now`; 0 where they agree or `Date` tells nothing."""
+def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the API's clock is ahead of `now`, 0 where they agree; None where `Date` tells nothing."""
     sent = http_date(headers.get("date", ""))
-    skew = 0.0 if sent is None else sent - now
-    return skew if MIN_SKEW_SECONDS < abs(skew) <= MAX_SKEW_SECONDS else 0.0
+    if sent is None or abs(sent - now) > MAX_SKEW_SECONDS:
+        return None
+    return sent - now if abs(sent - now) > MIN_SKEW_SECONDS else 0.0
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from reach_mcp.api.deadline import Deadline
 
 StopReason = Literal["", "deadline", "error", "cursor_repeats", "empty_page", "one_page", "page_limit"]
-"""Why reading ended before the API's last page; empty when it did not."""
+"""Why reading ended before the API's last page, `page_limit` also while it goes on; empty when it did not."""
 
 
+DEFAULT_LIMIT = 20
+"""The page size that Reach documents as its default: a limit up to it is not refused for its size."""
 TURNS_BEFORE_PAGE = 12
 """Turns of the event loop after which a prefetch has begun to connect: httpx awaits that often on the way."""
 
@@ -231,7 +233,7 @@ class BatchReader:
             except BadRequest:
                 if not first and size != self._size_before:
                     self._start_again()
-                elif not first or not self._shrink():
+                elif not first or (size or 0) <= DEFAULT_LIMIT or not self._shrink():
                     raise
             else:
                 self._tally.resized |= not first and size != self._size_before

@@ -140,7 +140,7 @@ class Salvage:
     def _count(self) -> None:
         self._unreadable += 1
         if self._unreadable > MAX_UNREADABLE:
-            raise TooManyUnreadable(TooManyUnreadable.message.format(limit=MAX_UNREADABLE))
+            raise TooManyUnreadable(f"More than {MAX_UNREADABLE:,} items of one answer could not be decoded.")
 
 
 def read_texts(body: bytes | bytearray) -> list[str]:

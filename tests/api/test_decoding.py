@@ -99,7 +99,7 @@ def test_a_counter_that_is_no_count_is_named_and_unknown(number: str, counter: s
 
 
 def test_a_summary_count_that_is_no_count_is_named_and_left_out() -> None:
-    item = batch("b1") | {"errors": {"summary": {"A": 2, "B": -1}, "details": None, "message": None}}
+    item = batch("b1") | {"errors": {"summary": {"A": 2, "B": -1, "C": None}, "details": None, "message": None}}
     (found,) = read(page(item)).batches
     assert found.unreadable_counters == ("errors.summary.B",)
     assert found.errors is not None
@@ -107,7 +107,7 @@ def test_a_summary_count_that_is_no_count_is_named_and_left_out() -> None:
 
 
 def test_numbers_may_be_quoted_or_floats() -> None:
-    (found,) = read(page(batch("b1", totalRecords="5", pendingRecords=3.0, successRate="99.5"))).batches
+    (found,) = read(page(batch("b1", details=False, totalRecords="5", pendingRecords=3.0, successRate="99.5"))).batches
     progress = found.progress
     assert (progress.total_records, progress.pending_records, progress.success_rate) == (5, 3, 99.5)
     assert found.unreadable_counters == ()

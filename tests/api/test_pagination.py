@@ -291,7 +291,7 @@ async def test_a_page_size_that_is_refused_or_stalls_gives_way_to_a_smaller_one(
         reading = await read(*script, sizes=[50, 5])
         assert (reading.asked, reading.ids) == ([("", "50"), ("", "5")], numbered(3))
     with pytest.raises(BadRequest):
-        await read(lambda _: 400, sizes=[50, 5])
+        await read(400, 400, sizes=[50, 5, 1])
 
 
 async def test_a_cursor_that_is_bound_to_its_limit_makes_the_reading_start_again() -> None:
