@@ -45,7 +45,6 @@ class Salvage:
         self._unreadable = 0
         self._page: Page | None = None
         self._batch: Batch | None = None
-        self._pagination: object = None
 
     def page(self) -> Page:
         """The page. Raises an AnswerError."""
@@ -71,8 +70,7 @@ class Salvage:
 
     def _read_envelope(self, read_data: Callable[[], None]) -> dict[str, object]:
         envelope: dict[str, object] = {}
-        if self._reader.peek() != "{":
-            self._reader.value()
+        if self._reader.peek() == "[":
             raise UnexpectedShape
         for name in self._reader.members():
             if name == "data" and self._reader.peek() == "{":
@@ -123,7 +121,8 @@ class Salvage:
         unreadable = _drop_counters(raw)
         batch = _convert({name: value for name, value in raw.items() if name not in _OURS}, Batch)
         if batch is None:
-            return None, str(_clean(raw.get("batchId") or ""))
+            name = raw.get("batchId")
+            return None, str(_clean(name)) if isinstance(name, str) else ""
         batch.unreadable_counters = unreadable
         if rows is not None:
             batch.pending_resources = [row for row in rows if row is not None]

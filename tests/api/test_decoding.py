@@ -84,8 +84,7 @@ def test_an_unreadable_batch_or_row_costs_nothing_else() -> None:
 @pytest.mark.parametrize("item", ["7", "[]", "null", "{}", '{"pendingResources": 5}', '{"batchId": 1e400}'])
 def test_an_unreadable_batch_without_id_is_named_by_its_place(item: str) -> None:
     found = read(json.dumps(page(batch("b1"), {"here": 0})).replace('{"here": 0}', item).encode())
-    assert (len(found.batches), len(found.unreadable)) == (1, 1)
-    assert found.unreadable[0] in ("batch 2 of the page", "inf")
+    assert (len(found.batches), found.unreadable) == (1, ["batch 2 of the page"])
 
 
 @pytest.mark.parametrize("number", ["-5", "1e400", "NaN", "1" + "0" * 30, "1" + "0" * 5000, "5.5", '"many"', "[]"])

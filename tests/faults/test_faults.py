@@ -14,7 +14,7 @@ from reach_mcp.api.client import ReachClient
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import NoConnection, Stalled, TLSFailed
 from reach_mcp.api.query import BatchQuery
-from tests.faults.certificates import write_certificates
+from tests.faults.certificates import write_certificate
 from tests.faults.server import BATCHES, HANG, FaultServer, Pieces, Request
 from tests.faults.table import CASES, TOKEN, Case, always, meet
 
@@ -83,20 +83,19 @@ async def test_a_port_without_a_listener_is_no_connection() -> None:
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_certificates(tmp_path_factory.mktemp("certificates"))
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 async def test_an_authority_is_unknown_until_ssl_cert_file_names_it(
-    certificates: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    authority, certificate = certificates
     async with FaultServer(tls=certificate) as server:
         deadline = Deadline(20)
         async with client_of(server.url) as client:
             with pytest.raises(TLSFailed, match="SSL_CERT_FILE"):
                 await ids_of(client, deadline=deadline)
-        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         async with client_of(server.url) as client:
             assert [await ids_of(client), await ids_of(client)] == [IDS, IDS]
     assert (deadline.requests, len(server.requests)) == (1, 2)
