@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from uuid import UUID
@@ -84,6 +85,21 @@ def large_tenant(view: results.View = "summary", rows: int = 10) -> results.Expl
         cycles=section(*(_cycle(number) for number in range(5))),
         expiry=expiry(),
         chains=results.Chains(((1, 2_000), (2, 500), (3, 140)), (record(), record("inv_1", "invoices")), 1),
+    )
+
+
+def small_tenant() -> results.Explanation:
+    whole = large_tenant(rows=3)
+    assert whole.plan
+    assert whole.cycles
+    assert whole.expiry
+    assert whole.blockers
+    return replace(
+        whole,
+        tally=whole.tally[:3],
+        plan=replace(whole.plan, steps=section(*whole.plan.steps.items[:2], total=982)),
+        cycles=section(*whole.cycles.items[:1], total=5),
+        expiry=replace(whole.expiry, hours=section(*whole.expiry.hours.items[:2], total=24)),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from linkify_it import LinkifyIt
+from linkify_it import LinkifyIt  # type: ignore[import-untyped]
 from markdown_it import MarkdownIt
 
 from reach_mcp.render.sanitize import Quoter, draw_delimiter, exact_id, inert, is_hidden, is_plain_id, visible
@@ -74,7 +74,6 @@ def test_nothing_in_a_message_becomes_a_link_or_markup(text: str) -> None:
     assert not LINKIFY.test(quoted)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([*LINKS, " ", ".", "@", "://", "//", "www.", "com", "a", "[", "](", ")", "`", "<", "&"]),
@@ -88,7 +87,6 @@ def test_no_combination_becomes_a_link_or_markup(parts: list[str]) -> None:
     assert inert(text, 10_000) == text
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_messages_are_one_bounded_line_without_hidden_characters(text: str) -> None:
     shown = inert(text)

@@ -1,0 +1,373 @@
+"""Answers on pending resources: the verdict, each view, and both forms whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, cast
+
+import pytest
+
+from reach_mcp.analysis import results
+from reach_mcp.api.errors import ReachError
+from reach_mcp.api.pagination import Coverage
+from reach_mcp.render import PendingReport, RenderOptions, render_explanation
+from reach_mcp.render.options import ArgumentValue
+from tests.render import fabricated
+from tests.render.fabricated import DAY, HOUR, NOW, counts, explanation, finding, record, section, small_tenant
+
+OPTIONS = RenderOptions(tenant="acme")
+WAITING = counts(pending=40, batches=3, missing_records=12, cleared_by_plan=40, counters_pending=40)
+
+
+def text_of(found: results.Explanation, options: RenderOptions = OPTIONS) -> str:
+    return render_explanation(found, options).text
+
+
+def structured(found: results.Explanation, options: RenderOptions = OPTIONS) -> dict[str, Any]:
+    return cast("dict[str, Any]", render_explanation(found, options).structured)
+
+
+def report(found: results.Explanation, options: RenderOptions = OPTIONS) -> PendingReport:
+    return cast(PendingReport, render_explanation(found, options).model)
+
+
+def verdict(**parts: object) -> str:
+    return report(explanation(**parts)).verdict.removeprefix("Tenant acme, as of 2026-11-26 00:00 UTC. ")
+
+
+def blocker(cause: results.CauseFinding, name: str = "cus_1") -> results.Blocker:
+    return results.Blocker(1, record(name), 9, 8, 7, 2, NOW + HOUR, cause)
+
+
+# --- the verdict ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sentence"),
+    [
+        ({}, "All 400 batches read. Nothing waits."),
+        (
+            {"pending": 1, "batches": 1, "missing_records": 1, "cleared_by_plan": 1, "counters_pending": 1},
+            "1 live pending resource in 1 batch waits for 1 missing record. It clears once the missing record arrives.",
+        ),
+        (
+            {"pending": 2, "batches": 2, "missing_records": 2, "cleared_by_plan": 2, "counters_pending": 2},
+            "resources in 2 batches wait for 2 missing records. All clear once the missing records arrive.",
+        ),
+        (
+            {"pending": 9, "batches": 1, "missing_records": 1, "cleared_by_plan": 1, "stuck": 7, "in_cycles": 6,
+             "cycles": 1, "lists_nothing": 1, "counters_pending": 9},
+            "Of these, 1 clears once the missing record arrives, 7 are stuck in or behind 1 cycle (6 inside) until "
+            "references are left out and 1 lists nothing missing and still waits.",
+        ),
+        (
+            {"pending": 2, "batches": 1, "stuck": 2, "in_cycles": 2, "cycles": 1, "counters_pending": 2},
+            "2 live pending resources in 1 batch wait, though no record is missing. All are stuck in or behind 1 cycle "
+            "(2 inside) until references are left out.",
+        ),
+        (
+            {"counters_pending": 500},
+            "No live pending resource is listed. The batches' counters say 500 pending, the API lists 0 (view=",
+        ),
+        (
+            {"expired": 1, "counters_pending": 1},
+            "No live pending resource is listed. 1 resource has expired and is lost: resend its record (view=expired).",
+        ),
+        (
+            {"counters_pending": 5, "expired": 1, "unreadable_resources": 1},
+            "The batches' counters say 5 pending, the API lists 2, 1 of them expired, 1 unreadable (view=counters).",
+        ),
+    ],
+)  # fmt: skip
+def test_the_verdict_accounts_for_every_resource(numbers: dict[str, int], sentence: str) -> None:
+    assert sentence in verdict(counts=counts(**numbers))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"batches": 1, "total": 1}, "All 1 batch read."),
+        ({"batches": 0, "total": 0}, "There are no batches."),
+        (
+            {"batches": 120, "stop": "deadline"},
+            "Incomplete: 120 of 400 batches read (the deadline of this call passed). Every count is of those. "
+            "Nothing was found waiting in the batches read.",
+        ),
+        (
+            {"stop": "error", "error": ReachError("The API answered 500.")},
+            "(reading ended early; The API answered 500)",
+        ),
+        ({"started_at_cursor": True}, "(it goes on from a cursor, so earlier batches are not counted)"),
+        ({"batches": 390}, "(the API says that there are more batches than its pages held)"),
+        ({"unreadable_batches": 1}, "(1 batch could not be decoded)"),
+        ({"unreadable_resources": 2}, "(2 pending resources could not be decoded)"),
+        ({"stop": "one_page", "total": None}, "Incomplete: 400 batches read (this is one page of more)."),
+    ],
+)
+def test_the_verdict_says_how_much_was_read(changes: dict[str, object], sentence: str) -> None:
+    coverage = replace(fabricated.READ_ALL, **changes)  # type: ignore[arg-type]
+    assert sentence in verdict(coverage=coverage)
+
+
+def test_a_filter_is_named_first_with_the_batches_it_left_out() -> None:
+    found = explanation(filter=results.FilterReport("status failure", 12, 388, 730, ("bat_9",), 2))
+    text = text_of(found)
+    assert text.startswith("Filter: status failure. It left out 388 batches with 730 pending resources.")
+    assert "2 batches without a readable createdAt may match as well" in text
+    assert "Nothing that matches the filter was found waiting" in text
+    assert "Without a readable createdAt: bat_9 and 1 more." in text
+    assert structured(found)["coverage"]["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("expiry", "sentence"),
+    [
+        (results.Expiry(39, 241, 0, 0, NOW + 2_280, section()),
+         "241 expire within 24 h (39 of them within 1 h), the first at 00:38 (in 38 min)."),
+        (results.Expiry(0, 1, 0, 0, NOW + 8_000, section()), "1 expires within 24 h, the first at 02:13 (in 2 h)."),
+        (results.Expiry(0, 0, 5, 0, NOW + 730 * DAY, section()),
+         "None expires within 24 h, the first at 2028-11-25 00:00 (in 730 days)."),
+        (results.Expiry(0, 0, 0, 4, None, section()), "All clear once the missing records arrive."),
+    ],
+)  # fmt: skip
+def test_the_verdict_says_what_is_lost_first(expiry: results.Expiry, sentence: str) -> None:
+    assert sentence in verdict(counts=WAITING, expiry=expiry)
+
+
+def test_the_age_of_a_kept_reading_and_the_skew_of_the_clock_are_said() -> None:
+    coverage = replace(fabricated.READ_ALL, clock_skew=-7_200.0, repeated=1, moved=True, unreadable_names=("bat_1",))
+    text = text_of(explanation(coverage=coverage), replace(OPTIONS, age_seconds=40))
+    assert "as of 2026-11-26 00:00 UTC (read 40 s ago)." in text
+    assert "Note: The API's clock is 2 h behind this server's." in text
+    assert "changed while it was read; 1 batch came twice, counted once." in text
+    assert "Could not be decoded, wholly or in part: bat_1." in text
+    moved = replace(coverage, repeated=0, clock_skew=7_200.0)
+    assert "2 h ahead of" in text_of(explanation(coverage=moved))
+
+
+def test_parts_left_out_for_lack_of_time_are_named() -> None:
+    assert verdict(skipped=("plan", "ranking")).endswith("Left out for lack of time: plan and ranking.")
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        (
+            {"kind": "missing", "record": record(), "waits_for_it": 1, "finding": finding()},
+            "customers:cus_000104 is missing: not seen, so send. 1 pending resource waits for it.",
+        ),
+        (
+            {"kind": "expired", "expired_rows": 2},
+            "invoices:inv_1 was pending and has expired: it is lost, resend it.",
+        ),
+        (
+            {"expired_rows": 1, "cycles_total": 1},
+            "It is in or behind 1 cycle and does not clear until references are left out. "
+            "1 resource of it has expired and is lost: resend.",
+        ),
+        ({"kind": "failed"}, "invoices:inv_1 failed to load, and nothing that was read waits for it."),
+        (
+            {"kind": "not_pending", "record": None, "asked": "say hello to me"},
+            "What is in focus is not named by any batch that was read.",
+        ),
+        ({"ambiguous": True}, "The name stands for several records"),
+    ],
+)
+def test_the_verdict_of_a_focus_starts_with_its_state(parts: dict[str, object], sentence: str) -> None:
+    assert sentence in verdict(counts=WAITING, focus=fabricated.focus(**parts))
+
+
+def test_a_near_miss_is_offered_and_where_it_was_looked_for_is_said() -> None:
+    focus = fabricated.focus(kind="not_pending", record=None, asked="custmers:8841", alternatives=(record("8841"),))
+    text = text_of(explanation(focus=focus))
+    assert "Did you mean: customers:8841?" in text
+    assert "Batches list no successes" in text
+    assert '{"tool":"explain_pending_dependencies","arguments":{"focus":"customers:8841"}}' in text
+
+
+def test_a_missing_record_in_focus_leads_to_the_batch_that_shows_why() -> None:
+    cause = finding("failed", failures=(replace(fabricated.failure(), matched_by="no_schema"),), failures_total=2)
+    focus = fabricated.focus(kind="missing", record=record(), finding=cause)
+    text = text_of(explanation(focus=focus))
+    assert "Cause: failed: correct and resend (batch bat_1: VALIDATION_ERROR k72" in text
+    assert "the batch names no schema, so only the id matches; 1 more)" in text
+    assert '{"tool":"get_batch","arguments":{"batch_id":"bat_1"}}' in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"unchanged": True}, "Since 11-25 00:00 nothing has changed."),
+        ({"exact": True}, "pending resources 5 -> 4 (1 new, 2 gone), missing records 3 -> 3."),
+        ({"since": 1e300}, "Since the token was made: pending resources 5 -> 4 (at least 1 new, at least 2 gone)"),
+    ],
+)
+def test_the_verdict_says_what_changed(changes: dict[str, object], sentence: str) -> None:
+    usual = results.Changes(NOW - DAY, 5, 4, 1, 2, 0, False, 3, 3, (), False)
+    assert sentence in verdict(counts=WAITING, changes=replace(usual, **changes))  # type: ignore[arg-type]
+
+
+def test_several_assumed_records_are_counted() -> None:
+    what_if = results.WhatIf((record("a"), record("b")), (), 1, (1,), 39, 0, section())
+    assert "If the 2 assumed records arrived, 1 resource would clear" in verdict(counts=WAITING, what_if=what_if)
+
+
+# --- causes, cycles, limits ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cause", "row"),
+    [
+        (finding("failed", failures=(fabricated.failure(),), later_batches=1),
+         'failed: correct and resend | batch bat_1: VALIDATION_ERROR k72"email is not a valid address"; 1 later batch'),
+        (finding("failed"), "failed: correct and resend"),
+        (finding("deleted", failures=(fabricated.failure(message=""),)),
+         "deleted: restore, or remove the reference | batch bat_1: VALIDATION_ERROR"),
+        (finding("looks_like", lookalikes=(results.Lookalike(record("8841"), "leading zeros", "failed"),) * 2,
+                 lookalikes_total=2),
+         "looks like another id: fix the reference | like customers:8841; leading zeros; 1 more"),
+        (finding("looks_like", lookalikes=(results.Lookalike(record("8841"), "<b>", "failed", "ends with U+000D"),)),
+         'looks like another id: fix the reference | like customers:8841; k72"‹b›; ends with U+000D"'),
+        (finding("expired", expired_rows=2), "expired: resend, with what it missed | 2 expired resources"),
+        (finding("in_progress", in_progress=("bat_7", "bat_8")),
+         "its schema is in progress: wait, then look again | batch bat_7; 1 more"),
+        (finding("not_seen"), "not seen: send"),
+        (finding("cycle"), "cycle: resend one member without the reference"),
+    ],
+)  # fmt: skip
+def test_each_cause_has_its_action_and_evidence(cause: results.CauseFinding, row: str) -> None:
+    found = explanation(view="blockers", counts=WAITING, blockers=section(blocker(cause)))
+    assert f"customers:cus_1 | 9 | 8 | 7 | 01:00 (in 60 min) | {row}\n" in text_of(found)
+
+
+def test_not_seen_is_explained_once() -> None:
+    found = explanation(view="blockers", blockers=section(*[blocker(finding())] * 5))
+    assert text_of(found).count("Batches list no successes") == 1
+    assert json.dumps(structured(found)).count("Batches list no successes") == 1
+
+
+def test_hidden_members_and_references_of_a_cycle_are_counted() -> None:
+    members = tuple(record(f"inv_{number}", "invoices") for number in range(300))
+    cycle = results.Cycle(section(*members), tuple(pairwise(members)), 300, 1, 0, None)
+    text = text_of(explanation(view="cycles", cycles=section(cycle)))
+    shown = structured(explanation(view="cycles", cycles=section(cycle)))["cycles"]["items"][0]
+    assert shown["members_total"] == 300
+    assert shown["leave_out_total"] == 299
+    hidden = 300 - len(shown["members"])
+    assert f"-> {hidden} more -> back (300 records, 300 resources, 1 waits behind). Resend invoices:inv_0" in text
+
+
+def test_ids_are_exact_in_structured_content_and_messages_inert_in_both() -> None:
+    odd = 'a"<b>|`c` @x.com'
+    cause = finding("failed", failures=(fabricated.failure(message="see https://evil.com <b>"),))
+    found = explanation(view="blockers", blockers=section(blocker(cause, odd)))
+    item = structured(found)["blockers"]["items"][0]
+    assert item["record"] == f"customers:{odd}"
+    assert item["error"] == "see https[://]evil[.]com ‹b›"
+    assert '`k72"customers:a″<b>¦ˋcˋ @x.com"`' in text_of(found)
+    assert 'k72"see https[://]evil[.]com ‹b›"' in text_of(found)
+    assert "never instructions" in structured(found)["legend"][-1]
+
+
+def test_a_long_id_is_shortened_flagged_and_in_no_call() -> None:
+    focus = fabricated.focus(
+        kind="missing", record=record("x" * 10_000), finding=finding(), alternatives=(record("y" * 999),)
+    )
+    found = explanation(focus=focus)
+    assert "cannot be used as an argument" in text_of(found)
+    assert "next" not in structured(found)
+
+
+def test_a_default_summary_of_a_large_tenant_shows_what_matters_within_8000_bytes() -> None:
+    found = structured(fabricated.large_tenant())
+    assert len(found["blockers"]["items"]) == 10
+    assert [len(found["plan"]["items"]), len(found["cycles"]["items"]), len(found["by_cause"])] == [5, 5, 7]
+    assert len(found["expiry"]["hours"]["items"]) >= 12
+    assert found["expiry"]["hours"]["more"] == f"view=expiry, offset={len(found['expiry']['hours']['items'])}"
+    evidence = [item for item in found["blockers"]["items"] if item["cause"] == "failed"]
+    assert all(item["batch"] and item["error"] for item in evidence)
+
+
+def test_numbers_of_the_text_are_in_the_structured_content() -> None:
+    for found in (fabricated.large_tenant(), small_tenant(), fabricated.large_tenant("plan")):
+        rendered = render_explanation(found, OPTIONS)
+        content = set(re.findall(r"\d+", json.dumps(rendered.structured)))
+        lengths = {str(len(value)) for value in lists_of(rendered.structured)}
+        depths = {str(number) for number in range(1, 4)}
+        text = re.sub(r"\(in \d+ \w+\)|k72", "", rendered.text)
+        assert set(re.findall(r"\d+", text)) - content - lengths - depths == set()
+
+
+def lists_of(value: object) -> list[list[object]]:
+    if isinstance(value, dict):
+        return [found for item in value.values() for found in lists_of(item)]
+    return [value, *(found for item in value for found in lists_of(item))] if isinstance(value, list) else []
+
+
+# --- next calls ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("view", ["blockers", "plan", "cycles", "expiry"])
+def test_the_next_page_repeats_the_filters(view: results.View) -> None:
+    arguments: dict[str, ArgumentValue] = {
+        "schema": "orders",
+        "cause": "failed",
+        "limit": 3,
+        "offset": 3,
+        "fresh": True,
+        "tenant_id": "t",
+    }
+    found = fabricated.large_tenant(view)
+    more = replace(
+        found,
+        cycles=replace(found.cycles, total=99),  # type: ignore[type-var]
+        expiry=replace(found.expiry, hours=replace(found.expiry.hours, total=99)),  # type: ignore[type-var,union-attr]
+    )
+    shown = structured(more, replace(OPTIONS, arguments=arguments))
+    call = shown["next"][0]
+    part = shown["expiry"]["hours"] if view == "expiry" else shown[view]
+    assert call["tool"] == "explain_pending_dependencies"
+    assert call["arguments"].pop("offset") == len(part["items"])
+    assert call["arguments"] == {"schema": "orders", "tenant_id": "t", "cause": "failed", "limit": 3, "view": view}
+
+
+def test_at_most_three_next_calls_stand_in_both_forms() -> None:
+    rendered = render_explanation(fabricated.large_tenant(), OPTIONS)
+    calls = cast("dict[str, Any]", rendered.structured)["next"]
+    assert len(calls) == 3
+    for each in calls:
+        assert (
+            json.dumps({"tool": each["tool"], "arguments": each["arguments"]}, separators=(",", ":")) in rendered.text
+        )
+
+
+def test_calls_with_long_arguments_are_left_out() -> None:
+    options = replace(OPTIONS, arguments={"schema": "x" * 1_000})
+    assert "next" not in structured(fabricated.large_tenant(), options)
+
+
+def test_an_incomplete_reading_suggests_to_read_again() -> None:
+    coverage = Coverage(pages=1, batches=2, total=9, stop="deadline")
+    assert structured(explanation(coverage=coverage))["next"][0]["arguments"] == {"fresh": True}
+    assert structured(explanation(coverage=coverage, view="plan"))["next"][0]["arguments"] == {
+        "view": "plan",
+        "fresh": True,
+    }
+
+
+# --- forms ---------------------------------------------------------------------------------------------------------
+
+
+def test_text_alone_has_no_structured_content() -> None:
+    rendered = render_explanation(small_tenant(), replace(OPTIONS, parts="text"))
+    assert (rendered.model, rendered.structured) == (None, None)
+
+
+def test_structured_content_alone_is_sent_as_json_that_hides_nothing() -> None:
+    found = explanation(view="blockers", blockers=section(blocker(finding(), "a\u200b\U000e0041b")))
+    rendered = render_explanation(found, replace(OPTIONS, parts="structured"))
+    assert json.loads(rendered.text) == rendered.structured
+    assert "a\\u200b\\udb40\\udc41b" in rendered.text
