@@ -34,7 +34,7 @@ class CauseFinder:
     def __init__(self, snapshot: Snapshot, graph: DependencyGraph) -> None:
         self._snapshot = snapshot
         self._graph = graph
-        self._evidence = Evidence(snapshot)
+        self.evidence = Evidence(snapshot)
         self._unnamed: dict[frozenset[str], CauseFinding] = {}
         self._searches: dict[frozenset[str], LookalikeSearch] = {}
 
@@ -58,8 +58,8 @@ class CauseFinder:
     def _find_one(
         self, schema_id: str, external_id: str, expired: Sequence[PendingRow], checkpoint: Checkpoint
     ) -> CauseFinding:
-        mentions = self._evidence.mentions(schema_id, external_id)
-        family = self._evidence.family(schema_id)
+        mentions = self.evidence.mentions(schema_id, external_id)
+        family = self.evidence.family(schema_id)
         cause = _surest(mentions, expired) if mentions or expired else None
         lookalikes = self._search(family, checkpoint).find(external_id, schema_id) if cause is None else []
         if not (cause or mentions or lookalikes):
@@ -102,7 +102,7 @@ class CauseFinder:
         return self._searches[family.schema_ids]
 
     def _build_search(self, family: Family) -> LookalikeSearch:
-        failed = self._evidence.failed_ids(family)
+        failed = self.evidence.failed_ids(family)
         pending = {one: schema_id for schema_id in family.schema_ids for one in self._pending_ids.get(schema_id, ())}
         missing = [one for schema_id in family.schema_ids for one in self._missing_ids.get(schema_id, ())]
         seen = SeenIds({**dict.fromkeys(failed, "failed"), **dict.fromkeys(pending, "pending")}, missing)

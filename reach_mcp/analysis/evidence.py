@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -72,11 +72,8 @@ class Evidence:
 
     def mentions(self, schema_id: str, external_id: str) -> list[Mention]:
         """What batches report for one record, in the order of batches."""
-        batches = self._batch_of.get(external_id)
-        if batches is None:
-            return []
         found = []
-        for batch in batches if isinstance(batches, list) else [batches]:
+        for batch in self._batches_naming(external_id):
             matched_by = self._match(batch, schema_id)
             if matched_by:
                 errors = self._detailed_errors[batch][external_id]
@@ -112,15 +109,14 @@ class Evidence:
         schema are left out.
         """
         names = self._snapshot.names
-        for batch, details in self._snapshot.error_details:
-            if external_id is not None and external_id not in details:
-                continue
+        for batch in self._detailed_errors if external_id is None else self._batches_naming(external_id):
             schema_id, name = self._schemas[batch]
             definitions = [schema_id] if schema_id else names.definitions(name)
             owner = definitions[0] if len(definitions) == 1 else ""
             schema = names.display(owner) if owner else self._snapshot.batches[batch].schema
+            ids = self._detailed_errors[batch] if external_id is None else (external_id,)
             if schema:
-                yield from (Record(schema, one, owner) for one in (details if external_id is None else (external_id,)))
+                yield from (Record(schema, one, owner) for one in ids)
 
     # --- schemas of batches ----------------------------------------------------------------------------------------
 
@@ -189,6 +185,10 @@ class Evidence:
             definition, name = self._schemas[batch]
             index[definition or name_label(name)].append(batch)
         return index
+
+    def _batches_naming(self, external_id: str) -> Sequence[int]:
+        batches = self._batch_of.get(external_id, ())
+        return (batches,) if isinstance(batches, int) else batches
 
     @cached_property
     def _batch_of(self) -> dict[str, int | list[int]]:

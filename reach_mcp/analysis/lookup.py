@@ -8,10 +8,13 @@ are offered as alternatives.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import chain, islice
+from string import ascii_letters, digits
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
@@ -22,10 +25,10 @@ from reach_mcp.analysis.similarity import compare, index_keys
 from reach_mcp.analysis.snapshot import Snapshot
 
 MAX_ALTERNATIVES = 5
-MAX_SIMILAR_CANDIDATES = 50_000
-"""Ids that are compared with an unknown one."""
-MAX_TYPO_CANDIDATES = 3000
-"""Ids that are searched for a typing error, which is slow for each."""
+MAX_TYPO_CANDIDATES = 500
+"""Ids that are searched for more than one wrong character, which is slow for each."""
+MAX_TYPO_CHARS = 64
+"""Longer texts are not searched for wrong characters."""
 MAX_NAMES = 20
 """Schema names that a message lists."""
 
@@ -37,6 +40,7 @@ _BATCH_URI = re.compile(r"reach://batches/([^?#]+)", re.I)
 _ASSIGNED = re.compile(
     r"(?:schema(?:_?name)?)\s*[=:]\s*(.+?)[\s,;&]+(?:external_?|record_?)?id\s*[=:]\s*(.+)", re.I | re.S
 )
+_TYPED = ascii_letters + digits + "-_."
 _SPLITS = re.compile(r"\s*[:/=|,>\s]\s*")
 
 
@@ -76,7 +80,7 @@ class Named(NamedTuple):
 
 def resolve_record(text: str, snapshot: Snapshot) -> Resolution:
     """Find the record or batch that a text names, over all that was read."""
-    return _Lookup(snapshot).resolve(text)
+    return RecordLookup(snapshot).resolve(text)
 
 
 def resolve_schema(text: str, snapshot: Snapshot) -> set[str]:
@@ -125,14 +129,17 @@ def _spellings(text: str) -> Iterator[str]:
             yield inner
 
 
-class _Lookup:
-    def __init__(self, snapshot: Snapshot) -> None:
+class RecordLookup:
+    """Resolves many texts over one snapshot. Indexes are built on first use."""
+
+    def __init__(self, snapshot: Snapshot, evidence: Evidence | None = None) -> None:
         self._snapshot = snapshot
-        self._evidence = Evidence(snapshot)
+        self._evidence = evidence or Evidence(snapshot)
         self._names = {name_label(name) for name in _named_batches(snapshot)}
         self._batches = {batch.id: number for number, batch in enumerate(snapshot.batches)}
 
-    def resolve(self, text: str) -> Resolution:
+    def resolve(self, text: str, *, suggest: bool = True) -> Resolution:
+        """Find the record or batch that a text names; without `suggest`, no near misses are looked for."""
         forms = list(_spellings(text))
         for form in forms:
             found = self._resolve_exact(form)
@@ -142,7 +149,7 @@ class _Lookup:
             found = self._resolve_forgiving(form)
             if found:
                 return found
-        return self._unknown(forms[-1])
+        return self._unknown(forms[-1]) if suggest else Resolution("unknown")
 
     def _resolve_exact(self, form: str) -> Resolution | None:
         """schema:external_id, then a batch id, then an external id alone."""
@@ -194,9 +201,8 @@ class _Lookup:
 
     def _named(self, external_id: str, schema_ids: list[str] | None = None) -> list[Named]:
         """All known records with an external id, in some schemas or in all."""
-        keys = self._snapshot.keys
         if schema_ids is None:
-            numbers = [number for number, key in enumerate(keys) if key[1] == external_id]
+            numbers = self._keys_of.get(external_id, [])
         else:
             index = self._snapshot.key_index
             numbers = [index[key] for one in schema_ids if (key := (one, external_id)) in index]
@@ -227,20 +233,52 @@ class _Lookup:
 
     def _similar(self, external_id: str, schema_ids: set[str]) -> Iterator[Record]:
         """Records whose id a stranger would take for the same one, then those within a typing error."""
-        wanted = set(chain.from_iterable(index_keys(external_id)))
-        known = [record for record in self._all_records() if not schema_ids or _label(record) in schema_ids]
-        for record in known[:MAX_SIMILAR_CANDIDATES]:
-            if not wanted.isdisjoint(chain.from_iterable(index_keys(record.external_id))) and compare(
-                external_id, record.external_id
-            ):
-                yield record
-        close = (one for one in known if abs(len(one.external_id) - len(external_id)) < 3)
-        by_id = {one.external_id: one for one in islice(close, MAX_TYPO_CANDIDATES)}
-        yield from (by_id[one] for one in get_close_matches(external_id, by_id, n=MAX_ALTERNATIVES, cutoff=0.8))
+        near = {one for key in chain.from_iterable(index_keys(external_id)) for one in self._near.get(key, ())}
+        ids = sorted(one for one in near if one == external_id or compare(external_id, one))
+        ids += [one for one in dict.fromkeys(_one_off(external_id)) if one in self._records_of]
+        if len(self._records_of) <= MAX_TYPO_CANDIDATES:
+            ids += get_close_matches(external_id, self._records_of, n=MAX_ALTERNATIVES, cutoff=0.8)
+        records = (record for one in ids for record in self._records_of[one])
+        return (record for record in records if not schema_ids or _label(record) in schema_ids)
 
-    def _all_records(self) -> Iterator[Record]:
-        yield from map(self._snapshot.record, range(len(self._snapshot.keys)))
-        yield from self._evidence.failed_records()
+    @cached_property
+    def _keys_of(self) -> dict[str, list[int]]:
+        """External id to key indexes."""
+        keys: defaultdict[str, list[int]] = defaultdict(list)
+        for number, (_, external_id) in enumerate(self._snapshot.keys):
+            keys[external_id].append(number)
+        return dict(keys)
+
+    @cached_property
+    def _records_of(self) -> dict[str, list[Record]]:
+        """External id to the records that have it."""
+        records: defaultdict[str, list[Record]] = defaultdict(list)
+        pending = map(self._snapshot.record, range(len(self._snapshot.keys)))
+        for record in chain(pending, self._evidence.failed_records()):
+            records[record.external_id].append(record)
+        return dict(records)
+
+    @cached_property
+    def _near(self) -> dict[str, list[str]]:
+        """Index key to external ids."""
+        near: defaultdict[str, list[str]] = defaultdict(list)
+        for external_id in self._records_of:
+            for key in chain.from_iterable(index_keys(external_id)):
+                near[key].append(external_id)
+        return dict(near)
+
+
+def _one_off(text: str) -> Iterator[str]:
+    """Texts with one character more, less or other, or with two neighbours exchanged."""
+    if not 4 <= len(text) <= MAX_TYPO_CHARS:
+        return
+    for place in range(len(text) + 1):
+        head, tail = text[:place], text[place:]
+        yield head + tail[1:]
+        yield head + tail[1:2] + tail[:1] + tail[2:]
+        for char in _TYPED:
+            yield head + char + tail
+            yield head + char + tail[1:]
 
 
 def _label(record: Record) -> str:
