@@ -121,8 +121,8 @@ class Salvage:
         unreadable = _drop_counters(raw)
         batch = _convert({name: value for name, value in raw.items() if name not in _OURS}, Batch)
         if batch is None:
-            name = raw.get("batchId")
-            return None, str(_clean(name)) if isinstance(name, str) else ""
+            batch_id = raw.get("batchId")
+            return None, str(_clean(batch_id)) if isinstance(batch_id, str) else ""
         batch.unreadable_counters = unreadable
         if rows is not None:
             batch.pending_resources = [row for row in rows if row is not None]

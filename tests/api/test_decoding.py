@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reach_mcp.api.decoding import decode_batch, decode_error, decode_page
@@ -134,7 +134,6 @@ def test_text_that_utf8_cannot_hold_has_a_replacement(raw: bytes, text: str) -> 
     assert found.batches[1].pending_resources[0].id == f"p{text}"
 
 
-@settings(max_examples=40)
 @given(st.text())
 def test_every_id_can_be_encoded(text: str) -> None:
     (found,) = read(page(batch(text or "b"))).batches
@@ -198,7 +197,6 @@ def test_a_page_of_junk_ends_after_a_thousand_items(item: bytes) -> None:
             decode_page(junk)
 
 
-@settings(max_examples=40)
 @given(st.integers(min_value=1, max_value=10_000))
 def test_a_page_cut_anywhere_is_cut_short(at: int) -> None:
     body = json.dumps(page(batch("b1", ROW), total=1)).encode()
