@@ -9,7 +9,7 @@ from reach_mcp.analysis.causes import CauseFinder
 from reach_mcp.analysis.cycles import StuckGraph
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.graph import DependencyGraph
-from reach_mcp.analysis.lookup import Resolution, resolve_record
+from reach_mcp.analysis.lookup import RecordLookup
 from reach_mcp.analysis.part import Part
 from reach_mcp.analysis.results import CauseFinding
 from reach_mcp.analysis.simulation import Clearance
@@ -32,20 +32,24 @@ class Analysis:
         self.checkpoint: Checkpoint = never_stop
         self._parts: dict[BatchFilter, Part] = {}
 
+    def check(self) -> None:
+        """Call the present call's checkpoint. Facts that outlive a call keep this method, not the call's checkpoint."""
+        self.checkpoint()
+
     @cached_property
     def graph(self) -> DependencyGraph:
         """The graph of all live rows, whatever the filter."""
-        return DependencyGraph(self.snapshot, self.as_of, checkpoint=self.checkpoint)
+        return DependencyGraph(self.snapshot, self.as_of, checkpoint=self.check)
 
     @cached_property
     def clearance(self) -> Clearance:
         """What clears when every missing record arrives."""
-        return Clearance(self.graph, checkpoint=self.checkpoint)
+        return Clearance(self.graph, checkpoint=self.check)
 
     @cached_property
     def stuck(self) -> StuckGraph:
         """What does not clear, and the cycles in it."""
-        return StuckGraph(self.graph, self.clearance, checkpoint=self.checkpoint)
+        return StuckGraph(self.graph, self.clearance, checkpoint=self.check)
 
     @cached_property
     def causes(self) -> CauseFinder:
@@ -55,27 +59,17 @@ class Analysis:
     @cached_property
     def findings(self) -> dict[int, CauseFinding]:
         """The finding of every missing record."""
-        return self.causes.find(self.graph.roots, checkpoint=self.checkpoint)
+        return self.causes.find(self.graph.roots, checkpoint=self.check)
 
-    def resolve(self, text: str) -> Resolution:
-        """The record or batch that a text names."""
-        return resolve_record(text, self.snapshot)
+    @cached_property
+    def lookup(self) -> RecordLookup:
+        """Finds the record or batch that a text names."""
+        return RecordLookup(self.snapshot)
 
     def keys_of(self, name: str) -> list[int]:
-        """The keys that a name stands for: several where it is ambiguous, none where nothing read has it.
-
-        `schema:external_id` as answers print it costs one look-up.
-        """
-        index, definitions = self.snapshot.key_index, self.snapshot.names.definitions
-        for at, character in enumerate(name):
-            if character == ":":
-                found = [index[one, name[at + 1 :]] for one in definitions(name[:at]) if (one, name[at + 1 :]) in index]
-                if found:
-                    return found
-        resolution = self.resolve(name)
-        records = [resolution.record] if resolution.record else resolution.alternatives
-        if resolution.kind == "unknown":
-            return []
+        """The keys that a name stands for: several where it is ambiguous, none where nothing read has it."""
+        found, index = self.lookup.resolve(name, suggest=False), self.snapshot.key_index
+        records = [found.record] if found.record else found.alternatives
         keys = (index.get((record.schema_id, record.external_id)) for record in records)
         return [key for key in keys if key is not None]
 

@@ -78,7 +78,7 @@ def focus_on(analysis: Analysis, asked: str, *, limit: int, offset: int = 0, ass
 
 
 def _find_subject(analysis: Analysis, asked: str, assumed: frozenset[int]) -> _Subject:
-    found = analysis.resolve(asked)
+    found = analysis.lookup.resolve(asked)
     if found.batch is not None:
         return _batch_subject(analysis, found.batch)
     if found.kind == "ambiguous":

@@ -174,7 +174,7 @@ class PlanSoFar:
             order=order,
             selection=part.flags,
             clearance=analysis.clearance,
-            checkpoint=lambda: analysis.checkpoint(),
+            checkpoint=analysis.check,
         )
 
     def take(self, count: int) -> list[Step]:

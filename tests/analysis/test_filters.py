@@ -1,0 +1,129 @@
+"""Filters restrict the report and never the graph."""
+
+from __future__ import annotations
+
+import pytest
+
+from reach_mcp.analysis.errors import QuestionError
+from reach_mcp.analysis.filters import BatchFilter
+from tests.analysis.asking import HOUR, analyse, ask, names
+from tests.builders import DELETE, NOW_SECONDS, PATCH, Json, Ref, batch, pending
+
+ORDERS = batch(
+    "A", *(pending(f"orders:o{n}", "customers:c1") for n in range(3)), schema="orders", created=-1.0, status="failure"
+)
+CUSTOMERS = batch("B", pending("customers:c1", "locations:l1"), schema="customers", type=PATCH, created=-30.0)
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"schema": "orders"},
+        {"schema": " ORDERS "},
+        {"schema": "sd_orders"},
+        {"status": "Failure"},
+        {"batch_type": "partner_resource_json_ingest"},
+        {"created_after": NOW_SECONDS - 24 * HOUR},
+        {"schema": "orders", "status": "failure", "created_before": NOW_SECONDS, "only_pending": True},
+    ],
+)
+def test_the_graph_has_all_rows_whatever_the_filter(conditions: dict[str, str | float]) -> None:
+    answer = ask(ORDERS, CUSTOMERS, **conditions)
+    assert answer.blockers is not None
+    (blocker,) = answer.blockers.items
+    assert (blocker.record.name, blocker.waiting, blocker.direct, blocker.frees) == ("locations:l1", 3, 0, 3)
+    assert (answer.counts.pending, answer.counts.batches, answer.counts.missing_records) == (3, 1, 1)
+    assert answer.filter is not None
+    assert (answer.filter.batches_matched, answer.filter.batches_left_out, answer.filter.resources_left_out) == (1, 1, 1)
+
+
+def test_blank_conditions_count_as_absent() -> None:
+    answer = ask(ORDERS, CUSTOMERS, schema="  ", status="", batch_type=None)
+    assert (answer.filter, answer.counts.pending) == (None, 4)
+
+
+def test_a_filter_is_described_in_words() -> None:
+    described = BatchFilter("failure", DELETE, "orders", NOW_SECONDS - HOUR, NOW_SECONDS, only_pending=True).describe()
+    assert described == (
+        f"status failure, batch type {DELETE}, schema orders, created after 2026-11-23 11:00Z, "
+        "created before 2026-11-23 12:00Z, with pending resources"
+    )
+
+
+def test_a_filter_that_nothing_meets_says_what_it_left_out() -> None:
+    answer = ask(ORDERS, CUSTOMERS, batch_type=DELETE)
+    assert answer.filter is not None
+    assert (answer.filter.batches_matched, answer.filter.batches_left_out, answer.filter.resources_left_out) == (0, 2, 4)
+    assert answer.counts.pending == 0
+
+
+def test_an_unknown_schema_is_an_error_that_names_the_known_ones() -> None:
+    with pytest.raises(QuestionError) as refused:
+        ask(ORDERS, CUSTOMERS, schema="customer")
+    assert "Did you mean customers?" in refused.value.advice
+    assert "customers, locations, orders" in refused.value.advice
+
+
+@pytest.mark.parametrize("created", [None, "2026-11-23T08:00:00", "yesterday"])
+def test_batches_without_a_readable_time_are_counted_and_named(created: str | None) -> None:
+    unclear = batch("U", pending("orders:u", "customers:c9"), schema="orders", created=created)
+    answer = ask(ORDERS, unclear, created_after=NOW_SECONDS - 24 * HOUR)
+    assert answer.filter is not None
+    assert (answer.filter.undated, answer.filter.undated_total) == (("U",), 1)
+    assert answer.counts.pending == 3
+    assert ask(ORDERS, unclear, schema="orders").filter.undated == ()  # type: ignore[union-attr]
+
+
+def test_times_in_lower_case_are_read() -> None:
+    one = batch("L", pending("orders:u", "customers:c9"), schema="orders", created="2026-11-23t08:00:00z")
+    answer = ask(one, created_after=NOW_SECONDS - 24 * HOUR)
+    assert answer.filter is not None
+    assert (answer.filter.undated_total, answer.counts.pending) == (0, 1)
+
+
+def test_the_bound_after_is_included_and_the_bound_before_is_not() -> None:
+    moment = NOW_SECONDS - HOUR
+    assert ask(ORDERS, created_after=moment).counts.pending == 3
+    assert ask(ORDERS, created_before=moment).counts.pending == 0
+
+
+def test_the_name_of_a_schema_is_known_from_any_batch_or_row() -> None:
+    unnamed = batch("N", pending(Ref("sd_orders", "o9"), "customers:c1"), schema=None, schema_id="sd_orders")
+    answer = ask(ORDERS, unnamed, schema="orders")
+    assert (answer.counts.pending, answer.counts.batches) == (4, 2)
+
+
+def test_a_schema_selects_rows_by_their_own_schema() -> None:
+    mixed = batch("M", pending("orders:o9", "customers:c1"), pending("refunds:r1", "customers:c1"), schema="refunds")
+    answer = ask(ORDERS, mixed, schema="orders", view="resources")
+    assert answer.resources is not None
+    assert names(one.record for one in answer.resources.items) == ["orders:o0", "orders:o1", "orders:o2", "orders:o9"]
+    assert answer.filter is not None
+    assert (answer.filter.batches_matched, answer.filter.resources_left_out) == (2, 1)
+
+
+def test_a_list_of_batches_is_filtered_by_the_schema_of_the_batch() -> None:
+    mixed = batch("M", pending("orders:o9", "customers:c1"), schema="refunds")
+    nameless = batch("X", schema="orders", schema_id=None)
+    snapshot = analyse(ORDERS, mixed, nameless, CUSTOMERS).snapshot
+    matched = BatchFilter(schema="Orders").apply(snapshot)
+    assert [snapshot.batches[number].id for number in matched.batches] == ["A", "X"]
+    assert matched.report is not None
+    assert (matched.report.batches_left_out, matched.report.resources_left_out) == (2, 2)
+    assert BatchFilter().apply(snapshot).report is None
+
+
+def test_only_batches_with_pending_resources_are_selected_by_counter_or_by_rows() -> None:
+    empty, counted = batch("E"), batch("C", pendingRecords=7)
+    silent: Json = batch("S", pending("orders:o9", "customers:c1"), pendingRecords=0)
+    matched = BatchFilter(only_pending=True).apply(analyse(empty, counted, silent).snapshot)
+    assert matched.batches == (1, 2)
+
+
+def test_expired_rows_are_not_among_those_left_out() -> None:
+    old = batch("O", pending("orders:o9", "customers:c1", expires=-1.0), schema="orders")
+    answer = ask(old, CUSTOMERS, schema="customers")
+    assert answer.filter is not None
+    assert answer.filter.resources_left_out == 0
+    assert answer.counts.expired == 0
+    assert ask(old, CUSTOMERS, schema="orders").counts.expired == 1
