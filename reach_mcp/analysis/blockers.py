@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reach_mcp.analysis.gains import Gains
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.results import Order
-from reach_mcp.analysis.simulation import Arrival
+from reach_mcp.analysis.simulation import Arrival, count_frees
 from reach_mcp.analysis.stop import Checkpoint, never_stop
 from reach_mcp.analysis.waiting import Waiting
 
+FEW_ROOTS = 50
+"""Up to so many roots, letting each arrive in turn costs less than the gains of all."""
 
-@dataclass(frozen=True, slots=True)
-class RankedRoot:
+
+class RankedRoot(NamedTuple):
     """A root blocker with its counts over the selected rows."""
 
     key: int
@@ -70,5 +72,7 @@ def find_frees(
 ) -> dict[int, int]:
     """Count, for each of some root blockers (None: all), the selected rows that clear in turn if it alone arrives."""
     arrival = Arrival(graph, checkpoint=checkpoint)
+    if roots is not None and len(roots) <= FEW_ROOTS:
+        return count_frees(arrival, roots, selection)
     roots = graph.roots if roots is None else roots
     return Gains(graph, roots, arrival, selection=selection, checkpoint=checkpoint).gain

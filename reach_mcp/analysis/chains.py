@@ -33,26 +33,16 @@ def describe_chains(graph: DependencyGraph, clearance: Clearance, selection: Sel
 def _trace(graph: DependencyGraph, clearance: Clearance, rows: list[int]) -> list[int]:
     """Keys from the first (by identity) of some rows down: at each step the key that arrives last."""
     keys, key_of = graph.snapshot.keys, graph.key_of
-    arrival, first_row = _find_arrivals(graph, clearance)
-    row = min(rows, key=lambda row: (keys[key_of[row]], sorted(map(keys.__getitem__, graph.missing[row]))))
-    chain = [key_of[row]]
+    first = min((key_of[row] for row in rows), key=keys.__getitem__)
+    row = min(
+        (row for row in rows if key_of[row] == first),
+        key=lambda row: sorted(map(keys.__getitem__, graph.missing[row])),
+    )
+    chain = [first]
     while graph.missing[row]:
-        key = min(graph.missing[row], key=lambda key: (-arrival.get(key, 0), keys[key]))
+        key = min(graph.missing[row], key=lambda key: (-clearance.round_of.get(key, 0), keys[key]))
         chain.append(key)
-        if key not in first_row:
+        if key not in clearance.first_row:
             break
-        row = first_row[key]
+        row = clearance.first_row[key]
     return chain
-
-
-def _find_arrivals(graph: DependencyGraph, clearance: Clearance) -> tuple[dict[int, int], dict[int, int]]:
-    """Link to the round in which it arrives, and to its row that clears first."""
-    arrival: dict[int, int] = {}
-    first_row: dict[int, int] = {}
-    rows_by_depth = [clearance.arrival.by_itself, *clearance.rounds]
-    for depth, rows in enumerate(rows_by_depth):
-        for row in rows:
-            key = graph.key_of[row]
-            if graph.is_link(key) and key not in arrival:
-                arrival[key], first_row[key] = depth, row
-    return arrival, first_row

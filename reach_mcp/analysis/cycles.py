@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,7 +78,7 @@ class StuckGraph:
         for row in rows:
             listed[row] = tuple(self._stuck(self._graph.missing[row]))
         propagation = Propagation(self.lower, self._components)
-        counts = propagation.count(rows, listed, checkpoint=self._checkpoint)
+        counts = propagation.count(Counter(map(listed.__getitem__, rows)), checkpoint=self._checkpoint)
         earliest = dict.fromkeys(self.lower, inf)
         for row in rows:
             for key in listed[row]:

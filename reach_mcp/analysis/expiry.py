@@ -48,14 +48,15 @@ def describe_expiry(
     checkpoint: Checkpoint = never_stop,
 ) -> Expiry:
     """Count what is lost within the hour and the day, and name the holders of `limit` clock hours from `offset` on."""
-    times = [graph.expires[row] for rows in hours.rows.values() for row in rows]
     page = list(hours.rows.items())[offset : offset + limit]
+    within_day = _count_before(graph, hours, graph.now + DAY)
+    first = next(iter(hours.rows.values()), ())
     return Expiry(
-        within_hour=sum(1 for time in times if time < graph.now + HOUR),
-        within_day=sum(1 for time in times if time < graph.now + DAY),
-        later=sum(1 for time in times if time >= graph.now + DAY),
+        within_hour=_count_before(graph, hours, graph.now + HOUR),
+        within_day=within_day,
+        later=sum(map(len, hours.rows.values())) - within_day,
         unreadable=len(hours.unreadable),
-        next_at=min(times, default=None),
+        next_at=min((graph.expires[row] for row in first), default=None),
         hours=Section(
             tuple(_describe_hour(graph, clearance, start, rows, checkpoint) for start, rows in page),
             len(hours.rows),
@@ -64,10 +65,21 @@ def describe_expiry(
     )
 
 
+def _count_before(graph: DependencyGraph, hours: Hours, end: float) -> int:
+    """Rows that expire before a time."""
+    count = 0
+    for start, rows in hours.rows.items():
+        if start + HOUR <= end:
+            count += len(rows)
+        elif start < end:
+            count += sum(1 for row in rows if graph.expires[row] < end)
+    return count
+
+
 def _describe_hour(
     graph: DependencyGraph, clearance: Clearance, start: float, rows: list[int], checkpoint: Checkpoint
 ) -> ExpiryHour:
-    counts = graph.propagation.count(rows, graph.missing, checkpoint=checkpoint)
+    counts = graph.propagation.count(graph.count_lists(rows), checkpoint=checkpoint)
     holders = {key: count for key, count in counts.items() if not graph.pending[key]}
     keys = graph.snapshot.keys
     shown = nsmallest(MAX_HOLDERS, holders.items(), key=lambda item: (-item[1], keys[item[0]]))

@@ -10,7 +10,7 @@ O1 is a *link*: pending and listed. Chains and cycles are made of links. Rows an
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from math import inf
@@ -112,6 +112,19 @@ class DependencyGraph:
     def lists_nothing(self) -> list[int]:
         """Live rows without missing dependencies: nothing holds them, and they are still pending."""
         return [row for row in self.live if not self.missing[row]]
+
+    def count_lists(self, rows: Iterable[int]) -> Counter[tuple[int, ...]]:
+        """How many of some rows list exactly the same keys in the same order."""
+        return Counter(map(self.missing.__getitem__, rows))
+
+    @cached_property
+    def list_counts(self) -> Counter[tuple[int, ...]]:
+        """`count_lists` of all live rows."""
+        return self.count_lists(self.live)
+
+    def selected_lists(self, selection: Selection) -> Counter[tuple[int, ...]]:
+        """`count_lists` of the live rows that count."""
+        return self.list_counts if selection is None else self.count_lists(self.selected(selection))
 
     def selected(self, selection: Selection) -> list[int]:
         """Live rows that count."""

@@ -16,9 +16,10 @@ from itertools import chain, groupby
 from typing import Literal, NamedTuple
 
 from reach_mcp.analysis.blockers import RankedRoot
-from reach_mcp.analysis.bundles import choose_best, count_least_gain, find_requirements
+from reach_mcp.analysis.bundles import choose_best, count_least_gain
 from reach_mcp.analysis.gains import Gains
 from reach_mcp.analysis.graph import DependencyGraph, Selection
+from reach_mcp.analysis.requirements import RequirementFinder
 from reach_mcp.analysis.simulation import Arrival, Clearance, count_selected
 from reach_mcp.analysis.stop import Checkpoint, never_stop
 
@@ -103,23 +104,16 @@ class _Planner:
 
     def _choose(self, size: int, arrival: Arrival, clearance: Clearance) -> list[int]:
         """Choose the records that clear most rows together, among as many of those most waited for as can matter."""
-        rows = list(chain.from_iterable(clearance.rounds))
         ranked = sorted(self._ranked, key=lambda root: -root.waiting)
+        finder = RequirementFinder(self._graph, clearance, arrival, size, self._checkpoint)
+        lists = self._graph.selected_lists(self._selection)
         tried = FIRST_CANDIDATES
         while True:
-            weights = find_requirements(
-                self._graph,
-                rows,
-                {root.key for root in ranked[:tried]},
-                at_most=size,
-                arrived=arrival.arrived,
-                selection=self._selection,
-                checkpoint=self._checkpoint,
-            )
+            weights = finder.weigh(lists, {root.key: place for place, root in enumerate(ranked[:tried])})
             chosen = choose_best(weights, size, checkpoint=self._checkpoint)
             least = count_least_gain(weights, chosen) if len(chosen) == size else 0
             if tried >= min(len(ranked), MAX_CANDIDATES) or ranked[tried].waiting <= least:
-                return chosen
+                return [ranked[place].key for place in chosen]
             tried *= 4
 
 

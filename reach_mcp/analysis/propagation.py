@@ -8,7 +8,7 @@ integers small: longer ones cost more than another pass over the links.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import inf
 
 from reach_mcp.analysis.stop import STEPS, Checkpoint, never_stop
@@ -48,7 +48,8 @@ class Propagation:
 
     def _order_nodes(self) -> list[tuple[int, Sequence[int]]]:
         """Every node with its targets, dependents first; a root follows the last link above it."""
-        node_of, order = self.node_of, []
+        node_of = self.node_of
+        order: list[tuple[int, Sequence[int]]] = []
         placed: set[int] = set()
         for node, keys in reversed(self.targets.items()):
             targets = keys
@@ -61,40 +62,48 @@ class Propagation:
             order.append((node, targets))
         return order[::-1]
 
-    def count(
-        self, rows: Sequence[int], missing: Sequence[tuple[int, ...]], *, checkpoint: Checkpoint = never_stop
-    ) -> dict[int, int]:
-        """Count, for every key, the rows of `rows` that wait for it. Keys for which none waits are absent.
+    def count(self, lists: Mapping[tuple[int, ...], int], *, checkpoint: Checkpoint = never_stop) -> dict[int, int]:
+        """Count, for every key, the rows that wait for it. Keys for which none waits are absent.
 
         Args:
-            rows: distinct rows, in any order.
-            missing: the keys that each row lists.
+            lists: the keys that rows list, to the number of rows that list exactly these.
         """
         counts: defaultdict[int, int] = defaultdict(int)
-        for start in range(0, len(rows), BLOCK_ROWS):
-            checkpoint()
-            self._pass_down(self._list_bits(rows[start : start + BLOCK_ROWS], missing, counts), counts, checkpoint)
+        bits: defaultdict[int, int] = defaultdict(int)
+        position = 0
+        for nodes, rows in self._split(lists, counts):
+            while rows:
+                taken = min(rows, BLOCK_ROWS - position)
+                run = ((1 << taken) - 1) << position
+                for node in nodes:
+                    bits[node] |= run
+                rows -= taken
+                position += taken
+                if position == BLOCK_ROWS:
+                    self._pass_down(bits, counts, checkpoint)
+                    position = 0
+        self._pass_down(bits, counts, checkpoint)
         for component in self._shared:
             if component[0] in counts:
                 counts.update(dict.fromkeys(component, counts[component[0]]))
         return dict(counts)
 
-    def _list_bits(
-        self, block: Sequence[int], missing: Sequence[tuple[int, ...]], counts: dict[int, int]
-    ) -> defaultdict[int, int]:
-        """The bits of the rows that list each node. Keys that are no node are counted at once: nothing is passed on."""
-        bits: defaultdict[int, int] = defaultdict(int)
+    def _split(
+        self, lists: Mapping[tuple[int, ...], int], counts: dict[int, int]
+    ) -> Iterator[tuple[Collection[int], int]]:
+        """The nodes of each list, with its rows. Keys that are no node are counted at once: nothing is passed on."""
         node_of = self.node_of
-        for position, row in enumerate(block):
-            bit = 1 << position
-            for key in missing[row]:
-                if key in node_of:
-                    bits[node_of[key]] |= bit
-                else:
-                    counts[key] += 1
-        return bits
+        for listed, rows in lists.items():
+            nodes = [node_of[key] for key in listed if key in node_of]
+            if len(nodes) < len(listed):
+                for key in listed:
+                    if key not in node_of:
+                        counts[key] += rows
+            if nodes:
+                yield nodes, rows
 
     def _pass_down(self, bits: defaultdict[int, int], counts: dict[int, int], checkpoint: Checkpoint) -> None:
+        """Pass one block down to the end of the order, which uses the bits up."""
         for start in range(0, len(self.order), STEPS):
             checkpoint()
             for node, targets in self.order[start : start + STEPS]:

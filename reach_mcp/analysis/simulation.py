@@ -6,7 +6,9 @@ clears by itself, whatever arrives, and so do the rows that wait for such rows a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.stop import STEPS, Checkpoint, never_stop
@@ -78,20 +80,63 @@ class Arrival:
 
 
 class Clearance:
-    """What clears, and in which round, when every root blocker arrives."""
+    """What clears, and in which round, when every root blocker arrives.
+
+    Only links can hold a row then, so only they are counted.
+    """
 
     def __init__(self, graph: DependencyGraph, *, checkpoint: Checkpoint = never_stop) -> None:
-        self.arrival = Arrival(graph, checkpoint=checkpoint)
-        self.rounds = self.arrival.send(graph.roots)
-        """Rows by round. Rows that clear by themselves are in `arrival.by_itself`."""
+        self._graph = graph
+        self._checkpoint = checkpoint
+        self._waits: dict[int, int] = dict(Counter(chain.from_iterable(graph.listed_by[key] for key in graph.links)))
+        """Row to the links that it still waits for; rows that wait for none are absent."""
+        self.by_itself = Arrival(graph, checkpoint=checkpoint).by_itself if graph.lists_nothing else []
+        """Rows that clear whatever arrives; those that list nothing among them. They are in no round."""
+        self.round_of: dict[int, int] = {}
+        """Link to the round in which it arrives, for those that do."""
+        self.first_row: dict[int, int] = {}
+        """Link that arrives to its row that clears first."""
+        self._follow(self._arrive(self.by_itself, 0))
+        by_itself = set(self.by_itself)
+        rows = [row for row in graph.live if row not in self._waits and row not in by_itself]
+        self.rounds: list[list[int]] = []
+        """Rows by round."""
+        while rows:
+            self.rounds.append(rows)
+            rows = self._follow(self._arrive(rows, len(self.rounds)))
+
+    def _arrive(self, rows: list[int], number: int) -> list[int]:
+        """The links that arrive with the rows of a round."""
+        key_of, is_link, round_of, keys = self._graph.key_of, self._graph.is_link, self.round_of, []
+        for row in rows:
+            key = key_of[row]
+            if key not in round_of and is_link(key):
+                round_of[key] = number
+                self.first_row[key] = row
+                keys.append(key)
+        return keys
+
+    def _follow(self, keys: list[int]) -> list[int]:
+        """The rows that clear once these links have arrived."""
+        listed_by, waits, cleared = self._graph.listed_by, self._waits, []
+        for number, key in enumerate(keys):
+            if not number % STEPS:
+                self._checkpoint()
+            for row in listed_by[key]:
+                if waits[row] > 1:
+                    waits[row] -= 1
+                else:
+                    del waits[row]
+                    cleared.append(row)
+        return cleared
 
     def is_stuck(self, row: int) -> bool:
         """Whether a live row does not clear."""
-        return self.arrival.remaining[row] > 0
+        return row in self._waits
 
-    def arrives(self, key: int) -> bool:
-        """Whether a key arrives."""
-        return bool(self.arrival.arrived[key])
+    def arrives(self, link: int) -> bool:
+        """Whether a link arrives."""
+        return link in self.round_of
 
 
 def count_frees(arrival: Arrival, keys: Iterable[int], selection: Selection = None) -> dict[int, int]:

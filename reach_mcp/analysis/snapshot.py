@@ -6,25 +6,21 @@ an index into `Snapshot.batches`. Decoded pages can be dropped as soon as the bu
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import count, repeat
+from itertools import repeat
 from operator import itemgetter
-from sys import intern
 from typing import TypeAlias
 
 import msgspec
 
 from reach_mcp.analysis.batch_summary import summarize_batch
+from reach_mcp.analysis.keys import Key, KeyIndex
 from reach_mcp.analysis.results import BatchSummary, Record
 from reach_mcp.analysis.schema_names import NamePair, SchemaNames
 from reach_mcp.analysis.times import parse_times
 from reach_mcp.api.models import Batch, PendingResource, RecordErrors
 from reach_mcp.api.pagination import Coverage
-
-Key: TypeAlias = tuple[str, str]
-"""(schema definition id, external id)."""
 
 ErrorDetails: TypeAlias = dict[str, RecordErrors]
 """External id to the errors of that record, as one batch lists them."""
@@ -51,7 +47,7 @@ class Snapshot:
     rows: list[PendingRow]
     """In the order of batches, expired rows included."""
     keys: list[Key]
-    key_index: dict[Key, int]
+    key_index: KeyIndex
     names: SchemaNames
     error_details: list[tuple[int, ErrorDetails]]
     """(batch index, errors.details) of the batches that have details."""
@@ -87,8 +83,8 @@ class SnapshotBuilder:
     _batches: list[BatchSummary] = field(default_factory=list)
     _rows: list[list[PendingRow]] = field(default_factory=list)
     _details: dict[int, ErrorDetails] = field(default_factory=dict)
-    _key_index: defaultdict[Key, int] = field(default_factory=lambda: defaultdict(count().__next__))
-    _names: set[NamePair] = field(default_factory=set)
+    _keys: KeyIndex = field(default_factory=KeyIndex)
+    _names: dict[NamePair, None] = field(default_factory=dict)
     _replaced: bool = False
 
     def add(self, batch: Batch) -> None:
@@ -104,20 +100,19 @@ class SnapshotBuilder:
             self._batches.append(summary)
             self._rows.append(rows)
         if batch.schema_definition_id:
-            self._names.add((batch.schema_definition_id, batch.schema_name))
+            self._names[batch.schema_definition_id, batch.schema_name] = None
         if batch.errors is not None and batch.errors.details:
             self._details[index] = batch.errors.details
 
     def _read_rows(self, batch: int, resources: list[PendingResource]) -> list[PendingRow]:
         # The hot loop of every reading: a few comprehensions without a call of ours.
-        key_index = self._key_index
-        self._names.update([(row.schema_definition_id, row.schema_name) for row in resources])
-        self._names.update(
-            [(one.schema_definition_id, one.schema_name) for row in resources for one in row.missing_dependencies]
-        )
-        keys = [key_index[intern(row.schema_definition_id), row.resource_external_id] for row in resources]
+        number_of = self._keys.number_of
+        names = {one.schema_definition_id: one.schema_name for row in resources for one in row.missing_dependencies}
+        names |= {row.schema_definition_id: row.schema_name for row in resources}
+        self._names |= dict.fromkeys(names.items())
+        keys = [number_of[row.schema_definition_id](row.resource_external_id) for row in resources]
         missing = [
-            tuple([key_index[intern(one.schema_definition_id), one.external_id] for one in row.missing_dependencies])
+            tuple([number_of[one.schema_definition_id](one.external_id) for one in row.missing_dependencies])
             for row in resources
         ]
         missing = [
@@ -142,15 +137,16 @@ class SnapshotBuilder:
             read_at: Unix seconds of the reading, on the API's clock.
         """
         rows, duplicates = _drop_repeats([row for part in self._rows for row in part])
-        keys, key_index = list(self._key_index), dict(self._key_index)
+        keys = list(self._keys)
         if self._replaced:
             rows, keys = _forget_unused(rows, keys)
-            key_index = {key: number for number, key in enumerate(keys)}
+            self._keys = KeyIndex.of(keys)
+        self._keys.freeze()
         return Snapshot(
             batches=self._batches,
             rows=rows,
             keys=keys,
-            key_index=key_index,
+            key_index=self._keys,
             names=SchemaNames(self._names),
             error_details=sorted(self._details.items(), key=itemgetter(0)),
             coverage=coverage,

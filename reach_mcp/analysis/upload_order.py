@@ -38,12 +38,10 @@ def find_upload_order(graph: DependencyGraph, selection: Selection = None) -> Up
 def _count_references(graph: DependencyGraph, selection: Selection) -> Counter[tuple[str, str]]:
     """(schema of the row, schema of a record that it lists) to the number of such rows."""
     schema_of = [schema_id for schema_id, _ in graph.snapshot.keys]
+    key_of, missing = graph.key_of, graph.missing
+    lists = Counter((schema_of[key_of[row]], missing[row]) for row in graph.selected(selection))
     references: Counter[tuple[str, str]] = Counter()
-    for row in graph.selected(selection):
-        source = schema_of[graph.key_of[row]]
-        listed = graph.missing[row]
-        if len(listed) == 1:
-            references[source, schema_of[listed[0]]] += 1
-        else:
-            references.update({(source, schema_of[key]) for key in listed})
+    for (source, listed), rows in lists.items():
+        for target in {schema_of[key] for key in listed}:
+            references[source, target] += rows
     return references

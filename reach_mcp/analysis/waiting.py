@@ -23,7 +23,7 @@ def count_waiting(
     graph: DependencyGraph, selection: Selection = None, *, checkpoint: Checkpoint = never_stop
 ) -> Waiting:
     """Count, for every key that live rows list, the selected rows that wait for it, and find their earliest expiry."""
-    counts = graph.propagation.count(graph.selected(selection), graph.missing, checkpoint=checkpoint)
+    counts = graph.propagation.count(graph.selected_lists(selection), checkpoint=checkpoint)
     checkpoint()
     expires = graph.expires
     if selection is None:

@@ -14,7 +14,7 @@ from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import plan
 from reach_mcp.analysis.simulation import Arrival, Clearance, count_frees
 from reach_mcp.analysis.waiting import count_waiting
-from tests.analysis.snapshots import graph_of
+from tests.analysis.graphs import graph_of
 from tests.builders import NOW_SECONDS, Json
 from tests.oracle import Key, Oracle
 from tests.strategies import plan_instances, reordered, tenants
@@ -84,7 +84,7 @@ def test_every_live_row_is_cleared_stuck_or_lists_nothing(batches: list[Json]) -
     clearance = Clearance(graph)
     stuck = [row for row in graph.live if clearance.is_stuck(row)]
     assert _ids(graph, stuck) == _rows(graph, oracle, oracle.stuck)
-    by_itself = [row for row in clearance.arrival.by_itself if graph.missing[row]]
+    by_itself = [row for row in clearance.by_itself if graph.missing[row]]
     cleared = [row for rows in clearance.rounds for row in rows] + by_itself
     assert len(cleared) + len(stuck) + len(graph.lists_nothing) == len(graph.live)
 
