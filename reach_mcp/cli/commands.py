@@ -60,7 +60,7 @@ def list_command(
         scope="all",
         batches=Section(tuple(batches[: limit or EVERYTHING]), len(batches)),
     )
-    write(report_listing(listing), listing, output, Clock(analysis.as_of))
+    write(report_listing(listing), listing, output, Clock(analysis.as_of, session.zone))
     ctx.exit(code_of_listing(listing, batches))
 
 
@@ -80,7 +80,7 @@ def batch_command(ctx: click.Context, batch_id: str, output: Format, tenant_id: 
     session = ctx.ensure_object(Session)
     batch = anyio.run(lambda: session.read_one(batch_id, tenant_id))
     detail = describe_batch(batch, session.now(), limit=EVERYTHING, with_resources=True)
-    write(report_detail(detail), detail, output, Clock(detail.as_of))
+    write(report_detail(detail), detail, output, Clock(detail.as_of, session.zone))
     ctx.exit(code_of_detail(detail))
 
 
@@ -118,7 +118,7 @@ def explain_command(
     rows = limit or (SUMMARY_ROWS if view == "summary" else EVERYTHING)
     analysis = anyio.run(lambda: session.read_all(tenant_id, details=True))
     explanation = explain(analysis, Question(view=view, limit=rows, filter=chosen, **arguments))  # type: ignore[arg-type]
-    write(report_explanation(explanation), explanation, output, Clock(explanation.as_of))
+    write(report_explanation(explanation), explanation, output, Clock(explanation.as_of, session.zone))
     if explanation.token and output != "json":
         click.echo(f"Token for --since: {explanation.token}", err=True)
     ctx.exit(code_of_explanation(explanation))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reach_mcp.settings import Settings, load_settings
 
@@ -24,19 +25,20 @@ PAGE_SIZES = (100, 50, 20, 5, 1)
 
 @dataclass
 class Session:
-    """`demo` is set by `--demo`, before or after the command."""
+    """`demo` is set by `--demo`, before or after the command. `transport` replaces the network."""
 
     demo: bool = False
     flags: dict[str, str | int] = field(default_factory=dict)
     """Settings that options override."""
+    transport: Any = None
+    now: Callable[[], float] = time.time
+    """Unix seconds."""
+    zone: tzinfo | None = None
+    """Time zone of the reader; None is that of this machine."""
 
     @cached_property
     def settings(self) -> Settings:
         return load_settings(**({"demo": True} if self.demo else {}), **self.flags)
-
-    def now(self) -> float:
-        """Unix seconds."""
-        return time.time()
 
     async def read_all(self, tenant: str | None, *, details: bool) -> Analysis:
         """Read every batch of the tenant, with pending resources if `details`."""
@@ -72,7 +74,7 @@ class Session:
         # People read answers, not log lines: these are shown only where somebody asks for them.
         level = self.settings.log_level if "REACH_MCP_LOG_LEVEL" in os.environ else "ERROR"
         configure_logging(self.settings.model_copy(update={"log_level": level}))
-        async with build_client(self.settings) as client:
+        async with build_client(self.settings, self.transport) as client:
             yield client
 
 

@@ -46,7 +46,7 @@ def demo_command(ctx: click.Context) -> None:
     session.demo = True
     analysis = anyio.run(lambda: session.read_all(None, details=True))
     explanation = explain(analysis, Question(limit=5))
-    answer = to_text(shorten(explanation), Clock(explanation.as_of), terminal_width())
+    answer = to_text(shorten(explanation), Clock(explanation.as_of, session.zone), terminal_width())
     asked = f'Somebody asks: "{QUESTION}"\nThe model calls: {CALL}\nThe answer, as a person reads it:'
     click.echo("\n\n".join([SITUATION, asked, answer, NEXT, how_to_connect()]))
 

@@ -1,0 +1,235 @@
+"""`list`, `batch` and `explain`: what they print and how they end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.builders import batch, page, pending
+from tests.cli.helpers import NOW, STORY, demo_transport, run
+from tests.demo.hostile import HOSTILE
+from tests.fakes import ScriptedTransport
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        ("list", 1, "142 batches: 101 success, 38 partial_success, 2 processing, 1 failure."),
+        ("list --status failure", 1, "bat_cus_0918  failure"),
+        ("list --batch-type patch", 1, "2 batches: 1 partial_success, 1 success."),
+        ("list --batch-type PARTNER_RESOURCE_BATCH_DELETE", 1, "1 batch: 1 partial_success."),
+        ("list --only-pending --limit 2", 1, "Batches 1-2 of 20"),
+        ("list --created-after 3m", 0, "1 batch: 1 processing."),
+        ("list --created-before 2026-11-14", 0, "No batch."),
+        ("batch bat_cus_0918", 1, "Payload could not be read"),
+        ("batch bat_txn_0933", 1, "96 records wait for records that are missing."),
+        ("batch bat_txn_0898", 1, "34 pending records have expired and must be sent again."),
+        ("batch bat_txn_0944", 1, "The API names 0 of 5 failed records."),
+        ("batch bat_cus_0950", 0, "success"),
+        ("explain", 1, "692 pending records wait in 19 batches, for 43 missing records."),
+        ("explain --view blockers --cause looks_like", 1, "looks like customers:cust_8841"),
+        ("explain --view expiry", 1, "locations:loc_annex_02 (26)"),
+        ("explain --view expired --limit 3", 1, "Expired: send these again"),
+        ("explain --view cycles", 1, "in invoices:inv_9001 the reference to transactions:txn_9002"),
+        ("explain --view resources --schema appointments", 1, "appointments:apt_5001"),
+        ("explain --view counters", 1, "bat_inv_0901"),
+        ("explain --schema locations", 0, "Nothing that matches waits."),
+        ("explain --focus appointments:apt_5001", 1, "transactions:txn_7001 > customers:cust_4417"),
+        ("explain --focus customers:cust_2201", 1, "Cause: failed in bat_cus_0912: email is not a valid address."),
+        ("explain --focus invoices:inv_9001", 1, "In or behind a cycle of 6"),
+        ("explain --focus transactions:txn_1001", 1, "1 pending record has expired"),
+        ("explain --focus customers:cust_4471", 1, "Did you mean"),
+        ("explain --focus bat_txn_0933", 1, "bat_txn_0933 is a batch."),
+        ("explain --assume-arrived locations:loc_harbor_12", 1, "424 pending records are processed"),
+        ("explain --assume-arrived locations:nosuch", 1, "Nothing waits for"),
+    ],
+)
+def test_a_command_prints_its_answer_and_ends_by_what_it_found(arguments: str, code: int, text: str) -> None:
+    result = run(*arguments.split())
+
+    assert (result.exit_code, result.stderr) == (code, "")
+    assert text in result.stdout
+
+
+@pytest.mark.parametrize("command", ["list", "explain", "batch bat_ok_0001"])
+def test_a_tenant_without_trouble_ends_with_zero(command: str) -> None:
+    assert run(*command.split(), transport=demo_transport(STORY["healthy"])).exit_code == 0
+
+
+def test_a_batch_that_partly_failed_counts_without_counters() -> None:
+    transport = ScriptedTransport(page({"batchId": "b", "status": "partial_success", "batchType": "X", "progress": {}}))
+    result = run("list", transport=transport)
+
+    assert result.exit_code == 1
+    assert "1 batch has counters that are absent or unreadable." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("list --schema custmers", "customers"),
+        ("explain --schema custmers", "customers"),
+        ("batch nosuch", "no such batch"),
+        ("list --limit 0", "0 is not in the range"),
+        ("list --status bad", "'bad' is not one of"),
+        ("list --created-after soon", "is no time"),
+        ("list --batch-type upload", "'upload' is not one of"),
+        ("batch", "Missing argument 'BATCH_ID'"),
+        ("serve --port 1", "--host and --port need --http"),
+        ("explain --since nonsense", "token"),
+        ("nosuch", "No such command"),
+    ],
+)
+def test_wrong_usage_ends_with_two(arguments: str, text: str) -> None:
+    result = run(*arguments.split())
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert text in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "text"),
+    [
+        ({"REACH_API_TOKEN": ""}, "No Reach credential is set."),
+        ({"REACH_API_TOKEN": "${REACH_API_TOKEN}"}, "REACH_API_TOKEN"),
+        ({"REACH_API_URL": "nonsense"}, "REACH_API_URL"),
+    ],
+)
+def test_wrong_configuration_ends_with_two(environment: dict[str, str], text: str) -> None:
+    result = run("list", **environment)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert text in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [(httpx.ConnectError("refused"), "can't be reached"), (403, "403"), (b"<html>", "JSON")],
+)
+def test_a_reach_that_can_not_be_asked_ends_with_three(answer: Any, text: str) -> None:
+    result = run("list", transport=ScriptedTransport(lambda _: answer))
+
+    assert result.exit_code == 3
+    assert text in result.stderr
+
+
+def test_an_error_quotes_the_upstream_text_without_control_characters() -> None:
+    body = httpx.Response(400, json={"success": False, "message": "no\x1b[31m way"})
+    result = run("list", transport=ScriptedTransport(lambda _: body))
+
+    assert "no" in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+def test_a_part_without_findings_ends_with_three() -> None:
+    first = page(batch("b1", status="success"), cursor="next", total=2)
+    result = run("list", transport=ScriptedTransport(first, *[403] * 9))
+
+    assert result.exit_code == 3
+    assert "NOT everything" in result.stdout
+
+
+def test_an_unexpected_exception_ends_with_seventy() -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise ZeroDivisionError
+
+    result = run("list", transport=Broken())
+
+    assert result.exit_code == 70
+    assert "ZeroDivisionError" in result.stderr
+    assert "this is a bug" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", ["--demo list", "list --demo", "--demo explain --view counters"])
+def test_demo_stands_before_or_after_the_command(arguments: str) -> None:
+    result = run(*arguments.split(), transport=demo_transport(), REACH_API_TOKEN="")
+
+    assert result.exit_code == 1
+
+
+def test_json_has_everything_whole() -> None:
+    listing = json.loads(run("list", "--json").stdout)
+    plan = json.loads(run("explain", "--view", "plan", "--format", "json").stdout)
+
+    assert len(listing["batches"]["items"]) == listing["batches"]["total"] == 142
+    assert listing["as_of"] == "2026-11-23T12:00:00Z"
+    assert len(plan["plan"]["steps"]["items"]) == plan["counts"]["missing_records"] == 43
+    assert plan["plan"]["steps"]["items"][0]["record"]["external_id"] == "loc_harbor_12"
+
+
+def test_json_is_plain_ascii() -> None:
+    batches = [upload.to_wire(NOW) for upload in HOSTILE]
+    output = run("explain", "--json", "--view", "resources", transport=demo_transport(batches)).stdout
+
+    assert output.isascii()
+    assert not set(output) & set("\x1b\x7f\x08")
+    assert json.loads(output)["resources"]["total"] == len(HOSTILE) // 2
+
+
+def test_csv_of_the_plan_has_one_row_for_each_record() -> None:
+    plan = rows(run("explain", "--view", "plan", "--format", "csv").stdout)
+
+    assert len(plan) == 43
+    assert (plan[0]["schema"], plan[0]["external_id"]) == ("locations", "loc_harbor_12")
+    assert plan[0]["deadline"].endswith("Z")
+    assert sum(int(row["gain"]) for row in plan) == int(plan[-1]["total"]) == 681
+
+
+def test_csv_of_expired_records_lists_what_to_resend() -> None:
+    expired = rows(run("explain", "--view", "expired", "--format", "csv").stdout)
+
+    assert len(expired) == 38
+    assert {row["batch"] for row in expired} == {"bat_txn_0898", "bat_inv_0901"}
+    assert {row["pending_again"] for row in expired} == {"false"}
+
+
+def test_csv_without_a_view_lists_all_missing_records() -> None:
+    assert len(rows(run("explain", "--format", "csv").stdout)) == 43
+
+
+def test_csv_keeps_a_spreadsheet_from_running_a_text() -> None:
+    row = pending("orders:o1", "customers:=HYPERLINK(1)")
+    output = run("explain", "--format", "csv", transport=ScriptedTransport(page(batch("b1", row)))).stdout
+
+    assert rows(output)[0]["external_id"] == "'=HYPERLINK(1)"
+
+
+def test_markdown_escapes_text_of_the_tenant() -> None:
+    row = pending("orders:o1", "customers:[x](http://evil)|y")
+    output = run("explain", "--format", "markdown", transport=ScriptedTransport(page(batch("b1", row)))).stdout
+
+    assert "## What to do" in output
+    assert "customers:\\[x\\](http://evil)\\|y" in output
+
+
+def test_tables_have_no_control_characters_whatever_the_tenant_sends() -> None:
+    batches = [upload.to_wire(NOW) for upload in HOSTILE]
+    for command in ("list", "explain", "explain --view resources"):
+        output = run(*command.split(), transport=demo_transport(batches)).stdout
+        assert not set(output) & {chr(code) for code in (*range(10), *range(11, 32), 0x7F, 0x9B, 0x202E, 0x200B)}
+
+
+def test_a_token_leads_to_what_changed() -> None:
+    first = run("explain", "--since", "start")
+    token = first.stderr.removeprefix("Token for --since: ").strip()
+    again = run("explain", "--since", token)
+
+    assert "Nothing changed." in again.stdout
+    assert run("explain", "--since", "start", "--json").stderr == ""
+
+
+def test_a_repeated_command_name_does_not_read_twice() -> None:
+    transport = ScriptedTransport(page(batch("b1", pending("orders:o1", "customers:c1"))))
+
+    assert run("explain", transport=transport).exit_code == 1
+    assert len(transport.requests) == 1

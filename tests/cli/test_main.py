@@ -1,0 +1,128 @@
+"""Help, the demo, serving, and processes of their own: encodings, pipes and interrupts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from reach_mcp import __version__
+from reach_mcp.cli.main import COMMANDS
+from reach_mcp.cli.tour import QUESTION
+from tests.cli.helpers import run
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("command", [*COMMANDS])
+def test_every_command_has_help_with_an_example(command: str, flag: str) -> None:
+    result = run(command, flag)
+
+    assert result.exit_code == 0
+    assert f"embedreach-mcp {command}" in result.stdout.partition("Example")[2]
+
+
+def test_help_lists_commands_and_exit_codes() -> None:
+    result = run("-h")
+
+    assert result.exit_code == 0
+    assert all(f"  {command} " in result.stdout for command in COMMANDS)
+    assert "70 a bug" in " ".join(result.stdout.split())
+    assert run("--version").stdout == f"embedreach-mcp, version {__version__}\n"
+
+
+def test_the_demo_asks_one_question_and_answers_it() -> None:
+    result = run("demo", REACH_API_TOKEN="")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    for text in (QUESTION, "explain_pending_dependencies {}", "locations:loc_harbor_12", "claude mcp add"):
+        assert text in result.stdout
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    known = {name: value for name, value in os.environ.items() if not name.startswith("REACH_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "reach_mcp", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=known | {"TZ": "UTC"} | environment,
+    )
+
+
+def test_an_encoding_without_a_character_replaces_it() -> None:
+    process = start("explain", "--demo", "--focus", "顧客:1", PYTHONIOENCODING="cp1252")
+    out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, err) == (1, "")
+    assert "??:1" in out
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    process = start("explain", "--demo", "--view", "resources", "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode in (1, 141)
+    assert "Traceback" not in err
+
+
+def test_serving_without_a_host_ends_with_stdin() -> None:
+    process = start("--demo")
+    out, _ = process.communicate("", timeout=60)
+
+    assert (process.returncode, out) == (0, "")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def served(*arguments: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    process = start(*arguments, "--port", str(port))
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
+def wait_for(url: str, **headers: str) -> httpx.Response:
+    """The first response of a server that is starting; fails after 30 s."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return httpx.get(url, headers=headers, trust_env=False)
+        except httpx.ConnectError:
+            assert time.monotonic() < end, "the server did not start"
+
+
+def test_the_demo_api_serves_other_programs() -> None:
+    port = free_port()
+    with served("demo-api", port=port):
+        wait_for(f"http://127.0.0.1:{port}/api/batches", authorization="Bearer demo")
+        environment = {"REACH_API_URL": f"http://127.0.0.1:{port}", "REACH_API_TOKEN": "demo", "NO_PROXY": "127.0.0.1"}
+        process = start("list", "--limit", "1", **environment)
+        out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, err) == (1, "")
+    assert "142 batches" in out
+
+
+def test_http_serves_mcp() -> None:
+    port = free_port()
+    with served("serve", "--demo", "--http", port=port):
+        assert wait_for(f"http://127.0.0.1:{port}/healthz").status_code == 200
