@@ -23,7 +23,8 @@ def _parse_int(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_INT_DIGITS else float(digits)
 
 
-_DECODER = json.JSONDecoder(strict=False, parse_int=_parse_int)
+_DECODER = json.JSONDecoder(strict=False)
+_HUGE_INT_DECODER = json.JSONDecoder(strict=False, parse_int=_parse_int)
 
 
 class JSONReader:
@@ -43,13 +44,21 @@ class JSONReader:
         """The next value, whole."""
         self.peek()
         try:
-            value, self._at = _DECODER.raw_decode(self._text, self._at)
+            value, self._at = self._decode()
         except json.JSONDecodeError as error:
             ended = error.pos >= len(self._text.rstrip()) - 6 or "Unterminated" in error.msg
             raise BrokenJSON(truncated=ended) from None
         except RecursionError:
             raise BrokenJSON(truncated=True) from None
         return value
+
+    def _decode(self) -> tuple[object, int]:
+        try:
+            return _DECODER.raw_decode(self._text, self._at)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:
+            return _HUGE_INT_DECODER.raw_decode(self._text, self._at)
 
     def members(self) -> Iterator[str]:
         """The keys of the object that comes next."""

@@ -26,6 +26,8 @@ UNREADABLE = (ValueError, OverflowError, RecursionError)
 
 MAX_UNREADABLE = 1_000
 """Unreadable items of one answer; with more of them, it is no answer of this API."""
+MAX_CONTAINERS = 2_000_000
+"""Objects and lists of one malformed answer. A page of 32 MB has less than half of that; more would fill the memory."""
 MAX_COUNTER = 2**53
 """The largest integer that JSON carries exactly everywhere."""
 
@@ -41,6 +43,8 @@ class Salvage:
     def __init__(self, body: bytes | bytearray) -> None:
         self._size = len(body)
         self._text = body.decode("utf-8", "replace").removeprefix("\ufeff")
+        if self._text.count("{") + self._text.count("[") > MAX_CONTAINERS:
+            raise TooManyUnreadable(f"The answer is malformed and has over {MAX_CONTAINERS:,} objects and lists.")
         self._reader = JSONReader(self._text)
         self._unreadable = 0
         self._page: Page | None = None
@@ -210,8 +214,9 @@ def _number(value: object) -> float | None:
 
 
 def _convert(value: object, shape: type[Shape]) -> Shape | None:
-    """A decoded value as a wire struct; None where it does not fit."""
+    """A decoded value as a wire struct; None where it does not fit. Only a value that fits is cleaned."""
     try:
+        msgspec.convert(value, shape, strict=False)
         return msgspec.convert(_clean(value), shape, strict=False)
     except UNREADABLE:
         return None

@@ -197,6 +197,13 @@ def test_a_page_of_junk_ends_after_a_thousand_items(item: bytes) -> None:
             decode_page(junk)
 
 
+def test_a_malformed_answer_of_millions_of_objects_is_refused_at_one_look() -> None:
+    rows = [ROW | {"missingDependencies": ["here"]}]
+    body = json.dumps(page(batch("b1") | {"pendingResources": rows})).encode()
+    with pytest.raises(TooManyUnreadable, match="2,000,000 objects"):
+        decode_page(body.replace(b'"here"', b",".join([b"{}"] * 2_000_000)))
+
+
 @given(st.integers(min_value=1, max_value=10_000))
 def test_a_page_cut_anywhere_is_cut_short(at: int) -> None:
     body = json.dumps(page(batch("b1", ROW), total=1)).encode()
