@@ -110,7 +110,8 @@ def describe_expired(
     batches = snapshot.batches
     ranked = sorted(groups, key=lambda group: (-groups[group], batches[group[0]].id, group[1]))
     place = {group: number for number, group in enumerate(ranked)}
-    rows.sort(key=lambda row: (place[group_of[row]], graph.expires[row], snapshot.keys[graph.key_of[row]]))
+    all_rows, keys = snapshot.rows, snapshot.keys
+    rows.sort(key=lambda row: (place[group_of[row]], graph.expires[row], keys[graph.key_of[row]], all_rows[row].id))
     return Expired(
         total=len(rows),
         batches=tuple((batches[batch].id, schema, groups[batch, schema]) for batch, schema in ranked[:limit]),

@@ -22,6 +22,9 @@ from reach_mcp.analysis.waiting import Waiting, count_waiting
 if TYPE_CHECKING:
     from reach_mcp.analysis.analysis import Analysis
 
+PLANNED_TOGETHER = 5
+"""Records at the start of a plan that are chosen together: the summary shows as many."""
+
 
 class Part:
     """Facts about the rows that one filter selects. The graph is always that of all rows."""
@@ -34,7 +37,7 @@ class Part:
         """One byte per row of the snapshot, 1 where the row is selected; None where all are."""
         self._ranked: dict[tuple[Order, Cause | None], list[RankedRoot]] = {}
         self._frees: dict[int, int] = {}
-        self._plans: dict[tuple[Order, Cause | None, int], PlanSoFar] = {}
+        self._plans: dict[tuple[Order, Cause | None], PlanSoFar] = {}
 
     @cached_property
     def rows(self) -> list[int]:
@@ -111,11 +114,11 @@ class Part:
             self._frees |= find_frees(graph, unknown, self.flags, checkpoint=checkpoint)
         return self._frees
 
-    def plan(self, order: Order, cause: Cause | None, first: int) -> PlanSoFar:
+    def plan(self, order: Order, cause: Cause | None) -> PlanSoFar:
         """The plan over the missing records, or over those with one cause."""
-        kept = self._plans.get((order, cause, first))
+        kept = self._plans.get((order, cause))
         if kept is None or kept.broke_off:
-            kept = self._plans[order, cause, first] = PlanSoFar(self, order, cause, first)
+            kept = self._plans[order, cause] = PlanSoFar(self, order, cause)
         return kept
 
     @cached_property
@@ -160,7 +163,7 @@ class Part:
 class PlanSoFar:
     """The steps of a plan that have been asked for, and the way to the next ones."""
 
-    def __init__(self, part: Part, order: Order, cause: Cause | None, first: int) -> None:
+    def __init__(self, part: Part, order: Order, cause: Cause | None) -> None:
         analysis = part.analysis
         ranked = part.ranked("waiting", cause)
         self.total = len(ranked)
@@ -170,7 +173,7 @@ class PlanSoFar:
         self._rest: Iterator[Step] = plan(
             analysis.graph,
             ranked,
-            first=first,
+            first=PLANNED_TOGETHER,
             order=order,
             selection=part.flags,
             clearance=analysis.clearance,
@@ -180,7 +183,7 @@ class PlanSoFar:
     def take(self, count: int) -> list[Step]:
         """The first steps, at most `count`."""
         self.broke_off = True
-        self._steps += islice(self._rest, max(0, count - len(self._steps)))
+        self._steps += islice(self._rest, max(0, min(count, self.total) - len(self._steps)))
         self.broke_off = False
         return self._steps[:count]
 

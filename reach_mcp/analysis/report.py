@@ -13,7 +13,7 @@ from reach_mcp.analysis.expiry import describe_expired
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.focus import focus_on
 from reach_mcp.analysis.notes import write_notes
-from reach_mcp.analysis.part import Part
+from reach_mcp.analysis.part import PLANNED_TOGETHER, Part
 from reach_mcp.analysis.results import (
     ActionTally,
     Blocker,
@@ -62,7 +62,6 @@ DEFAULT_LIMIT: dict[View, int] = {
 }
 """Items of a view unless the question says otherwise. Of a summary: its missing records."""
 
-SUMMARY_PLAN = 5
 SUMMARY_CYCLES = 5
 SUMMARY_HOURS = 24
 SUMMARY_MEMBERS = 20
@@ -216,7 +215,7 @@ class _Answer:
             blockers=self._blockers(question.shown, question.offset),
             tally=self._tally(),
             expiry=self._expiry(SUMMARY_HOURS, 0),
-            plan=self._plan(SUMMARY_PLAN, 0),
+            plan=self._plan(PLANNED_TOGETHER, 0),
             cycles=self._cycles(SUMMARY_CYCLES, 0, members=SUMMARY_MEMBERS),
             chains=self.take("chains", lambda: self.part.chains),
         )

@@ -27,9 +27,6 @@ from reach_mcp.analysis.results import (
 from reach_mcp.analysis.rows import describe_row, section
 from reach_mcp.analysis.times import or_none
 
-PLANNED_TOGETHER = 10
-"""Records at the start of a plan that are chosen together, at most."""
-
 
 def count_rows(part: Part) -> Counts:
     """Count what needs no graph. Missing records, rows that clear and rows that are stuck are left at 0."""
@@ -122,9 +119,9 @@ def list_by_direct_count(part: Part, limit: int, offset: int) -> Section[Blocker
 
 
 def write_plan(part: Part, order: Order, cause: Cause | None, *, limit: int, offset: int) -> Plan:
-    """Describe the steps of the plan from `offset` on. The records of its start are chosen together."""
-    kept = part.plan(order, cause, min(limit, PLANNED_TOGETHER))
-    steps = kept.take(offset + limit)
+    """Describe the steps of the plan from `offset` on. It is one list, whatever the limit."""
+    kept = part.plan(order, cause)
+    steps = kept.take(offset + limit) if offset < kept.total else []
     shown = steps[offset:]
     findings = part.analysis.find_causes([step.key for step in shown])
     totals = list(accumulate(step.gain for step in steps))[offset:]

@@ -1,0 +1,176 @@
+"""One record or one batch in focus."""
+
+from __future__ import annotations
+
+import pytest
+
+from reach_mcp.analysis.results import Focus
+from reach_mcp.api.pagination import Coverage
+from tests.analysis.asking import HOUR, analyse, ask, names, put
+from tests.builders import NOW_SECONDS, Json, Ref, batch, pending
+
+
+def focus(asked: str, *rows: Json, **question: object) -> Focus:
+    found = ask(batch("b1", *rows, failed=["f1"]), focus=asked, **question).focus
+    assert found is not None
+    return found
+
+
+def paths(found: Focus) -> list[tuple[list[str], int, str]]:
+    return [(names(path.records), path.waiting, path.finding.cause) for path in found.paths.items]
+
+
+# orders:o1 -> customers:c1 -> locations:l1
+#    |             `-> locations:l2
+#    `-> products:p1
+CHAIN = [
+    pending("orders:o1", "customers:c1", "products:p1", expires=3.0),
+    pending("customers:c1", "locations:l1", "locations:l2", expires=1.0),
+]
+
+
+def test_a_pending_record_has_a_path_to_each_missing_record_below() -> None:
+    found = focus("orders:o1", *CHAIN)
+    assert (found.kind, found.record and found.record.name, found.finding) == ("pending", "orders:o1", None)
+    assert paths(found) == [
+        (["orders:o1", "customers:c1", "locations:l1"], 1, "not_seen"),
+        (["orders:o1", "customers:c1", "locations:l2"], 1, "not_seen"),
+        (["orders:o1", "products:p1"], 1, "not_seen"),
+    ]
+    assert [path.steps for path in found.paths.items] == [2, 2, 1]
+    assert (found.waits_for_it, found.earliest_expiry) == (0, NOW_SECONDS + 3 * HOUR)
+    assert [row.id for row in found.rows.items] == ["pr_orders_o1"]
+
+
+def test_a_missing_record_has_a_cause_and_what_waits_for_it() -> None:
+    found = focus("locations:l1", *CHAIN)
+    assert (found.kind, found.waits_for_it, found.earliest_expiry) == ("missing", 2, NOW_SECONDS + HOUR)
+    assert found.finding is not None
+    assert (found.finding.cause, found.finding.action) == ("not_seen", "send")
+    assert (found.rows.total, found.paths.total) == (0, 0)
+
+
+def test_an_expired_record_has_to_be_sent_again() -> None:
+    found = focus("orders:o1", pending("orders:o1", "customers:c1", expires=-2.0))
+    assert (found.kind, found.expired_rows, found.rows.total) == ("expired", 1, 0)
+    assert found.finding is not None
+    assert found.finding.cause == "expired"
+
+
+def test_a_record_that_only_errors_name_has_failed() -> None:
+    found = focus("transactions:f1", *CHAIN)
+    assert (found.kind, found.record and found.record.external_id) == ("failed", "f1")
+    assert found.finding is not None
+    assert found.finding.failures[0].batch_id == "b1"
+
+
+def test_a_record_that_nothing_names_is_an_answer_and_no_error() -> None:
+    read = Coverage(pages=1, batches=1, total=2, stop="error")
+    answer = ask(batch("b1", *CHAIN), focus="orders:o77", coverage=read)
+    assert answer.focus is not None
+    assert (answer.focus.kind, answer.focus.asked, answer.focus.record) == ("not_pending", "orders:o77", None)
+    assert (answer.coverage.batches, answer.coverage.total) == (1, 2)
+
+
+def test_a_near_miss_is_offered() -> None:
+    found = focus("orders:o001", pending("orders:o01", "customers:c1"))
+    assert found.kind == "not_pending"
+    assert names(found.alternatives) == ["orders:o01"]
+
+
+def test_a_record_that_is_read_and_waits_for_nothing_is_not_pending() -> None:
+    one = batch("b1", pending("orders:o1", "customers:c1", expires=-1.0), pending("orders:o2", "customers:c2"))
+    found = ask(one, focus="customers:c1").focus
+    assert found is not None
+    assert (found.kind, found.record and found.record.name) == ("not_pending", "customers:c1")
+
+
+def test_a_record_that_is_assumed_has_arrived() -> None:
+    found = focus("locations:l1", *CHAIN, assume_arrived=("locations:l1",))
+    assert (found.kind, found.waits_for_it) == ("arrived", 2)
+
+
+def test_a_batch_has_its_rows_and_the_records_to_send_for_them() -> None:
+    one = batch("mine", pending("orders:o1", "customers:c1"), pending("orders:o2", "customers:c1", "customers:c2"))
+    other = batch("other", pending("customers:c1", "locations:l1"), pending("refunds:r1", "orders:o1"))
+    gone = pending("orders:o9", "customers:c9", expires=-1.0)
+    found = ask(one | {"pendingResources": [*one["pendingResources"], gone]}, other, focus="mine").focus
+    assert found is not None
+    assert (found.kind, found.batch and found.batch.id, found.record) == ("batch", "mine", None)
+    assert (found.rows.total, found.expired_rows, found.waits_for_it) == (2, 1, 1)
+    assert paths(found) == [
+        (["orders:o1", "customers:c1", "locations:l1"], 2, "not_seen"),
+        (["orders:o2", "customers:c2"], 1, "not_seen"),
+    ]
+
+
+def test_a_batch_without_pending_rows_is_an_answer() -> None:
+    found = ask(batch("b1"), focus="b1").focus
+    assert found is not None
+    assert (found.kind, found.rows.total, found.paths.total, found.earliest_expiry) == ("batch", 0, 0, None)
+
+
+def test_a_name_of_several_records_is_ambiguous() -> None:
+    rows = [pending("orders:o1", Ref("sd_a", "x", "things")), pending(Ref("sd_b", "x", "things"), "customers:c1")]
+    found = focus("things:x", *rows)
+    assert (found.ambiguous, found.kind, found.record and found.record.schema_id) == (True, "pending", "sd_b")
+    assert [one.schema_id for one in found.alternatives] == ["sd_a"]
+    assert {one.schema for one in found.alternatives} == {"sd_a"}
+
+
+def ring(*members: str) -> list[Json]:
+    return [pending(one, after) for one, after in zip(members, (*members[1:], members[0]), strict=True)]
+
+
+def test_every_cycle_that_a_record_waits_behind_is_told() -> None:
+    rows = [row for name in "abc" for row in ring(f"orders:{name}1", f"orders:{name}2")]
+    behind = pending("refunds:r1", "orders:a1", "orders:b1", "orders:c1", "customers:c1")
+    found = focus("refunds:r1", *rows, behind, *ring("orders:z1", "orders:z2"))
+    assert (found.cycles_total, len(found.cycles)) == (3, 3)
+    assert {tuple(sorted(names(cycle.members.items))) for cycle in found.cycles} == {
+        (f"orders:{name}1", f"orders:{name}2") for name in "abc"
+    }
+    assert [(ends[-1], cause) for ends, _, cause in paths(found)] == [
+        ("customers:c1", "not_seen"),
+        ("orders:a1", "cycle"),
+        ("orders:b1", "cycle"),
+        ("orders:c1", "cycle"),
+    ]
+
+
+def test_a_member_of_a_cycle_is_told_its_own_cycle() -> None:
+    found = focus("orders:a1", *ring("orders:a1", "orders:a2", "orders:a3"))
+    assert (found.kind, found.cycles_total, found.waits_for_it, found.paths.total) == ("pending", 1, 3, 0)
+
+
+@pytest.mark.parametrize(("length", "shown"), [(19, 20), (20, 20), (300, 20)])
+def test_a_path_is_whole_up_to_twenty_records(length: int, shown: int) -> None:
+    rows = [pending(f"orders:o{n}", f"orders:o{n + 1}" if n + 1 < length else "customers:c1") for n in range(length)]
+    (path,) = focus("orders:o0", *rows).paths.items
+    ids = names(path.records)
+    assert (path.steps, len(ids)) == (length, shown)
+    assert ids[:10] == [f"orders:o{n}" for n in range(10)]
+    assert ids[-9:] == [*(f"orders:o{n}" for n in range(length - 8, length)), "customers:c1"]
+
+
+def test_a_chain_of_ten_thousand_rows_with_a_root_each_is_walked_once() -> None:
+    length = 10_000
+    rows = [pending(f"o:{n}", *([f"o:{n + 1}"] if n + 1 < length else []), f"m:{n}") for n in range(length)]
+    analysis = analyse(batch("b1", *rows))
+    answer = put(analysis, focus="o:0", offset=length - 1)
+    assert answer.focus is not None
+    (path,) = answer.focus.paths.items
+    assert (answer.focus.paths.total, path.steps, names(path.records)[-1]) == (length, 10_000, "m:9999")
+    assert put(analysis, view="blockers", offset=length - 1).blockers is not None
+
+
+def test_an_offset_beyond_the_last_path_gives_the_total() -> None:
+    found = focus("orders:o1", *CHAIN, offset=10**19)
+    assert (found.paths.items, found.paths.total) == ((), 3)
+
+
+def test_a_focus_takes_the_place_of_the_summary_but_not_of_a_view() -> None:
+    assert ask(batch("b1", *CHAIN), focus="orders:o1").blockers is None
+    answer = ask(batch("b1", *CHAIN), focus="orders:o1", view="blockers")
+    assert answer.blockers is not None
+    assert answer.focus is not None

@@ -1,0 +1,412 @@
+"""The answer to a question: views, tally, counts, paging, deadline, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reach_mcp.analysis.report import BatchFilter, Question, explain
+from reach_mcp.analysis.results import Explanation, View
+from reach_mcp.analysis.stop import AnalysisStopped
+from tests.analysis.asking import HOUR, analyse, ask, names, put
+from tests.builders import NOW_SECONDS, Json, Ref, batch, decode, pending
+from tests.oracle import Oracle
+
+# orders:o1, o2 -> customers:c1 -> locations:l1   orders:o3 -> products:p1 (failed)   refunds:r1 <-> refunds:r2 <- r3
+STORY = (
+    batch(
+        "orders",
+        pending("orders:o1", "customers:c1", expires=0.5),
+        pending("orders:o2", "customers:c1", expires=5.0),
+        pending("orders:o3", "products:p1", "locations:l1", expires=30.0),
+        pending("orders:o4", expires=31.0),
+        pending("orders:o5", "customers:c5", expires=-1.0),
+        schema="orders",
+    ),
+    batch("customers", pending("customers:c1", "locations:l1", expires=6.0), schema="customers", pendingRecords=4),
+    batch("products", schema="products", failed={"p1": (["The price is missing"], ["VALIDATION"])}, pendingRecords=500),
+    batch(
+        "refunds",
+        pending("refunds:r1", "refunds:r2", expires=9.0),
+        pending("refunds:r2", "refunds:r1", expires=8.0),
+        pending("refunds:r3", "refunds:r1", expires=7.0),
+        schema="refunds",
+    ),
+)
+
+
+def test_a_summary_has_every_part_in_brief() -> None:
+    answer = ask(*STORY)
+    counts = answer.counts
+    assert (counts.pending, counts.batches, counts.missing_records, counts.expired) == (8, 3, 2, 1)
+    assert (counts.cleared_by_plan, counts.stuck, counts.lists_nothing) == (4, 3, 1)
+    assert (counts.in_cycles, counts.cycles) == (2, 1)
+    assert answer.blockers is not None
+    assert [(one.rank, one.record.name, one.waiting, one.direct, one.frees) for one in answer.blockers.items] == [
+        (1, "locations:l1", 4, 2, 3),
+        (2, "products:p1", 1, 1, 0),
+    ]
+    assert (answer.blockers.items[0].batches, answer.blockers.items[0].earliest_expiry) == (2, NOW_SECONDS + HOUR / 2)
+    assert answer.plan is not None
+    assert [(step.record.name, step.gain, step.running_total) for step in answer.plan.steps.items] == [
+        ("locations:l1", 3, 3),
+        ("products:p1", 1, 4),
+    ]
+    assert (answer.plan.cleared_by_all, answer.plan.steps.items[1].finding.cause) == (4, "failed")
+    assert answer.plan.upload_order.schemas.index(("customers",)) < answer.plan.upload_order.schemas.index(("orders",))
+    assert answer.cycles is not None
+    assert (names(answer.cycles.items[0].members.items), answer.cycles.items[0].behind) == (
+        ["refunds:r1", "refunds:r2"],
+        1,
+    )
+    assert answer.expiry is not None
+    assert (answer.expiry.within_hour, answer.expiry.within_day, answer.expiry.later) == (1, 6, 2)
+    assert answer.expired is not None
+    assert (answer.expired.total, answer.expired.batches) == (1, (("orders", "orders", 1),))
+    assert answer.chains is not None
+    assert (names(answer.chains.longest), answer.chains.longest_steps) == (
+        ["orders:o1", "customers:c1", "locations:l1"],
+        2,
+    )
+    assert answer.counters is not None
+    assert answer.counters.items[0].batch_id == "products"
+    assert (answer.resources, answer.token, answer.skipped, answer.view) == (None, "", (), "summary")
+
+
+def test_the_tally_is_over_all_missing_records_and_counts_a_row_once_per_cause() -> None:
+    assert [(one.cause, one.action, one.records, one.waiting) for one in ask(*STORY).tally] == [
+        ("not_seen", "send", 1, 4),
+        ("cycle", "break_cycle", 2, 3),
+        ("failed", "correct_and_resend", 1, 1),
+    ]
+
+
+def test_the_tally_follows_the_filter() -> None:
+    assert [(one.cause, one.records, one.waiting) for one in ask(*STORY, schema="customers").tally] == [
+        ("not_seen", 1, 1)
+    ]
+
+
+def test_a_cause_restricts_blockers_and_plan() -> None:
+    answer = ask(*STORY, cause="failed")
+    assert answer.blockers is not None
+    assert answer.plan is not None
+    assert ([one.record.name for one in answer.blockers.items], answer.blockers.total) == (["products:p1"], 1)
+    assert ([one.record.name for one in answer.plan.steps.items], answer.plan.steps.total) == (["products:p1"], 1)
+    assert (answer.cause, len(answer.tally)) == ("failed", 3)
+
+
+@pytest.mark.parametrize(
+    ("order", "first"), [("waiting", "customers:many"), ("frees", "customers:free"), ("expiry", "customers:soon")]
+)
+def test_missing_records_have_three_orders(order: str, first: str) -> None:
+    rows = [
+        *(pending(f"orders:m{n}", "customers:many", "customers:other") for n in range(3)),
+        *(pending(f"orders:f{n}", "customers:free", expires=7.0) for n in range(2)),
+        pending("orders:s", "customers:soon", "customers:other", expires=1.0),
+    ]
+    answer = ask(batch("b1", *rows), view="blockers", order=order)
+    assert answer.blockers is not None
+    assert answer.blockers.items[0].record.name in (first, "customers:other")
+    assert first in [one.record.name for one in answer.blockers.items[:2]]
+    assert answer.order == order
+
+
+def test_a_plan_by_expiry_starts_with_the_soonest_lost() -> None:
+    rows = [
+        *(pending(f"orders:m{n}", "customers:many") for n in range(3)),
+        pending("orders:s", "customers:s", expires=1.0),
+    ]
+    plan = ask(batch("b1", *rows), view="plan", order="expiry").plan
+    assert plan is not None
+    assert [(step.record.name, step.running_total) for step in plan.steps.items] == [
+        ("customers:s", 1),
+        ("customers:many", 4),
+    ]
+    assert plan.steps.items[0].deadline == NOW_SECONDS + HOUR
+
+
+def many(count: int) -> list[Json]:
+    return [
+        pending(
+            f"orders:o{n:03}",
+            *(f"customers:c{m:03}" for m in range(n // 20, count // 20)),
+            expires=-1.0 if n % 7 else n + 1,
+        )
+        for n in range(count)
+    ] + [row for n in range(60) for row in (pending(f"x:a{n}", f"x:b{n}", expires=n), pending(f"x:b{n}", f"x:a{n}"))]
+
+
+SECTIONS: dict[View, Callable[[Explanation], object]] = {
+    "blockers": lambda answer: answer.blockers,
+    "plan": lambda answer: answer.plan and answer.plan.steps,
+    "expiry": lambda answer: answer.expiry and answer.expiry.hours,
+    "expired": lambda answer: answer.expired and answer.expired.records,
+    "cycles": lambda answer: answer.cycles,
+    "resources": lambda answer: answer.resources,
+    "counters": lambda answer: answer.counters,
+}
+
+
+@pytest.mark.parametrize("view", SECTIONS)
+def test_pages_of_a_view_join_to_the_whole_and_end_with_the_total(view: View) -> None:
+    analysis = analyse(batch("b1", *many(200)), *(batch(f"n{n}", pendingRecords=n) for n in range(1, 60)))
+
+    def page(limit: int | None, offset: int) -> object:
+        return SECTIONS[view](put(analysis, view=view, limit=limit, offset=offset))
+
+    whole, beyond, default = page(1000, 0), page(7, 10**19), page(None, 0)
+    joined = [one for at in range(0, whole.total, 7) for one in page(7, at).items]  # type: ignore[attr-defined]
+    assert joined == list(whole.items)  # type: ignore[attr-defined]
+    assert (beyond.items, beyond.total) == ((), whole.total)  # type: ignore[attr-defined]
+    limits = {"blockers": 10, "plan": 20, "expiry": 24, "expired": 50, "cycles": 20, "resources": 50, "counters": 50}
+    assert len(default.items) == min(limits[view], whole.total)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("view", SECTIONS)
+def test_a_view_has_its_own_section_and_the_tally(view: View) -> None:
+    answer = ask(*STORY, view=view)
+    assert SECTIONS[view](answer) is not None
+    assert [name for name in SECTIONS if SECTIONS[name](answer) is not None] == [view]
+    assert answer.tally
+
+
+def test_resources_come_soonest_lost_first() -> None:
+    answer = ask(*STORY, batch("late", pending("orders:o9", "customers:c1", expires="never")), view="resources")
+    assert answer.resources is not None
+    assert names(one.record for one in answer.resources.items)[:2] == ["orders:o1", "orders:o2"]
+    last = answer.resources.items[-1]
+    assert (last.record.name, last.batch_id, last.expires_at, names(last.misses)) == (
+        "orders:o9",
+        "late",
+        None,
+        ["customers:c1"],
+    )
+
+
+def test_expired_rows_are_in_no_other_number() -> None:
+    rows = [pending(f"orders:o{n}", "customers:c1", expires=-1.0) for n in range(34)]
+    answer = ask(batch("b1", *rows))
+    counts = answer.counts
+    assert (counts.pending, counts.expired, counts.missing_records, counts.cleared_by_plan) == (0, 34, 0, 0)
+    assert answer.plan is not None
+    assert (answer.plan.steps.total, answer.tally) == (0, ())
+    assert answer.expired is not None
+    assert answer.expired.total == 34
+
+
+# --- counters and notes --------------------------------------------------------------------------------------------
+
+
+def counters(*batches: Json) -> list[tuple[str, int | None, int, int, int]]:
+    found = ask(*batches, view="counters").counters
+    assert found is not None
+    return [(one.batch_id, one.counter, one.listed, one.expired, one.unreadable) for one in found.items]
+
+
+def test_counters_that_agree_with_the_rows_are_not_listed() -> None:
+    assert counters(batch("b1", pending("orders:o1", "customers:c1"))) == []
+
+
+def test_counters_that_differ_are_listed_with_expired_rows_apart() -> None:
+    gone = pending("orders:o1", "customers:c1", expires=-1.0)
+    assert counters(batch("b1", gone, pendingRecords=9), batch("b2", pendingRecords=500)) == [
+        ("b2", 500, 0, 0, 0),
+        ("b1", 9, 1, 1, 0),
+    ]
+
+
+@pytest.mark.parametrize("counter", [0, None])
+def test_rows_without_a_counter_are_listed_and_counted(counter: int | None) -> None:
+    one = batch("b1", pending("orders:o1", "customers:c1"), pendingRecords=counter)
+    assert counters(one) == [("b1", counter, 1, 0, 0)]
+    answer = ask(one)
+    assert answer.counts.pending == 1
+    assert "1 batch lists pending resources although its counter is 0 or absent (b1)." in answer.notes
+
+
+def test_an_unreadable_row_is_listed_by_the_api() -> None:
+    one = decode(batch("b1", pending("orders:o1", "customers:c1"), pendingRecords=2))
+    one.unreadable_resources = 1
+    answer = put(analyse(one), view="counters")
+    assert answer.counters is not None
+    assert [(row.counter, row.listed, row.unreadable) for row in answer.counters.items] == [(2, 2, 1)]
+    assert answer.counts.unreadable_resources == 1
+
+
+def test_a_counter_without_any_row_is_said_in_words() -> None:
+    answer = ask(batch("b1", pendingRecords=500))
+    assert answer.counts.batches_with_counter_but_no_rows == 1
+    assert answer.counts.counters_pending == 500
+    assert answer.notes == ("500 pending by counter, no rows listed, in 1 batch (b1): they are in no other number.",)
+
+
+@pytest.mark.parametrize(
+    ("batches", "note"),
+    [
+        ([batch("b", pending("o:1"))], "1 pending resource lists nothing missing and is still pending."),
+        (
+            [batch("b", pending("o:1"), pending("o:2"))],
+            "2 pending resources list nothing missing and are still pending.",
+        ),
+        (
+            [batch("b", pending("o:1", "c:1", expires="soon"))],
+            "1 pending resource has no readable expiry and counts as live (pr_o_1).",
+        ),
+        (
+            [batch("b", *(pending(f"o:{n}", "c:1", expires="soon", id=f"r {n}" if n < 1 else f"r{n}") for n in range(5)))],
+            "5 pending resources have no readable expiry and count as live (r1, r2, r3, ...).",
+        ),
+        (
+            [batch("b", pending("o:1", "c:1", id="r", expires="soon")), batch("c", pending("o:2", "c:1", id="r"))],
+            "1 pending resource shares an id with another one: equal ones are counted once, different ones are kept apart.",
+        ),
+        (
+            [batch("b", pending("o:1", Ref("sd_1", "x", "things"), Ref("sd_2", "x", "things")))],
+            "One schema name stands for several definitions (things): "
+            "their records are shown with the definition id instead.",
+        ),
+        ([batch("b-1", pendingRecords=3), batch("b 2", pendingRecords=4)],
+         "7 pending by counter, no rows listed, in 2 batches (b-1, ...): they are in no other number."),
+        ([batch(f"b{n}", pending(f"o:{n}", "c:1"), pendingRecords=0) for n in range(2)],
+         "2 batches list pending resources although their counters are 0 or absent (b0, b1)."),
+    ],
+)  # fmt: skip
+def test_notes_are_whole_sentences(batches: list[Json], note: str) -> None:
+    assert note in ask(*batches).notes
+
+
+def test_two_shared_names_are_told_in_the_plural() -> None:
+    rows = [Ref(f"sd_{name}{n}", "x", name) for name in ("a", "b") for n in (1, 2)]
+    assert any(note.startswith("2 schema names stand") for note in ask(batch("b", pending("o:1", *rows))).notes)
+
+
+# --- deadline and repeated questions -------------------------------------------------------------------------------
+
+
+class Stopper:
+    """A checkpoint that ends the work at its n-th call and at each one after it."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    def __call__(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise AnalysisStopped
+
+
+@pytest.mark.parametrize("calls", range(0, 40, 3))
+def test_parts_for_which_there_is_no_time_are_left_out_and_named(calls: int) -> None:
+    answer = explain(
+        analyse(*STORY), Question(since="start", focus="", filter=BatchFilter()), checkpoint=Stopper(calls)
+    )
+    assert (answer.counts.pending, answer.counts.expired, answer.counts.lists_nothing) == (8, 1, 1)
+    whole = answer.token and answer.blockers and answer.plan and answer.chains and answer.tally and answer.expiry
+    assert bool(answer.skipped) == (not whole)
+    if answer.counts.stuck:
+        assert answer.counts.cleared_by_plan == 4
+
+
+def test_without_time_for_the_ranking_missing_records_are_ranked_by_direct_count() -> None:
+    analysis = analyse(*STORY)
+    assert analysis.graph.roots
+    answer = explain(analysis, Question(view="blockers"), checkpoint=Stopper(0))
+    assert answer.blockers is not None
+    assert [(one.record.name, one.waiting, one.direct) for one in answer.blockers.items] == [
+        ("locations:l1", 2, 2),
+        ("products:p1", 1, 1),
+    ]
+    assert "the full ranking of missing records" in answer.skipped
+
+
+@pytest.mark.parametrize(
+    "question", [{"focus": "orders:o1"}, {"assume_arrived": ("locations:l1",)}, {"view": "plan"}, {"cause": "failed"}]
+)
+def test_every_question_ends_without_time(question: dict[str, str]) -> None:
+    analysis = analyse(*STORY)
+    answer = explain(analysis, Question(**question), checkpoint=Stopper(0))  # type: ignore[arg-type]
+    assert answer.skipped
+    assert put(analysis).skipped == ()
+
+
+def test_a_plan_that_was_cut_short_is_worked_out_again() -> None:
+    analysis = analyse(batch("b1", *many(200)))
+    whole = put(analyse(batch("b1", *many(200))), view="plan").plan
+    for calls in range(0, 60, 2):
+        explain(analysis, Question(view="plan"), checkpoint=Stopper(calls))
+    assert put(analysis, view="plan").plan == whole
+
+
+def test_a_filter_that_was_asked_long_ago_is_worked_out_again() -> None:
+    analysis = analyse(*STORY)
+    first = put(analysis, created_after=NOW_SECONDS - 5 * HOUR)
+    for hours in range(6, 20):
+        put(analysis, created_after=NOW_SECONDS - hours * HOUR)
+    assert put(analysis, created_after=NOW_SECONDS - 5 * HOUR) == first
+
+
+# --- against the oracle --------------------------------------------------------------------------------------------
+
+KEYS = [f"{schema}:{number}" for schema in ("a", "b", "c") for number in range(4)]
+ROW = st.tuples(
+    st.sampled_from(KEYS), st.lists(st.sampled_from(KEYS), max_size=3), st.sampled_from([-1.0, 0.5, 2.0, 30.0])
+)
+TENANT = st.lists(st.lists(ROW, max_size=6), min_size=1, max_size=4)
+
+
+def build(tenant: list[list[tuple[str, list[str], float]]]) -> list[Json]:
+    return [
+        batch(
+            f"b{number}",
+            *(pending(key, *lists, expires=time, id=f"r{number}.{at}") for at, (key, lists, time) in enumerate(rows)),
+        )
+        for number, rows in enumerate(tenant)
+    ]
+
+
+@given(tenant=TENANT)
+def test_an_answer_agrees_with_the_oracle(tenant: list[list[tuple[str, list[str], float]]]) -> None:
+    batches = build(tenant)
+    oracle, answer = Oracle(batches, NOW_SECONDS), ask(*batches, limit=100)
+    counts = answer.counts
+    assert (counts.pending, counts.expired) == (len(oracle.live), len(oracle.expired))
+    assert counts.pending == counts.cleared_by_plan + counts.stuck + counts.lists_nothing
+    assert answer.blockers is not None
+    found = [((one.record.schema_id, one.record.external_id), one.waiting, one.direct) for one in answer.blockers.items]
+    assert found == oracle.ranked()
+    assert counts.missing_records == len(found)
+    for one in answer.tally:
+        if one.cause == "cycle":
+            assert (one.records, one.waiting) == (sum(map(len, oracle.cycles)), counts.stuck)
+        else:
+            keys = {
+                (item.record.schema_id, item.record.external_id)
+                for item in answer.blockers.items
+                if item.finding.cause == one.cause
+            }
+            assert (one.records, one.waiting) == (len(keys), len(set().union(*map(oracle.waiting, keys))))
+
+
+@given(tenant=TENANT, seed=st.integers(0, 99))
+def test_the_order_of_pages_and_rows_does_not_matter(
+    tenant: list[list[tuple[str, list[str], float]]], seed: int
+) -> None:
+    batches = build(tenant)
+    shuffled = [dict(one, pendingResources=list(one["pendingResources"])) for one in batches]
+    random = Random(seed)
+    random.shuffle(shuffled)
+    for one in shuffled:
+        random.shuffle(one["pendingResources"])
+    for question in (
+        {},
+        {"view": "resources"},
+        {"view": "expired"},
+        {"focus": "b1"},
+        {"focus": "a:1", "since": "start"},
+    ):
+        assert ask(*shuffled, **question) == ask(*batches, **question)
