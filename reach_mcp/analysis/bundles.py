@@ -7,89 +7,106 @@ of the row, so the sum of the largest shares bounds the rows that a set can clea
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from heapq import nlargest
-from itertools import combinations
+from operator import or_
+from typing import TypeAlias
 
-from reach_mcp.analysis.requirements import Requirement, Roots, Weights
+from reach_mcp.analysis.requirements import Requirement
 from reach_mcp.analysis.stop import Checkpoint, never_stop
 
-MAX_EFFORT = 30_000
+Weights: TypeAlias = Mapping[Requirement, int]
+"""Requirement to the number of rows that have it."""
+
+MAX_EFFORT = 10_000
 """Requirements that the search looks at after the greedy choice."""
 
-MAX_PROMISING = 32
+MAX_PROMISING = 16
 """Alternatives of which the greedy choice works out the rows that clear."""
 
 SHARES = 2520
 """Parts of a row: a multiple of every number up to ten, so that shares are whole numbers."""
 
 
-def choose_best(weights: Weights, size: int, *, checkpoint: Checkpoint = never_stop) -> list[int]:
+def choose_best(weights: Weights, size: int, *, checkpoint: Checkpoint = never_stop) -> list[tuple[int, int]]:
     """Choose at most `size` roots that clear most rows together.
 
     The set is the best there is unless the search uses up its effort; then it is the best set found. Rows that need
     more than `size` roots are ignored.
+
+    Returns:
+        (place of the root, rows that clear in addition), the highest gain first at each step.
     """
-    return _Search(checkpoint).run(_within(weights, size), size)
+    chosen = _Search(checkpoint).run(_within(weights, size), size)
+    return list(_order_by_gain(_only(weights, chosen), chosen))
 
 
-def count_least_gain(weights: Weights, chosen: Iterable[int]) -> int:
-    """The smallest marginal gain among chosen roots, each added where it gains most."""
-    left, least = set(chosen), 0
-    while left:
-        found = {root: _include(weights, root) for root in sorted(left)}
+def _order_by_gain(weights: Weights, chosen: int) -> Iterator[tuple[int, int]]:
+    while chosen:
+        found = {root: _include(weights, root) for root in _split(chosen)}
         best = max(found, key=lambda root: found[root][0])
-        least, weights = found[best]
-        left.discard(best)
-    return least
+        gain, weights = found[best]
+        chosen ^= best
+        yield best.bit_length() - 1, gain
+
+
+def _split(roots: int) -> list[int]:
+    """The roots of a set, each as a set of its own, by rank."""
+    found = []
+    while roots:
+        found.append(roots & -roots)
+        roots &= roots - 1
+    return found
 
 
 def _within(weights: Weights, room: int) -> dict[Requirement, int]:
     """Requirements that so many roots can meet, without longer alternatives."""
-    return _filter(weights, lambda roots: len(roots) <= room)
+    return _filter(weights, lambda roots: roots.bit_count() <= room)
 
 
-def _only(weights: Weights, allowed: set[int]) -> dict[Requirement, int]:
+def _only(weights: Weights, allowed: int) -> dict[Requirement, int]:
     """Requirements that allowed roots can meet, without alternatives that need others."""
-    return _filter(weights, allowed.issuperset)
+    return _filter(weights, lambda roots: roots | allowed == allowed)
 
 
-def _without(weights: Weights, root: int) -> dict[Requirement, int]:
-    """Requirements that can be met without one root."""
-    return _filter(weights, lambda roots: root not in roots)
-
-
-def _filter(weights: Weights, keep: Callable[[Roots], bool]) -> dict[Requirement, int]:
+def _filter(weights: Weights, keep: Callable[[int], bool]) -> dict[Requirement, int]:
     found: dict[Requirement, int] = {}
     for needs, rows in weights.items():
-        kept = frozenset(filter(keep, needs))
-        if kept:
+        if len(needs) == 1:
+            if keep(needs[0]):
+                found[needs] = found.get(needs, 0) + rows
+        elif kept := tuple(filter(keep, needs)):
             found[kept] = found.get(kept, 0) + rows
     return found
 
 
 def _include(weights: Weights, root: int) -> tuple[int, dict[Requirement, int]]:
     """How many rows clear with one root, and the requirements that are left after it."""
-    cleared = 0
-    left: dict[Requirement, int] = {}
-    one = frozenset([root])
-    for needs, rows in weights.items():
-        rest = needs if all(map(one.isdisjoint, needs)) else frozenset([roots - one for roots in needs])
-        if frozenset() in rest:
+    cleared, left = 0, dict(weights)
+    for needs in [needs for needs in weights if reduce(or_, needs) & root]:
+        rows = left.pop(needs)
+        rest = tuple([roots & ~root for roots in needs])
+        if 0 in rest:
             cleared += rows
         else:
             left[rest] = left.get(rest, 0) + rows
     return cleared, left
 
 
-def _share(weights: Weights) -> Counter[int]:
+def _share(weights: Weights) -> dict[int, int]:
     """The most that each root can claim of all rows, in parts of a row."""
-    shares: Counter[int] = Counter()
+    shares: defaultdict[int, int] = defaultdict(int)
     for needs, rows in weights.items():
-        part = rows * SHARES // min(map(len, needs))
-        for root in frozenset().union(*needs):
-            shares[root] += part
+        if len(needs) == 1:
+            roots, least = needs[0], needs[0].bit_count()
+        else:
+            roots, least = reduce(or_, needs), min(one.bit_count() for one in needs)
+        part = rows * SHARES // least
+        while roots:
+            shares[roots & -roots] += part
+            roots &= roots - 1
     return shares
 
 
@@ -99,65 +116,65 @@ class _Search:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
         self._effort = MAX_EFFORT
-        self._best: list[int] = []
+        self._best = 0
         self._most = 0
 
-    def run(self, weights: dict[Requirement, int], size: int) -> list[int]:
+    def run(self, weights: dict[Requirement, int], size: int) -> int:
         self._keep(*_choose_greedily(weights, size))
-        self._descend(weights, size, [], 0)
+        self._descend(weights, size, 0, 0)
         return self._best
 
-    def _keep(self, chosen: list[int], cleared: int) -> None:
+    def _keep(self, chosen: int, cleared: int) -> None:
         if cleared > self._most:
             self._best, self._most = chosen, cleared
 
-    def _descend(self, weights: dict[Requirement, int], room: int, chosen: list[int], cleared: int) -> None:
+    def _descend(self, weights: Weights, room: int, chosen: int, cleared: int) -> None:
         self._keep(chosen, cleared)
-        weights = _within(weights, room)
-        while room and self._effort > 0 and (weights := self._prune(weights, room, cleared)):
+        while room and self._effort > 0:
             self._checkpoint()
             self._effort -= len(weights)
-            root = max(_share(weights).items(), key=lambda item: (item[1], -item[0]))[0]
+            weights = _within(weights, room)
+            shares = _share(weights)
+            needed = (self._most - cleared) * SHARES
+            top = nlargest(room, shares.values())
+            if sum(top) <= needed:
+                return
+            allowed = sum(root for root, share in shares.items() if share > needed - sum(top[: room - 1]))
+            weights = _only(weights, allowed)
+            root = max(shares, key=lambda root: (shares[root], -root))
             gain, left = _include(weights, root)
-            self._descend(left, room - 1, [*chosen, root], cleared + gain)
-            weights = _without(weights, root)
-
-    def _prune(self, weights: dict[Requirement, int], room: int, cleared: int) -> dict[Requirement, int]:
-        """Requirements of roots that can be in a better set than the best so far."""
-        shares = _share(weights)
-        others = sum(nlargest(room - 1, shares.values()))
-        needed = (self._most - cleared) * SHARES - others
-        allowed = {root for root, share in shares.items() if share > needed}
-        if not allowed or sum(nlargest(room, shares.values())) <= (self._most - cleared) * SHARES:
-            return {}
-        return _only(weights, allowed) if len(allowed) < len(shares) else weights
+            self._descend(left, room - 1, chosen | root, cleared + gain)
+            weights = _only(weights, allowed & ~root)
 
 
-def _choose_greedily(weights: dict[Requirement, int], room: int) -> tuple[list[int], int]:
+def _choose_greedily(weights: Weights, room: int) -> tuple[int, int]:
     """Take the alternative that clears most rows per root, again and again."""
-    chosen: list[int] = []
-    total = 0
+    chosen = total = 0
     while weights := _within(weights, room):
         best = _densest(weights)
-        for root in sorted(best):
+        for root in _split(best):
             gain, weights = _include(weights, root)
             total += gain
-        chosen += sorted(best)
-        room -= len(best)
+        chosen |= best
+        room -= best.bit_count()
     return chosen, total
 
 
-def _densest(weights: Weights) -> Roots:
+def _densest(weights: Weights) -> int:
     """The alternative that clears most rows per root; its shares bound what it can clear."""
     shares = _share(weights)
-    alternatives = {roots for needs in weights for roots in needs}
-    bounds = {roots: sum(map(shares.__getitem__, roots)) // len(roots) for roots in alternatives}
+    bounds = {
+        roots: sum(map(shares.__getitem__, _split(roots))) // roots.bit_count() for needs in weights for roots in needs
+    }
     least = min(nlargest(MAX_PROMISING, bounds.values()))
     promising = [roots for roots, bound in bounds.items() if bound >= least]
-    return min(promising, key=lambda roots: (-_count_cleared(weights, roots) / len(roots), sorted(roots)))
+    return min(promising, key=lambda roots: (-_count_cleared(weights, roots) / roots.bit_count(), roots))
 
 
-def _count_cleared(weights: Weights, roots: Roots) -> int:
+def _count_cleared(weights: Weights, roots: int) -> int:
     """Rows that clear with some roots, as far as rows with a single alternative are concerned."""
-    parts = (frozenset(part) for size in range(1, len(roots) + 1) for part in combinations(roots, size))
-    return sum(weights.get(frozenset([part]), 0) for part in parts)
+    cleared, part = 0, roots
+    while part:
+        cleared += weights.get((part,), 0)
+        part = (part - 1) & roots
+    return cleared

@@ -22,7 +22,7 @@ from reach_mcp.analysis.results import (
     Record,
     Section,
 )
-from reach_mcp.analysis.rows import describe_row, section
+from reach_mcp.analysis.rows import describe_row, section, soonest_first
 from reach_mcp.analysis.waiting import count_waiting
 
 MAX_CYCLES = 50
@@ -91,7 +91,7 @@ def _find_subject(analysis: Analysis, asked: str, assumed: frozenset[int]) -> _S
 def _batch_subject(analysis: Analysis, batch: int) -> _Subject:
     graph, snapshot = analysis.graph, analysis.snapshot
     numbers = [number for number, row in enumerate(snapshot.rows) if row.batch == batch]
-    rows = tuple(filter(graph.is_live, numbers))
+    rows = tuple(soonest_first(snapshot, filter(graph.is_live, numbers)))
     keys = tuple(dict.fromkeys(graph.key_of[row] for row in rows))
     return _Subject("batch", keys, rows, len(numbers) - len(rows), batch=snapshot.batches[batch])
 
@@ -112,7 +112,7 @@ def _record_subject(analysis: Analysis, record: Record, assumed: frozenset[int])
     key = analysis.snapshot.key_index.get((record.schema_id, record.external_id))
     if key is None:
         return _Subject("failed", record=record)
-    own = tuple(graph.rows_of(key))
+    own = tuple(soonest_first(analysis.snapshot, graph.rows_of(key)))
     expired = sum(row.key == key and row.expires <= graph.now for row in rows)
     return _Subject(_kind(analysis, key, expired, assumed), (key,), own, expired, record)
 

@@ -29,7 +29,7 @@ SAFE = {"encoding", "composition", "compatibility", "outer_blanks", "invisible",
 SAFE |= {"uuid", "salesforce", "phone", "uri"}
 """Kinds of likeness that no way of numbering records produces."""
 
-_COUNTER = re.compile(r"(?<![a-z])\d+[a-hj-km-np-z]|\d[a-z]+\d", re.I)
+_COUNTER = re.compile(r"\d[oil]*[a-hjkmnp-z]", re.I)
 _FRACTION = re.compile(r"\d+\.\d*[1-9]\d*")
 _RARE = 0.02
 

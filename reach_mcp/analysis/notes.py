@@ -32,7 +32,7 @@ def _about_rows(snapshot: Snapshot, counts: Counts) -> Iterator[str]:
         yield f"{_resources(unreadable)} {has} as live{_name_some(snapshot.unreadable_times)}."
     if shared := counts.duplicates:
         shares = _agree(shared, "shares an id with another one", "share an id with another one")
-        yield f"{_resources(shared)} {shares}: equal ones are counted once, different ones are kept apart."
+        yield f"{_resources(shared)} {shares}: equal ones count once, different ones are kept apart."
 
 
 def _about_counters(snapshot: Snapshot, batches: Sequence[int]) -> Iterator[str]:

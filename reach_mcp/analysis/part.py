@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from reach_mcp.analysis.blockers import RankedRoot, find_frees, rank
@@ -16,6 +15,7 @@ from reach_mcp.analysis.expiry import Hours, group_by_hour
 from reach_mcp.analysis.filters import BatchFilter, Matched
 from reach_mcp.analysis.plan import Step, plan
 from reach_mcp.analysis.results import ACTION_OF, ActionTally, Cause, Chains, Order, UploadOrder
+from reach_mcp.analysis.rows import soonest_first
 from reach_mcp.analysis.upload_order import find_upload_order
 from reach_mcp.analysis.waiting import Waiting, count_waiting
 
@@ -49,10 +49,8 @@ class Part:
 
     @cached_property
     def by_expiry(self) -> list[int]:
-        """The live rows selected, soonest lost first, those without a readable expiry last; ties go by identity."""
-        snapshot = self.analysis.snapshot
-        rows, keys = snapshot.rows, snapshot.keys
-        return sorted(self.rows, key=lambda row: (_known(rows[row].expires), keys[rows[row].key], rows[row].id))
+        """The live rows selected, soonest lost first."""
+        return soonest_first(self.analysis.snapshot, self.rows)
 
     @cached_property
     def expired(self) -> list[int]:
@@ -186,7 +184,3 @@ class PlanSoFar:
         self._steps += islice(self._rest, max(0, min(count, self.total) - len(self._steps)))
         self.broke_off = False
         return self._steps[:count]
-
-
-def _known(time: float) -> float:
-    return time if isfinite(time) else inf

@@ -16,7 +16,7 @@ from itertools import chain, groupby
 from typing import Literal, NamedTuple
 
 from reach_mcp.analysis.blockers import RankedRoot
-from reach_mcp.analysis.bundles import choose_best, count_least_gain
+from reach_mcp.analysis.bundles import choose_best
 from reach_mcp.analysis.gains import Gains
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.requirements import RequirementFinder
@@ -80,12 +80,9 @@ class _Planner:
 
     def by_gain(self, first: int, clearance: Clearance) -> Iterator[Step]:
         arrival = Arrival(self._graph, checkpoint=self._checkpoint)
-        together = self._choose(min(first, MAX_TOGETHER), arrival, clearance)
-        places = {root.key: place for place, root in enumerate(self._ranked)}
-        while together:
-            key = self._best(arrival, sorted(together, key=places.__getitem__))
-            together.remove(key)
+        for key in self._choose(min(first, MAX_TOGETHER), arrival, clearance):
             yield Step(key, count_selected(arrival.send([key]), self._selection))
+        places = {root.key: place for place, root in enumerate(self._ranked)}
         gains = self._gains(arrival)
         bundles = _Bundles(self._graph, gains, clearance, self._selection)
         yield from _Greedy(gains, {key: places[key] for key in gains.gain}, bundles).steps()
@@ -94,26 +91,18 @@ class _Planner:
         keys = [root.key for root in self._ranked]
         return Gains(self._graph, keys, arrival, selection=self._selection, checkpoint=self._checkpoint)
 
-    def _best(self, arrival: Arrival, keys: Sequence[int]) -> int:
-        """The key that clears most rows now; the first of those that tie."""
-        gains = {}
-        for key in keys:
-            gains[key] = count_selected(arrival.send([key]), self._selection)
-            arrival.undo()
-        return max(keys, key=gains.__getitem__)
-
     def _choose(self, size: int, arrival: Arrival, clearance: Clearance) -> list[int]:
-        """Choose the records that clear most rows together, among as many of those most waited for as can matter."""
+        """Choose the records that clear most rows together, among as many as can matter of those most waited for."""
         ranked = sorted(self._ranked, key=lambda root: -root.waiting)
         finder = RequirementFinder(self._graph, clearance, arrival, size, self._checkpoint)
         lists = self._graph.selected_lists(self._selection)
         tried = FIRST_CANDIDATES
         while True:
-            weights = finder.weigh(lists, {root.key: place for place, root in enumerate(ranked[:tried])})
+            weights = finder.weigh(lists, [root.key for root in ranked[:tried]])
             chosen = choose_best(weights, size, checkpoint=self._checkpoint)
-            least = count_least_gain(weights, chosen) if len(chosen) == size else 0
+            least = min((gain for _, gain in chosen), default=0) if len(chosen) == size else 0
             if tried >= min(len(ranked), MAX_CANDIDATES) or ranked[tried].waiting <= least:
-                return [ranked[place].key for place in chosen]
+                return [ranked[place].key for place, _ in chosen]
             tried *= 4
 
 

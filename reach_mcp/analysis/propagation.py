@@ -72,16 +72,14 @@ class Propagation:
         bits: defaultdict[int, int] = defaultdict(int)
         position = 0
         for nodes, rows in self._split(lists, counts):
-            while rows:
-                taken = min(rows, BLOCK_ROWS - position)
-                run = ((1 << taken) - 1) << position
-                for node in nodes:
-                    bits[node] |= run
+            while position + rows >= BLOCK_ROWS:
+                taken = BLOCK_ROWS - position
+                _set_bits(bits, nodes, taken, position)
+                self._pass_down(bits, counts, checkpoint)
                 rows -= taken
-                position += taken
-                if position == BLOCK_ROWS:
-                    self._pass_down(bits, counts, checkpoint)
-                    position = 0
+                position = 0
+            _set_bits(bits, nodes, rows, position)
+            position += rows
         self._pass_down(bits, counts, checkpoint)
         for component in self._shared:
             if component[0] in counts:
@@ -124,3 +122,10 @@ class Propagation:
                     earliest[target] = time
         for component in self._shared:
             earliest.update(dict.fromkeys(component, earliest[component[0]]))
+
+
+def _set_bits(bits: dict[int, int], nodes: Iterable[int], rows: int, position: int) -> None:
+    """Give each node the bits of so many rows from a position on."""
+    run = ((1 << rows) - 1) << position
+    for node in nodes:
+        bits[node] |= run

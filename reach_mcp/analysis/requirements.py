@@ -1,34 +1,32 @@
 """Which sets of missing records clear a row.
 
-A *requirement* is the alternatives of one row, each a set of root blockers: the row clears when all roots of one
-alternative arrive. Roots are given by their place in the ranking, so that results do not depend on the order of pages.
+A set of root blockers is an integer with a bit per root: bit 0 is the first in the ranking, so that results do not
+depend on the order of pages. A *requirement* is the alternatives of one row: the row clears when all roots of one
+alternative arrive. Nearly all rows have one; several exist only where a record is pending in several rows.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TypeAlias
 
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.simulation import Arrival, Clearance
 from reach_mcp.analysis.stop import STEPS, Checkpoint, never_stop
 
-Roots: TypeAlias = frozenset[int]
-Requirement: TypeAlias = frozenset[Roots]
-"""Alternatives of which none contains another. Empty: no set of candidates of the size allowed clears the row."""
-
-Weights: TypeAlias = Mapping[Requirement, int]
-"""Requirement to the number of rows that have it."""
+Requirement: TypeAlias = tuple[int, ...]
+"""Alternatives, of which none contains another. Empty: no set of candidates of the size allowed clears the row."""
 
 MAX_ALTERNATIVES = 8
-"""Alternatives kept for one row; several exist only where a record is pending in several rows."""
+"""Alternatives kept for one row."""
 
 MAX_PASSES = 8
 """Passes over the links in which their requirements may still grow by further alternatives."""
 
-MET: Requirement = frozenset([frozenset()])
+MET: Requirement = (0,)
 """The requirement of a row that clears whatever is sent."""
 
 
@@ -42,78 +40,73 @@ class RequirementFinder:
     size: int
     checkpoint: Checkpoint = never_stop
 
-    def weigh(self, lists: Mapping[tuple[int, ...], int], places: Mapping[int, int]) -> dict[Requirement, int]:
+    def weigh(self, lists: Mapping[tuple[int, ...], int], candidates: Sequence[int]) -> dict[Requirement, int]:
         """Count rows by requirement.
 
         Args:
             lists: the keys that rows list, to the number of rows that list exactly these.
-            places: candidate to its place in the ranking.
+            candidates: root blockers, by rank.
         """
-        of_key = self._find_links(places)
-        usable = {*places, *of_key}
+        of_key: dict[int, Requirement] = {key: (1 << place,) for place, key in enumerate(candidates)}
+        for _ in range(MAX_PASSES):
+            if not self._pass_over_links(of_key):
+                break
+        known = set(of_key)
         weights: defaultdict[Requirement, int] = defaultdict(int)
         for number, (listed, rows) in enumerate(lists.items()):
             if not number % STEPS:
                 self.checkpoint()
-            if usable.issuperset(listed):
-                weights[self._combine(listed, of_key, places)] += rows
+            if known.issuperset(listed):
+                weights[self._combine(listed, of_key)] += rows
         return {needs: rows for needs, rows in weights.items() if needs and needs != MET}
 
-    def _find_links(self, places: Mapping[int, int]) -> dict[int, Requirement]:
-        """The requirements of the links that candidates make arrive."""
-        of_key: dict[int, Requirement] = {}
-        for _ in range(MAX_PASSES):
-            if not self._pass_over_links(of_key, places):
-                break
-        return of_key
-
-    def _pass_over_links(self, of_key: dict[int, Requirement], places: Mapping[int, int]) -> bool:
+    def _pass_over_links(self, of_key: dict[int, Requirement]) -> bool:
         """Look at the links in the order in which they arrive. Returns whether a known requirement has grown."""
         grown = False
         for number, key in enumerate(self.clearance.round_of):
             if not number % STEPS:
                 self.checkpoint()
             known = of_key.get(key)
-            needs = self._require(key, of_key, places)
+            needs = self._require(key, of_key)
             if needs and needs != known:
                 of_key[key] = needs
                 grown = grown or known is not None
         return grown
 
-    def _require(self, key: int, of_key: Mapping[int, Requirement], places: Mapping[int, int]) -> Requirement:
+    def _require(self, key: int, of_key: Mapping[int, Requirement]) -> Requirement:
         """The alternatives of all rows of a link."""
         if self.arrival.arrived[key]:
             return MET
-        rows = [row for row in self.graph.rows_of(key) if not self.clearance.is_stuck(row)]
-        found = [self._combine(self.graph.missing[row], of_key, places) for row in rows]
+        found = [self._combine(self.graph.missing[row], of_key) for row in self.graph.rows_of(key)]
         return found[0] if len(found) == 1 else _least(roots for needs in found for roots in needs)
 
-    def _combine(
-        self, listed: Iterable[int], of_key: Mapping[int, Requirement], places: Mapping[int, int]
-    ) -> Requirement:
+    def _combine(self, listed: Iterable[int], of_key: Mapping[int, Requirement]) -> Requirement:
         """The requirement of a row that lists these keys."""
-        roots: list[int] = []
-        links: list[Requirement] = []
+        roots, several = 0, []
         for key in listed:
-            if key in places:
-                roots.append(places[key])
-            elif key in of_key:
-                links.append(of_key[key])
+            needs = of_key.get(key, ())
+            if len(needs) == 1:
+                roots |= needs[0]
             else:
-                return frozenset()
-            if len(roots) > self.size:
-                return frozenset()
-        needs = frozenset([frozenset(roots)])
-        for link in links:
-            joined = {one | two for one in needs for two in link}
-            needs = _least(alternative for alternative in joined if len(alternative) <= self.size)
-        return needs
+                several.append(needs)
+        if several:
+            return _least(one for one in _join(roots, several) if one.bit_count() <= self.size)
+        return (roots,) if roots.bit_count() <= self.size else ()
 
 
-def _least(alternatives: Iterable[Roots]) -> Requirement:
+def _join(roots: int, several: Iterable[Requirement]) -> Iterable[int]:
+    """All ways to meet every one of several requirements."""
+    found = {roots}
+    for needs in several:
+        found = {one | two for one, two in product(found, needs)}
+        found = set(_least(found))
+    return found
+
+
+def _least(alternatives: Iterable[int]) -> Requirement:
     """The smallest alternatives of which none contains another."""
-    kept: list[Roots] = []
-    for alternative in sorted(set(alternatives), key=lambda roots: (len(roots), sorted(roots))):
-        if len(kept) < MAX_ALTERNATIVES and not any(other <= alternative for other in kept):
-            kept.append(alternative)
-    return frozenset(kept)
+    kept: list[int] = []
+    for roots in sorted(set(alternatives), key=lambda roots: (roots.bit_count(), roots)):
+        if len(kept) < MAX_ALTERNATIVES and not any(other & roots == other for other in kept):
+            kept.append(roots)
+    return tuple(kept)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import inf, isfinite
 from typing import TypeVar
 
 from reach_mcp.analysis.results import Section, WaitingResource
@@ -20,6 +21,17 @@ def section(found: Sequence[S], offset: int, limit: int, describe: Callable[[S],
     """Describe the items from `offset` on, at most `limit`. Beyond the end: no items, and the total."""
     start = min(offset, len(found))
     return Section(tuple(map(describe, found[start : start + limit])), len(found), offset)
+
+
+def soonest_first(snapshot: Snapshot, numbers: Iterable[int]) -> list[int]:
+    """Order rows by expiry, those without a readable expiry last; ties go by identity."""
+    rows, keys = snapshot.rows, snapshot.keys
+
+    def rank(number: int) -> tuple[float, tuple[str, str], str]:
+        row = rows[number]
+        return row.expires if isfinite(row.expires) else inf, keys[row.key], row.id
+
+    return sorted(numbers, key=rank)
 
 
 def describe_row(snapshot: Snapshot, row: PendingRow) -> WaitingResource:

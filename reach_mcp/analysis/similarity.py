@@ -157,7 +157,7 @@ def _may_join(text: str, place: int, separator: str, left: dict[int, str], right
         plain = min(left, right, key=len)
         return len(text) >= 7 and text.isdigit() and not plain.keys() - {0, len(text)}
     if before[-1].isalpha() and after[0].isalpha():
-        return bool(re.search(r"[^\W\d_]{2}\Z", before) and re.match(r"[^\W\d_]{2}", after))
+        return bool(re.search(r"[^\W\d_]{3}\Z", before) and re.match(r"[^\W\d_]{3}", after))
     return True
 
 

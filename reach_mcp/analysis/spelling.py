@@ -74,22 +74,6 @@ def _unquote_marks(text: str) -> str:
     return inner or text
 
 
-CASE = Step("case", "differs in letter case", str.casefold)
-
-SPELLING = (
-    Step("encoding", "differs in encoding", _decode),
-    Step("composition", "differs in Unicode composition (NFC or NFD)", lambda text: normalize("NFC", text)),
-    Step("compatibility", "differs in full-width or other compatibility characters", _unify_unicode),
-    Step("outer_blanks", "differs in blanks at its start or end", lambda text: text.strip(" \xa0\u3000")),
-    Step("invisible", "differs in invisible characters", _drop_invisible),
-    Step("inner_blanks", "differs in blanks", lambda text: " ".join(text.split())),
-    Step("quotes", "differs in quotes or brackets around it", _unquote_marks),
-    Step(
-        "look_alike", "differs in letters of another alphabet that look alike", lambda text: text.translate(_LOOK_ALIKE)
-    ),
-    CASE,
-)
-
 # --- numerals ------------------------------------------------------------------------------------------------------
 
 _THOUSANDS = re.compile(r"\d{1,3}(?:(?:,\d{3})+|(?:[ '’\xa0\u202f]\d{3})+|(?:\.\d{3}){2,})")
@@ -114,8 +98,24 @@ def _drop_thousands(text: str) -> str:
     return re.sub(r"\D", "", text) if _THOUSANDS.fullmatch(text) else text
 
 
-NUMERALS = (
+CASE = Step("case", "differs in letter case", str.casefold)
+
+SPELLING = (
+    Step("encoding", "differs in encoding", _decode),
+    Step("composition", "differs in Unicode composition (NFC or NFD)", lambda text: normalize("NFC", text)),
+    Step("compatibility", "differs in full-width or other compatibility characters", _unify_unicode),
+    Step("outer_blanks", "differs in blanks at its start or end", lambda text: text.strip(" \xa0\u3000")),
+    Step("invisible", "differs in invisible characters", _drop_invisible),
+    Step("inner_blanks", "differs in blanks", lambda text: " ".join(text.split())),
+    Step("quotes", "differs in quotes or brackets around it", _unquote_marks),
+    Step(
+        "look_alike", "differs in letters of another alphabet that look alike", lambda text: text.translate(_LOOK_ALIKE)
+    ),
+    CASE,
     Step("thousands", "differs in thousands separators", _drop_thousands),
+)
+
+NUMERALS = (
     Step("number", "is written as a spreadsheet number", _expand_number),
     Step("zeros", "differs in leading zeros", lambda text: _ZEROS.sub("", text)),
     Step("padding", "differs in leading zeros", lambda text: _PADDING.sub(r"\1", text)),
