@@ -18,7 +18,7 @@ from reach_mcp.api.auth import StaticToken
 from reach_mcp.api.client import ReachClient
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import ReachError
-from reach_mcp.api.pagination import BatchReader, Coverage
+from reach_mcp.api.pagination import BatchReader
 from reach_mcp.api.query import BatchQuery
 from tests.builders import batch, page
 from tests.faults.server import BATCHES, CLOSE, DATE, HANG, RESET, Fault, FaultServer, Pieces, Request, good_body, reply
@@ -51,17 +51,8 @@ class Outcome:
 
     outcome: str
     requests: int
-    coverage: Coverage
     error: ReachError | None
     ids: list[str]
-
-    @property
-    def told(self) -> str:
-        """One line for people."""
-        parts = f"{self.coverage.batches} of {self.coverage.total or '?'} batches read"
-        words = "all batches read" if self.outcome == "complete" else parts
-        told = words if not self.coverage.pages or self.error is None else f"{words}: {self.error}"
-        return str(self.error) if self.error is not None and not self.coverage.pages else told
 
 
 async def meet(case: Case) -> Outcome:
@@ -85,11 +76,11 @@ async def _read(client: ReachClient, case: Case, server: FaultServer) -> Outcome
         async for each in reader.pages():
             ids += [one.batch_id for one in each.batches]
     except ReachError as error:
-        return Outcome(error.kind, len(server.requests), reader.coverage, error, ids)
+        return Outcome(error.kind, len(server.requests), error, ids)
     coverage = reader.coverage
     stop = " ".join(filter(None, [coverage.stop, coverage.error.kind if coverage.error else ""]))
     outcome = "complete" if coverage.complete else stop or "incomplete"
-    return Outcome(outcome, len(server.requests), coverage, coverage.error, ids)
+    return Outcome(outcome, len(server.requests), coverage.error, ids)
 
 
 def always(*pieces: bytes | object) -> Fault:
