@@ -22,13 +22,16 @@ from mcp import Client
 from pydantic_core import PydanticUndefined
 
 from reach_mcp import __version__
+from reach_mcp.api.errors import ReachError
 from reach_mcp.api.transport import asgi_transport
 from reach_mcp.cli.main import COMMANDS, cli
+from reach_mcp.cli.words import STOPS
 from reach_mcp.demo.api import build_demo_api
 from reach_mcp.demo.story import DEFAULT_TENANT, build_story
 from reach_mcp.prompts import load_prompts
 from reach_mcp.server import build_server
 from reach_mcp.settings import Settings, load_settings
+from tests.faults.table import CASES
 
 ROOT = Path(__file__).parent.parent
 MANIFEST = ROOT / "manifest.json"
@@ -189,6 +192,29 @@ def write_commands() -> str:
     return "\n\n".join(blocks)
 
 
+def write_faults() -> str:
+    kinds = {error().kind: f"{error.message} {error.advice}" for error in _subclasses(ReachError)}
+    rows = [(case.name, _outcome_in_words(case.outcome, kinds), case.requests) for case in CASES]
+    return table(("fault", "a caller is told", "requests"), rows)
+
+
+def _outcome_in_words(outcome: str, kinds: Mapping[str, str]) -> str:
+    """The words for an outcome of `tests.faults.table`: complete, an error, or a reading that ended early."""
+    reason, _, kind = outcome.partition(" ")
+    if reason == "complete":
+        return "*An answer* about all batches."
+    if reason in kinds:
+        return kinds[reason]
+    why = kinds.get(kind) or STOPS.get(reason, "not everything could be read")
+    return f"*An answer* about the part that was read, which says why: {why}"
+
+
+def _subclasses(error: type[ReachError]) -> Iterable[type[ReachError]]:
+    for child in error.__subclasses__():
+        yield child
+        yield from _subclasses(child)
+
+
 def _code(value: object) -> str:
     return "" if value in (None, "") else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -210,6 +236,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": write_settings,
     "limits": write_limits,
     "commands": write_commands,
+    "faults": write_faults,
 }
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 

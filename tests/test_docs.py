@@ -1,0 +1,158 @@
+"""README and docs say what the code does, and their generated parts are current."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+import pytest
+from click.testing import CliRunner
+
+from docs import generate
+from docs.generate import MANIFEST, PARTS, ROOT, build_manifest, build_page, demo_client, pages
+from reach_mcp.cli.main import COMMANDS, cli
+from reach_mcp.prompts import load_prompts
+from reach_mcp.settings import Settings, load_settings
+
+README = ROOT / "README.md"
+PAGES = [README, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "AGENTS.md"))]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MAX_README_BYTES = 7_000
+
+DEMO = "python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/embedreach-mcp demo"
+TESTS = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m pytest -q -n 2"
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def code_lines(text: str) -> list[str]:
+    """Lines inside fences, those of generated samples included."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def our_commands(path: Path) -> Iterator[list[str]]:
+    """The arguments of each `embedreach-mcp …` in code or backticks."""
+    spans = re.findall(r"`((?:\S*/)?embedreach-mcp [^`]+)`", read(path))
+    starts = r"^(?:\S*/)?embedreach-mcp (.+)"
+    for line in [*spans, *code_lines(read(path))]:
+        for part in line.split(" && "):
+            if match := re.match(starts, part.strip().partition("   ")[0]):
+                yield shlex.split(match[1])
+
+
+def test_readme_is_short_and_starts_with_the_demo_and_the_tests() -> None:
+    assert len(README.read_bytes()) <= MAX_README_BYTES
+    assert code_lines(read(README))[:2] == [DEMO, TESTS]
+    assert "Not yet tried against a live tenant" in read(README)
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_generated_parts_are_current(path: Path) -> None:
+    assert read(path) == build_page(path), "run `just docs`"
+
+
+def test_every_part_has_its_page() -> None:
+    used = {name for path in pages() for name in re.findall(r"<!-- generated: (\w+) -->", read(path))}
+
+    assert used == set(PARTS)
+
+
+def test_the_manifest_is_current() -> None:
+    assert read(MANIFEST) == build_manifest(), "run `just docs`"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_to_files(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", read(path))
+
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_commands_in_docs_are_accepted(path: Path) -> None:
+    for arguments in our_commands(path):
+        shown = [argument for argument in arguments if argument not in ("[OPTIONS]", "BATCH_ID")]
+        result = CliRunner().invoke(cli, [*shown, "--help"], prog_name="embedreach-mcp")
+        assert (result.exit_code, result.exception) in ((0, None), (0, result.exception)), arguments
+        for option in [argument for argument in shown if argument.startswith("--")]:
+            assert option in result.output or option in ("--demo", "--help", "--version"), arguments
+
+
+def test_calls_in_the_readme_work() -> None:
+    calls = re.findall(r"`(\w+) (\{.*?\})`", read(README))
+
+    async def call_all() -> list[str]:
+        async with demo_client() as client:
+            results = [(name, await client.call_tool(name, json.loads(arguments))) for name, arguments in calls]
+            return [name for name, result in results if result.is_error]
+
+    assert len(calls) >= 10
+    assert anyio.run(call_all) == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_variables_in_docs_are_settings(path: Path) -> None:
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    named = set(re.findall(r"\bREACH_[A-Z_]+[A-Z]\b", read(path)))
+
+    assert named - known == set()
+
+
+def test_every_option_has_help_and_every_setting_a_description() -> None:
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        options = [param for param in command.params if isinstance(param, click.Option)]
+        assert [option.name for option in options if not option.help] == [], name
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_prompts_name_arguments_and_views_that_exist() -> None:
+    tools = {tool.name: tool.input_schema["properties"] for tool in generate.list_tools()}
+    arguments = {name for properties in tools.values() for name in properties}
+    values = {value for properties in tools.values() for part in properties.values() for value in part.get("enum", ())}
+    for prompt in load_prompts().values():
+        named = set(re.findall(r"`(\w+)`", prompt.text))
+        assert named - arguments - values - set(tools) == set(), prompt.published.name
+
+
+def manifest() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(read(MANIFEST))
+    return content
+
+
+def test_the_bundle_starts_the_command_of_the_package() -> None:
+    server = manifest()["server"]
+
+    assert server["mcp_config"]["args"][-1] in PROJECT["scripts"]
+    assert (ROOT / server["entry_point"]).is_file()
+    assert manifest()["manifest_version"] == "0.4"
+
+
+def test_the_bundle_marks_every_secret() -> None:
+    """A host stores a sensitive value in the keychain of the system, any other in a file."""
+    secrets = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    fields = manifest()["user_config"]
+
+    assert {name for name, field in fields.items() if field.get("sensitive")} == secrets & fields.keys()
+
+
+@pytest.mark.parametrize("left", ["placeholder", "empty"])
+def test_fields_that_a_user_leaves_empty_count_as_unset(left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    unset = load_settings()
+    for name, value in manifest()["server"]["mcp_config"]["env"].items():
+        monkeypatch.setenv(name, value if left == "placeholder" else "")
+
+    assert load_settings() == unset
