@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reach_mcp.analysis.errors import QuestionError
@@ -27,14 +29,18 @@ CUSTOMERS = batch("B", pending("customers:c1", "locations:l1"), schema="customer
         {"schema": "orders", "status": "failure", "created_before": NOW_SECONDS, "only_pending": True},
     ],
 )
-def test_the_graph_has_all_rows_whatever_the_filter(conditions: dict[str, str | float]) -> None:
+def test_the_graph_has_all_rows_whatever_the_filter(conditions: dict[str, Any]) -> None:
     answer = ask(ORDERS, CUSTOMERS, **conditions)
     assert answer.blockers is not None
     (blocker,) = answer.blockers.items
     assert (blocker.record.name, blocker.waiting, blocker.direct, blocker.frees) == ("locations:l1", 3, 0, 3)
     assert (answer.counts.pending, answer.counts.batches, answer.counts.missing_records) == (3, 1, 1)
     assert answer.filter is not None
-    assert (answer.filter.batches_matched, answer.filter.batches_left_out, answer.filter.resources_left_out) == (1, 1, 1)
+    assert (answer.filter.batches_matched, answer.filter.batches_left_out, answer.filter.resources_left_out) == (
+        1,
+        1,
+        1,
+    )
 
 
 def test_blank_conditions_count_as_absent() -> None:
@@ -53,7 +59,11 @@ def test_a_filter_is_described_in_words() -> None:
 def test_a_filter_that_nothing_meets_says_what_it_left_out() -> None:
     answer = ask(ORDERS, CUSTOMERS, batch_type=DELETE)
     assert answer.filter is not None
-    assert (answer.filter.batches_matched, answer.filter.batches_left_out, answer.filter.resources_left_out) == (0, 2, 4)
+    assert (answer.filter.batches_matched, answer.filter.batches_left_out, answer.filter.resources_left_out) == (
+        0,
+        2,
+        4,
+    )
     assert answer.counts.pending == 0
 
 

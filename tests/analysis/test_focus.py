@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reach_mcp.analysis.results import Focus
@@ -10,7 +12,7 @@ from tests.analysis.asking import HOUR, analyse, ask, names, put
 from tests.builders import NOW_SECONDS, Json, Ref, batch, pending
 
 
-def focus(asked: str, *rows: Json, **question: object) -> Focus:
+def focus(asked: str, *rows: Json, **question: Any) -> Focus:
     found = ask(batch("b1", *rows, failed=["f1"]), focus=asked, **question).focus
     assert found is not None
     return found

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reach_mcp.analysis.report import BatchFilter, Question, explain
+from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.results import Explanation, View
 from reach_mcp.analysis.stop import AnalysisStopped
 from tests.analysis.asking import HOUR, analyse, ask, names, put
@@ -258,12 +259,12 @@ def test_a_counter_without_any_row_is_said_in_words() -> None:
             "1 pending resource has no readable expiry and counts as live (pr_o_1).",
         ),
         (
-            [batch("b", *(pending(f"o:{n}", "c:1", expires="soon", id=f"r {n}" if n < 1 else f"r{n}") for n in range(5)))],
+            [batch("b", *(pending(f"o:{n}", "c:1", expires="soon", id=f"r{n}" if n else "r 0") for n in range(5)))],
             "5 pending resources have no readable expiry and count as live (r1, r2, r3, ...).",
         ),
         (
-            [batch("b", pending("o:1", "c:1", id="r", expires="soon")), batch("c", pending("o:2", "c:1", id="r"))],
-            "1 pending resource shares an id with another one: equal ones are counted once, different ones are kept apart.",
+            [batch("b", pending("o:1", "c:1", id="r")), batch("c", pending("o:2", "c:1", id="r"))],
+            "1 pending resource shares an id with another one: equal ones count once, different ones are kept apart.",
         ),
         (
             [batch("b", pending("o:1", Ref("sd_1", "x", "things"), Ref("sd_2", "x", "things")))],
@@ -302,9 +303,7 @@ class Stopper:
 
 @pytest.mark.parametrize("calls", range(0, 40, 3))
 def test_parts_for_which_there_is_no_time_are_left_out_and_named(calls: int) -> None:
-    answer = explain(
-        analyse(*STORY), Question(since="start", focus="", filter=BatchFilter()), checkpoint=Stopper(calls)
-    )
+    answer = explain(analyse(*STORY), Question(since="start"), checkpoint=Stopper(calls))
     assert (answer.counts.pending, answer.counts.expired, answer.counts.lists_nothing) == (8, 1, 1)
     whole = answer.token and answer.blockers and answer.plan and answer.chains and answer.tally and answer.expiry
     assert bool(answer.skipped) == (not whole)
@@ -402,11 +401,12 @@ def test_the_order_of_pages_and_rows_does_not_matter(
     random.shuffle(shuffled)
     for one in shuffled:
         random.shuffle(one["pendingResources"])
-    for question in (
+    questions: list[dict[str, Any]] = [
         {},
         {"view": "resources"},
         {"view": "expired"},
         {"focus": "b1"},
         {"focus": "a:1", "since": "start"},
-    ):
+    ]
+    for question in questions:
         assert ask(*shuffled, **question) == ask(*batches, **question)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reach_mcp.analysis.results import WhatIf
 from tests.analysis.asking import analyse, ask, names, put
 from tests.builders import Json, Ref, batch, pending
@@ -16,7 +18,7 @@ ROWS = [
 ]
 
 
-def assume(*arrived: str, rows: list[Json] = ROWS, **question: object) -> WhatIf:
+def assume(*arrived: str, rows: list[Json] = ROWS, **question: Any) -> WhatIf:
     found = ask(batch("b1", *rows), assume_arrived=arrived, **question).what_if
     assert found is not None
     return found
