@@ -1,0 +1,268 @@
+"""Why records are missing: evidence, and the surest cause that it supports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reach_mcp.analysis.causes import MAX_FAILURES, CauseFinder
+from reach_mcp.analysis.graph import DependencyGraph
+from reach_mcp.analysis.results import ACTION_OF, Record
+from reach_mcp.analysis.stop import AnalysisStopped
+from tests.analysis.snapshots import find_cause, find_causes, read
+from tests.builders import DELETE, NOW_SECONDS, PATCH, Json, Ref, batch, pending
+
+HOUR = 3600
+NOT_FOUND = (["no resource with this externalId exists"], ["RESOURCE_NOT_FOUND"])
+BAD_EMAIL = (["email is not a valid address"], ["VALIDATION_ERROR"])
+STILL_USED = (["location was not deleted: 6 appointments still refer to it"], ["REFERENCED_RESOURCE"])
+LEFT_BEHIND = (["location was deleted without cascade: resources that refer to it were left"], ["REFERENCED_RESOURCE"])
+
+C1 = "customers:c1"
+WAITS = batch("waits", pending("transactions:t1", C1))
+
+
+def customers(batch_id: str, *rows: Json, **fields: Any) -> Json:
+    return batch(batch_id, *rows, **{"schema": "customers", **fields})
+
+
+def expired(created: float | str = -9) -> Json:
+    return batch("gone", pending(C1, "locations:l1", expires=-1, created=created), schema="customers")
+
+
+def failed(batch_id: str, hours: float | None = -5, **fields: Any) -> Json:
+    times = {"completed": hours, "started": hours, "created": hours}
+    return customers(batch_id, **{"failed": {"c1": BAD_EMAIL}, **times, **fields})
+
+
+def deleted(hours: float) -> Json:
+    return failed("deletion", hours, failed={"c1": LEFT_BEHIND}, type=DELETE)
+
+
+RUNNING = customers("running", status="processing")
+SIMILAR = customers("similar", failed=["C1"])
+
+CAUSES: dict[str, tuple[list[Json], str]] = {
+    "nothing": ([], "not_seen"),
+    "another id failed": ([customers("x", failed=["c2"])], "not_seen"),
+    "failed in another schema": ([batch("x", schema="locations", failed=["c1"])], "not_seen"),
+    "failed": ([failed("x")], "failed"),
+    "being processed": ([RUNNING], "in_progress"),
+    "a PATCH is running": ([customers("x", status="processing", type=PATCH)], "not_seen"),
+    "another schema is running": ([batch("x", schema="locations", status="processing")], "not_seen"),
+    "failed, and running": ([failed("x"), RUNNING], "failed"),
+    "like a failed one": ([SIMILAR], "looks_like"),
+    "like a pending one": ([batch("x", pending("customers:C1", "locations:l1"))], "looks_like"),
+    "like a deleted one": ([customers("x", failed=["C1"], type=DELETE)], "not_seen"),
+    "like one that a PATCH did not find": ([customers("x", failed={"C1": NOT_FOUND}, type=PATCH)], "not_seen"),
+    "failed, and like another": ([SIMILAR, failed("y")], "failed"),
+    "like another, and running": ([SIMILAR, RUNNING], "looks_like"),
+    "expired": ([expired()], "expired"),
+    "expired, and like another": ([expired(), SIMILAR], "expired"),
+    "failed after it was pending": ([expired(-9), failed("x")], "failed"),
+    "pending after it failed": ([expired(-3), failed("x")], "expired"),
+    "pending and failed at once": ([expired(-5), failed("x")], "failed"),
+    "pending at an unknown time": ([expired("soon"), failed("x")], "failed"),
+    "failed at an unknown time": ([failed("x", None), deleted(-1)], "failed"),
+    "deleted after it failed": ([failed("x"), deleted(-4)], "deleted"),
+    "deleted before it failed": ([failed("x"), deleted(-6)], "failed"),
+    "deleted after it was pending": ([expired(-9), deleted(-4)], "deleted"),
+    "PATCH failed": ([failed("x", type=PATCH)], "failed"),
+    "PATCH failed after it expired": ([failed("x", type=PATCH), expired()], "expired"),
+    "PATCH did not find it": ([failed("x", type=PATCH, failed={"c1": NOT_FOUND})], "not_seen"),
+}
+
+
+@pytest.mark.parametrize(("batches", "cause"), CAUSES.values(), ids=CAUSES)
+def test_the_cause_is_the_surest_that_the_batches_support(batches: list[Json], cause: str) -> None:
+    finding = find_cause(C1, WAITS, *batches)
+    assert (finding.cause, finding.action) == (cause, ACTION_OF[finding.cause])
+    assert bool(finding.lookalikes) == (cause == "looks_like") == bool(finding.lookalikes_total)
+
+
+@pytest.mark.parametrize(
+    ("errors", "fields", "cause"),
+    [
+        (LEFT_BEHIND, {}, "deleted"),
+        (LEFT_BEHIND, {"status": "failure"}, "not_seen"),
+        (LEFT_BEHIND, {"message": "the batch was refused"}, "not_seen"),
+        (STILL_USED, {}, "not_seen"),
+        (STILL_USED, {"failedRecords": 0}, "not_seen"),
+        (NOT_FOUND, {}, "not_seen"),
+        ((["resource deleted"], []), {}, "deleted"),
+        ((["it could not be removed"], []), {}, "not_seen"),
+        ((["the record hasn't been deleted yet"], []), {}, "not_seen"),
+        ((["failed to delete"], []), {"failedRecords": 0}, "not_seen"),
+        ((["was already deleted"], []), {}, "deleted"),
+        ((["3 references left"], ["WARNING"]), {"failedRecords": 0}, "deleted"),
+        ((["3 references left"], ["WARNING"]), {}, "not_seen"),
+        (([], []), {"failedRecords": 0}, "deleted"),
+    ],
+)
+def test_a_delete_that_failed_did_not_delete(errors: tuple[list[str], list[str]], fields: Any, cause: str) -> None:
+    finding = find_cause(C1, WAITS, customers("d", failed={"c1": errors}, type=DELETE, **fields))
+    assert finding.cause == cause
+    assert [one.batch_id for one in finding.failures] == ["d"]
+
+
+def test_ingest_errors_come_first_and_symptoms_after_them() -> None:
+    finding = find_cause(
+        C1,
+        WAITS,
+        failed("delete", -1, type=DELETE, failed={"c1": NOT_FOUND}),
+        failed("old", -8, failed={"c1": (["one", "two", "one"], ["A", "B"])}),
+        failed("patch", -2, type=PATCH, failed={"c1": NOT_FOUND}),
+        failed("new", -4),
+        failed("undated", None),
+    )
+    assert finding.cause == "failed"
+    assert [one.batch_id for one in finding.failures] == ["new", "old", "undated", "delete", "patch"]
+    assert finding.failures_total == 5
+    first, second, undated = finding.failures[:3]
+    assert (first.category, first.message) == ("VALIDATION_ERROR", "email is not a valid address")
+    assert (first.batch_type, first.batch_status) == ("PARTNER_RESOURCE_JSON_INGEST", "partial_success")
+    assert (second.category, second.message, second.at) == ("A", "one; two", NOW_SECONDS - 8 * HOUR)
+    assert undated.at is None
+
+
+def test_the_deletion_comes_first_where_it_is_the_cause() -> None:
+    finding = find_cause(C1, WAITS, failed("new", -4), failed("d", -1, type=DELETE, failed={"c1": LEFT_BEHIND}))
+    assert (finding.cause, [one.batch_id for one in finding.failures]) == ("deleted", ["d", "new"])
+
+
+def test_each_record_has_its_own_message() -> None:
+    missing = {f"c{n}": (["Required field 'email' is missing"], ["MISSING"]) for n in range(4)}
+    details = {**missing, "c4": (["Required field 'locationId' is missing"], ["MISSING"])}
+    rows = [pending(f"transactions:t{n}", f"customers:c{n}") for n in range(5)]
+    found = find_causes(batch("b1", *rows), customers("b2", failed=details))
+    messages = [found[f"customers:c{n}"].failures[0].message for n in range(5)]
+    assert messages == ["Required field 'email' is missing"] * 4 + ["Required field 'locationId' is missing"]
+
+
+NAMED = batch("named", pending("transactions:t9", Ref("sd_1", "c9", "customers")))
+TWICE = batch("twice", pending("transactions:t8", Ref("sd_2", "c8", "Customers")))
+
+
+@pytest.mark.parametrize(
+    ("batches", "schema", "schema_id", "matched_by"),
+    [
+        ([NAMED], "customers", "sd_1", "definition"),
+        ([], None, "sd_1", "definition"),
+        ([NAMED], "customers", None, "name"),
+        ([NAMED], "CUSTOMERS ", None, "name"),
+        ([NAMED], "customers", "sd_2", "other_definition"),
+        ([NAMED, TWICE], None, "sd_2", "other_definition"),
+        ([NAMED], None, None, "no_schema"),
+        ([], "customers", None, "no_schema"),
+        ([NAMED], "locations", None, None),
+        ([batch("x", pending("locations:l1"))], "locations", None, None),
+        ([NAMED], "locations", "sd_locations", None),
+    ],
+)
+def test_a_failure_is_found_however_its_batch_names_the_schema(
+    batches: list[Json], schema: str | None, schema_id: str | None, matched_by: str | None
+) -> None:
+    missing = Ref("sd_1", "c1")
+    waits = batch("waits", pending("transactions:t1", missing))
+    finding = find_cause(missing, waits, *batches, batch("bad", schema=schema, schema_id=schema_id, failed=["c1"]))
+    assert [one.matched_by for one in finding.failures] == ([matched_by] if matched_by else [])
+    assert finding.cause == ("failed" if matched_by else "not_seen")
+
+
+@pytest.mark.parametrize(
+    ("rows", "matched_by"),
+    [
+        ([pending("customers:c7", "locations:l1")], ["definition"]),
+        ([pending("invoices:i7", "locations:l1")], []),
+        ([pending("customers:c7", "locations:l1"), pending("invoices:i7", "locations:l1")], ["no_schema"]),
+    ],
+)
+def test_a_batch_without_schema_has_the_schema_of_its_pending_resources(
+    rows: list[Json], matched_by: list[str]
+) -> None:
+    finding = find_cause(C1, WAITS, batch("bad", *rows, schema=None, failed=["c1"]))
+    assert [one.matched_by for one in finding.failures] == matched_by
+
+
+def test_later_batches_of_the_schema_are_counted_because_they_list_no_successes() -> None:
+    finding = find_cause(
+        C1,
+        WAITS,
+        failed("old", -9),
+        failed("bad", -5),
+        customers("before", completed=-6),
+        customers("after", completed=-4, status="success"),
+        customers("partly", schema="Customers", schema_id=None, completed=-3),
+        customers("unfinished", completed=None, started=-2, status="success"),
+        customers("whole batch failed", completed=-2, status="failure"),
+        customers("running", completed=None, status="processing"),
+        customers("patch", completed=-2, type=PATCH),
+        batch("other", schema="locations", completed=-2),
+    )
+    assert (finding.cause, finding.later_batches, finding.in_progress) == ("failed", 3, ("running",))
+    assert find_cause(C1, WAITS, failed("bad", None), customers("after")).later_batches == 0
+
+
+def test_running_batches_are_listed_in_the_order_of_the_api() -> None:
+    running = [customers(name, status="PROCESSING") for name in ("b", "a", "c")]
+    assert find_cause(C1, WAITS, *running).in_progress == ("b", "a", "c")
+
+
+def test_expired_rows_are_counted_and_live_ones_are_not() -> None:
+    rows = [pending(C1, "locations:l1", id=str(n), expires=-1) for n in range(3)]
+    finding = find_cause(C1, WAITS, batch("gone", *rows))
+    assert (finding.cause, finding.expired_rows) == ("expired", 3)
+
+
+def test_a_lookalike_names_the_record_where_it_was_seen_and_the_difference() -> None:
+    waits = batch("waits", pending("transactions:t1", "customers:cust_8808", "customers:8841", "customers:LOC-1"))
+    seen = customers("seen", pending("customers:cust_8808\r", "locations:l1", expires=-1), failed=["cust_8841"])
+    by_name = customers("name", schema="CUSTOMERS", schema_id=None, failed=["loc-1"])
+    found = find_causes(waits, seen, by_name)
+    first, prefixed, other = (found[f"customers:{one}"].lookalikes[0] for one in ("cust_8808", "8841", "LOC-1"))
+    assert (first.record, first.seen) == (Record("customers", "cust_8808\r", "sd_customers"), "pending")
+    assert (first.rule, first.difference) == (
+        "differs in invisible characters",
+        "seen id ends with U+000D (carriage return)",
+    )
+    assert (prefixed.record.external_id, prefixed.seen, prefixed.rule) == (
+        "cust_8841",
+        "failed",
+        "has the prefix cust_",
+    )
+    assert other.record == Record("customers", "loc-1", "sd_customers")
+
+
+def test_an_id_of_another_schema_is_no_lookalike() -> None:
+    assert find_cause(C1, WAITS, batch("x", pending("locations:C1", "a:b"), schema="locations")).cause == "not_seen"
+
+
+def test_many_failures_are_counted_and_the_latest_listed() -> None:
+    finding = find_cause(C1, WAITS, *(failed(f"b{n}", -n) for n in range(1, 31)))
+    assert (len(finding.failures), finding.failures_total, finding.failures[0].batch_id) == (MAX_FAILURES, 30, "b1")
+
+
+def test_a_record_that_only_errors_name_has_a_cause() -> None:
+    snapshot = read(WAITS, failed("bad"), batch("plain", schema="Plain", schema_id=None, failed=["p1"]))
+    finder = CauseFinder(snapshot, DependencyGraph(snapshot, NOW_SECONDS))
+    assert finder.find_record(Record("customers", "c1", "sd_customers")).failures[0].matched_by == "definition"
+    assert finder.find_record(Record("Plain", "p1", "")).failures[0].matched_by == "name"
+
+
+def test_a_record_that_is_no_root_blocker_is_looked_up_as_well() -> None:
+    snapshot = read(WAITS, customers("x", pending("customers:T1_x", "locations:l1"), failed=["t1-X"]))
+    finder = CauseFinder(snapshot, DependencyGraph(snapshot, NOW_SECONDS))
+    number = snapshot.key_index["sd_customers", "T1_x"]
+    assert [one.record.external_id for one in finder.find([number])[number].lookalikes] == ["t1-X"]
+    assert finder.find([number])[number].cause == "looks_like"
+
+
+def test_the_checkpoint_ends_the_search() -> None:
+    def stop() -> None:
+        raise AnalysisStopped
+
+    snapshot = read(WAITS)
+    graph = DependencyGraph(snapshot, NOW_SECONDS)
+    with pytest.raises(AnalysisStopped):
+        CauseFinder(snapshot, graph).find(graph.roots, checkpoint=stop)
