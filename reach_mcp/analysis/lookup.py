@@ -63,7 +63,7 @@ class Resolution:
     """Index of the batch."""
     alternatives: tuple[Record, ...] = ()
     batch_alternatives: tuple[str, ...] = ()
-    """Batch ids that are nearly the same; for kind unknown."""
+    """Batch ids that are nearly the same, where no record is; for kind unknown."""
 
     @property
     def keys(self) -> tuple[int, ...]:
@@ -228,7 +228,8 @@ class RecordLookup:
             found |= dict.fromkeys(one.record for one in self._named(form[place:]))
         for schema_ids, external_id in readings:
             found |= dict.fromkeys(self._similar(external_id, set(schema_ids)))
-        batches = get_close_matches(form, islice(self._batches, MAX_TYPO_CANDIDATES), n=3, cutoff=0.8)
+        ids = [] if found else list(islice(self._batches, MAX_TYPO_CANDIDATES))
+        batches = get_close_matches(form, ids, n=3, cutoff=0.8)
         return Resolution("unknown", alternatives=tuple(found)[:MAX_ALTERNATIVES], batch_alternatives=tuple(batches))
 
     def _similar(self, external_id: str, schema_ids: set[str]) -> Iterator[Record]:

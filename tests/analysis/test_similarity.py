@@ -43,7 +43,7 @@ def each(*parts: Iterable[object], form: str) -> list[str]:
 
 FIRST_NAMES = (
     "Ann Anna Anne Hanna Hannah Jan Jana Jane Jean Jeanne Joan Joana Mary Maria Marie Mary-Ann Mary-Jane Jean-Luc "
-    "Luc Luca Lukas Eric Erik Erika Sara Sarah Jon John Johan Johann Jose José Zoe Zoë Mark Marc Marco Kay Karl Carl Carla"
+    "Luc Luca Lukas Eric Erik Erika Sara Sarah Jon John Johan Johann Jose José Zoe Zoë Mark Marc Marco Kay Carl Carla"
 )
 
 SERIES = {
