@@ -1,3 +1,3 @@
-"""An MCP server over Reach's batch API: what is stuck, why, what is lost first, what to send."""
+"""MCP server that explains stuck batches of the Reach API."""
 
 __version__ = "0.1.0"

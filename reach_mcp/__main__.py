@@ -1,4 +1,4 @@
-"""`python -m reach_mcp` is `reach-mcp`."""
+"""`python -m reach_mcp` is `embedreach-mcp`."""
 
 from reach_mcp.cli import main
 

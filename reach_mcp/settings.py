@@ -1,33 +1,43 @@
-"""Every setting, read from the environment and overridden by flags; secrets never show in a repr.
+"""Every setting, read from the environment and overridden by flags. Secrets never show in a repr.
 
-The README's table of settings is generated from this class: a field's description is its row.
+The table of settings in the docs is generated from this class: a field's description is its row.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-OF_REACH = ("api_url", "api_token", "api_token_file", "partner_id", "jwt_secret", "jwt_secret_file", "tenant_id")
-"""Settings that are Reach's own, and so might be those of other programs: they are called REACH_…, ours REACH_MCP_…."""
+REACH_SETTINGS = ("api_url", "api_token", "api_token_file", "partner_id", "jwt_secret", "jwt_secret_file", "tenant_id")
+"""Settings of the Reach API itself: their variables start with REACH_, those of this server with REACH_MCP_."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$[A-Z_]+|%[A-Z_]+%|\{\{.*\}\}|<[^<>]*>")
+_LEFT_EMPTY = "${user_config."
+"""Desktop hosts pass this placeholder on for a field that the user left empty: it counts as unset."""
+
 
 class ConfigurationError(Exception):
-    """A setting is missing or wrong. The message names it and says what would be right."""
+    """A setting is missing or wrong. The message names it and says which value is right."""
 
 
 class Settings(BaseSettings):
-    """What an operator can set, in the environment as `REACH_API_URL` or `REACH_MCP_DEADLINE`. Empty is unset."""
+    """The settings of an operator: environment variables such as `REACH_API_URL` or `REACH_MCP_DEADLINE`.
+
+    An empty variable counts as unset.
+    """
 
     model_config = SettingsConfigDict(
-        alias_generator=lambda name: f"REACH_{'' if name in OF_REACH else 'MCP_'}{name.upper()}",
+        alias_generator=lambda name: f"REACH_{'' if name in REACH_SETTINGS else 'MCP_'}{name.upper()}",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -37,58 +47,52 @@ class Settings(BaseSettings):
 
     api_url: str = Field("https://api.embedreach.com", description="Base URL of the Reach API.")
     api_token: SecretStr | None = Field(
-        None, description="A Reach JWT, tenant- or partner-scoped. Lasts as long as its `exp`."
+        None, description="A Reach JWT, tenant- or partner-scoped. It is valid until its `exp`."
     )
     api_token_file: Path | None = Field(None, description="File with the JWT, read again whenever it changes.")
-    partner_id: str | None = Field(None, description="Your partner id; with the secret, the server signs its own JWTs.")
+    partner_id: str | None = Field(None, description="Your partner id. With the secret, the server signs its own JWTs.")
     jwt_secret: SecretStr | None = Field(
         None, description="The secret shared with Reach that signs partner JWTs (HS256)."
     )
     jwt_secret_file: Path | None = Field(None, description="File with that secret, read again whenever it changes.")
     tenant_id: str | None = Field(None, description="Pins the tenant: a call that names another one is refused.")
-    deadline: float = Field(45.0, gt=0, le=600, description="Seconds a call may take; then it answers in part.")
-    max_body_mb: float = Field(32.0, gt=0, le=1024, description="Largest answer accepted from Reach, in MB.")
+    deadline: float = Field(45.0, gt=0, le=600, description="Seconds a call may take. After that it answers in part.")
+    max_body_mb: float = Field(32.0, gt=0, le=1024, description="Largest response accepted from Reach, in MB.")
     max_requests: int = Field(4, ge=1, le=64, description="Requests in flight to Reach, over all calls.")
-    max_calls: int = Field(8, ge=1, le=256, description="Calls at work at once; more wait, caller by caller.")
+    max_calls: int = Field(8, ge=1, le=256, description="Calls at work at once. More wait, with a share per caller.")
     reuse_seconds: float = Field(
-        30.0,
-        ge=0,
-        le=600,
-        description="How long follow-up calls answer from one reading of all pages; 0 reads anew each time.",
+        30.0, ge=0, le=600, description="How long follow-up calls answer from one snapshot. 0 reads every time."
     )
-    reuse_mb: float = Field(128.0, ge=0, le=4096, description="Most MB of such readings, by bytes read.")
-    answer_tokens: int = Field(
-        4000, ge=800, le=20_000, description="Most tokens of one answer, text and structured content together."
+    reuse_mb: float = Field(128.0, ge=0, le=4096, description="Most MB of such snapshots, by bytes read.")
+    answer_bytes: int = Field(
+        8000, ge=2000, le=100_000, description="Most bytes of a concise answer, in each form. Detailed: three times."
     )
     answer_parts: Literal["both", "text", "structured"] = Field(
-        "both", description="`text` or `structured` for hosts that show both twice."
+        "both", description="`text` or `structured` for hosts that show the other form twice or not at all."
     )
-    mask_key: SecretStr | None = Field(
-        None,
-        min_length=16,
-        description="Secret that masks external ids and personal text in answers and logs; unset, nothing is masked.",
+    error_messages: bool = Field(True, description="Show the API's free-text error messages in answers.")
+    token_key: SecretStr | None = Field(
+        None, min_length=16, description="Key shared by all replicas that authenticates `since` tokens."
     )
     host: str = Field("127.0.0.1", description="Address to listen on with `serve --http`.")
-    port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    port: int = Field(8765, ge=0, le=65535, description="Port to listen on. 0 takes a free one.")
     auth_token: SecretStr | None = Field(
-        None, description="Bearer token that HTTP callers must show. Needed off loopback."
+        None,
+        description="Bearer tokens of HTTP callers, comma-separated, each as `token` or `name:token`. "
+        "Required off loopback, at least 16 characters each there.",
     )
-    auth_token_file: Path | None = Field(None, description="File with that bearer token.")
+    auth_token_file: Path | None = Field(
+        None, description="File with such tokens, one a line, read again whenever it changes."
+    )
     allowed_hosts: str = Field("", description="Host headers accepted besides loopback, comma-separated.")
     allowed_origins: str = Field("", description="Browser origins accepted, comma-separated.")
-    shutdown_seconds: int = Field(5, ge=0, le=300, description="Grace for open calls when HTTP shuts down.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged to stderr.")
+    trusted_proxies: str = Field("", description="Addresses of proxies whose X-Forwarded-For is believed.")
+    max_connections: int = Field(256, ge=8, le=10_000, description="HTTP connections open at once.")
+    shutdown_seconds: int = Field(5, ge=0, le=300, description="Grace for open calls at shutdown.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged to stderr.")
     log_format: Literal["text", "json"] = Field("text", description="Lines for people, or one JSON object a line.")
-    demo: bool = Field(False, description="Serve the embedded demo API; no credential needed.")
-    demo_tenant: Literal["northwind", "healthy", "empty", "hostile"] = Field(
-        "northwind", description="Which tenant of the demo to serve."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_placeholders(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """A host may pass the placeholder of a field that was left empty on as it stands in the manifest."""
-        return {name: value for name, value in values.items() if not str(value).startswith("${user_config.")}
+    demo: bool = Field(False, description="Serve the embedded demo API. No credential is needed.")
+    demo_tenant: str = Field("northwind", description="Tenant of the demo to serve.")
 
     @field_validator("api_url")
     @classmethod
@@ -96,39 +100,98 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         try:
             usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:  # urllib reads the port late
+        except ValueError:  # urllib parses the port when it is asked for
             usable = False
         if not usable:
             raise ValueError("must be an http or https URL such as https://api.embedreach.com")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("must bear no user name, password, query or fragment; the token has a setting of its own")
+            raise ValueError("must have no user name, password, query or fragment. The token has its own setting")
         return value.rstrip("/")
 
-    def caller_token(self) -> str | None:
-        """The bearer token that HTTP callers must show, from its setting or its file."""
-        return secret(self.auth_token, self.auth_token_file, "REACH_MCP_AUTH_TOKEN")
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: str) -> str:
+        if any("/" in host or "*" in host for host in split_list(value)):
+            raise ValueError("takes host names without scheme, path or *, such as mcp.example.com or 10.0.0.5:8765")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, value: str) -> str:
+        for origin in split_list(value):
+            parts = urlsplit(origin)
+            if "*" in origin or not parts.scheme or not parts.netloc or parts.path:
+                raise ValueError("takes origins with scheme and without path or *, such as https://chat.example.com")
+        return value
+
+
+def split_list(value: str) -> list[str]:
+    """The parts of a comma-separated setting, without blanks."""
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def load_settings(**flags: Any) -> Settings:
-    """Settings of the environment, with every flag that is not None laid over them.
+    """Settings of the environment, overridden by every flag that is not None.
 
-    Raises ConfigurationError that names each wrong variable; values are not repeated, they may be secret.
+    Raises ConfigurationError that names each wrong or mistyped variable. Values are not repeated: they may be secret.
     """
+    _refuse_mistyped(os.environ)
+    given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings(**_without_placeholders(os.environ), **given)
     except ValidationError as error:
         wrong = "; ".join(f"{_variable(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
         raise ConfigurationError(f"Wrong setting: {wrong}.") from None
 
 
+def known_variables() -> list[str]:
+    """The environment variables of all settings."""
+    return [str(field.alias) for field in Settings.model_fields.values()]
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """REACH_MCP_* variables that are no setting."""
+    known = known_variables()
+    return sorted(name for name in environment if name.startswith("REACH_MCP_") and name not in known)
+
+
+def _refuse_mistyped(environment: Mapping[str, str]) -> None:
+    """Raise ConfigurationError for variables that nearly are one of ours: their value would be ignored."""
+    known = known_variables()
+    candidates = sorted(name for name in environment if name.startswith("REACH_") and name not in known)
+    near = [(name, difflib.get_close_matches(name, known, n=1, cutoff=0.85)) for name in candidates]
+    mistyped = [f"{name} is no setting, did you mean {match[0]}?" for name, match in near if match]
+    if mistyped:
+        raise ConfigurationError(f"Mistyped setting: {' '.join(mistyped)}")
+
+
+def _without_placeholders(environment: Mapping[str, str]) -> dict[str, None]:
+    """Overrides for the fields that a host left empty. Raises ConfigurationError for any other placeholder."""
+    variables = {str(field.alias): name for name, field in Settings.model_fields.items()}
+    found = {name: environment[name].strip() for name in variables if name in environment}
+    unfilled = [
+        name for name, value in found.items() if _PLACEHOLDER.fullmatch(value) and not value.startswith(_LEFT_EMPTY)
+    ]
+    if unfilled:
+        raise ConfigurationError(
+            f"Unfilled placeholder in {', '.join(unfilled)}: the host passed it on as it is written. "
+            "Put the value itself there, or leave the variable out."
+        )
+    return {
+        variables[name]: Settings.model_fields[variables[name]].default
+        for name, value in found.items()
+        if value.startswith(_LEFT_EMPTY)
+    }
+
+
 def _variable(location: tuple[int | str, ...]) -> str:
-    """The variable of a setting that is named by it or, where a flag set it, by its field."""
+    """The environment variable of a setting, named by its variable or by its field."""
     field = Settings.model_fields.get(str(location[0]))
     return str(field.alias if field else location[0])
 
 
 def secret(value: SecretStr | None, file: Path | None, name: str) -> str | None:
-    """A secret from its setting or, that being unset, from its file; None when neither is set."""
+    """A secret from its setting, else from its file. None when neither is set."""
     if value is not None:
         return value.get_secret_value().strip()
     if file is None:
@@ -137,7 +200,7 @@ def secret(value: SecretStr | None, file: Path | None, name: str) -> str | None:
 
 
 def read_secret(file: Path, name: str) -> str:
-    """The content of a secret's file without surrounding white space; ConfigurationError when it has none."""
+    """The content of a secret's file without surrounding white space. Raises ConfigurationError when it has none."""
     try:
         content = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -148,3 +211,14 @@ def read_secret(file: Path, name: str) -> str:
     if not content:
         raise ConfigurationError(f"{name} names an empty file. Put the secret into it.")
     return content
+
+
+def describe_settings(settings: Settings) -> Iterable[tuple[str, object]]:
+    """The settings that differ from their defaults, for the log. Secrets show as `set`."""
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if value != field.default:
+            yield (
+                name,
+                "set" if isinstance(value, SecretStr) else value if isinstance(value, int | float) else str(value),
+            )

@@ -1,0 +1,114 @@
+"""Logging to stderr: one record a line, without secrets, and without text that could forge a second line or field."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from reach_mcp.api.redaction import REDACTED, redact
+from reach_mcp.settings import (
+    ConfigurationError,
+    Settings,
+    describe_settings,
+    secret,
+    unknown_variables,
+)
+
+logger = logging.getLogger(__name__)
+
+QUIET_LIBRARIES = ("httpx", "httpcore", "mcp", "uvicorn", "sse_starlette", "asyncio")
+"""Below WARNING these log URLs, headers and bodies."""
+
+_TOKEN_SHAPES = re.compile(r"(?i:\b(bearer)\s+)(?!token\b)[\w.~+/=-]{8,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+"""Bearer tokens and JWTs that are no secret of ours, such as those of a caller."""
+
+_PLAIN = re.compile(r"[\w.:/@+-]{1,200}")
+_UNSAFE = re.compile(r"[^\x20-\x7e\xa1-\u02ff\u0370-\u05ff\u3040-\u30ff\u4e00-\u9fff]")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Take over the root logger. Call it before the server is built: the SDK would install a handler of its own."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter(settings.log_format == "json", Redactor(settings)))
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    logging.basicConfig(level=max(logging.WARNING, level), handlers=[handler], force=True)
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # it would log each retry with its arguments
+    for name in QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(max(logging.WARNING, level))
+    logging.getLogger("reach_mcp").setLevel(level)
+
+
+def log_configuration(settings: Settings) -> None:
+    """Log the settings that differ from their defaults, and variables that are no setting."""
+    logger.info("starting", extra={"facts": dict(describe_settings(settings))})
+    unknown = unknown_variables(os.environ)
+    if unknown:
+        logger.warning("unknown settings are ignored", extra={"facts": {"variables": ", ".join(unknown)[:500]}})
+
+
+class Redactor:
+    """Removes the secrets of the settings from text that leaves the process, in any common encoding."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._secrets = frozenset(filter(None, _secrets(settings)))
+
+    def text(self, text: str) -> str:
+        """The text without secrets of ours."""
+        return redact(text, self._secrets)
+
+    def log_text(self, text: str) -> str:
+        """The same, and without anything that has the shape of a token."""
+        return _TOKEN_SHAPES.sub(lambda found: f"{found[1] or ''} {REDACTED}".lstrip(), self.text(text))
+
+
+def _secrets(settings: Settings) -> Iterable[str]:
+    """Every secret in the settings. A file that can't be read is reported by whoever needs it."""
+    for name in ("api_token", "jwt_secret", "auth_token", "token_key"):
+        try:
+            found = secret(getattr(settings, name), getattr(settings, f"{name}_file", None), "") or ""
+        except ConfigurationError:
+            continue
+        yield found
+        if name == "auth_token":
+            for entry in re.split(r"[,\s]+", found):
+                yield from (entry, entry.partition(":")[2])
+
+
+class LineFormatter(logging.Formatter):
+    """A record as a line of text or as a JSON object. The record's `facts` follow its message."""
+
+    def __init__(self, as_json: bool, redactor: Redactor) -> None:
+        super().__init__(datefmt="%Y-%m-%dT%H:%M:%SZ")
+        self.converter = time.gmtime
+        self._as_json = as_json
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = {name: self._clean(value) for name, value in getattr(record, "facts", {}).items()}
+        message = self._clean(record.getMessage())
+        trace = self._clean(self.formatException(record.exc_info)) if record.exc_info else ""
+        head = {"time": self.formatTime(record, self.datefmt), "level": record.levelname, "logger": record.name}
+        if self._as_json:
+            return json.dumps(head | {"message": message} | facts | ({"trace": trace} if trace else {}))
+        words = [*head.values(), message, *(f"{name}={_quoted(value)}" for name, value in facts.items())]
+        return "\n    ".join(_visible(line) for line in [" ".join(words), *trace.splitlines()])
+
+    def _clean(self, value: object) -> Any:
+        return value if isinstance(value, int | float) else self._redactor.log_text(str(value))
+
+
+def _quoted(value: object) -> str:
+    """A fact's value. Text that could be read as several fields is quoted."""
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _visible(line: str) -> str:
+    """The line with control and invisible characters escaped."""
+    return _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], line)

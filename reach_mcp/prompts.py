@@ -1,0 +1,124 @@
+"""The MCP prompts: Markdown files with TOML front matter between two lines of `+++`.
+
+In the text, `{name}` stands for an argument's value in quotes. A line that names an optional argument is left out when
+the argument is absent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import mcp_types
+
+from reach_mcp.tools.argument_errors import quote_name, suggest
+
+MAX_VALUE_CHARS = 200
+
+FOLDERS = (Path(__file__).parent / "_prompts", Path(__file__).parent.parent / "prompts")
+"""The folder of the files: inside an installed package, and at the top of a checkout."""
+
+_FENCE = "+++\n"
+_FIELDS = {"title", "description", "arguments"}
+_ARGUMENT_FIELDS = {"name", "description", "required"}
+_SLOT = re.compile(r"\{([a-z_]+)\}")
+
+
+class PromptRefused(ValueError):
+    """The caller named an unknown prompt or gave wrong arguments. The message says which would be right."""
+
+
+class PromptFileError(ValueError):
+    """A prompt's file is wrong: a mistake in this package, found at the start."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt file: what is published of it, and its text."""
+
+    published: mcp_types.Prompt
+    text: str
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """The text with these values, each in quotes. Raises PromptRefused when they do not fit the arguments."""
+        given = {name: str(value).strip() for name, value in values.items() if str(value).strip()}
+        wrong = "; ".join(self._errors(given))
+        if wrong:
+            raise PromptRefused(f"{self.published.name}: {wrong}.")
+        lines = (line for line in self.text.splitlines() if all(slot in given for slot in _SLOT.findall(line)))
+        quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in given.items()}
+        return "\n".join(_SLOT.sub(lambda slot: quoted[slot[1]], line) for line in lines)
+
+    def _errors(self, given: Mapping[str, str]) -> Iterable[str]:
+        arguments = self.published.arguments or []
+        known = [argument.name for argument in arguments]
+        unknown = [name for name in given if name not in known]
+        yield from (f"unknown argument {quote_name(name)}{suggest(name, known)}" for name in unknown[:3])
+        for argument in arguments:
+            if argument.required and argument.name not in given:
+                yield f"{argument.name} is missing ({argument.description})"
+            elif len(given.get(argument.name, "")) > MAX_VALUE_CHARS:
+                yield f"{argument.name} is longer than {MAX_VALUE_CHARS} characters"
+            elif has_hidden_characters(given.get(argument.name, "")):
+                yield f"{argument.name} contains control or invisible characters"
+
+
+def has_hidden_characters(text: str) -> bool:
+    """Return True for text with characters that a reader can't see but a language model reads.
+
+    These are control, format and unassigned characters, separators other than a space, marks that need no base or
+    select a variation, and letters that are drawn blank (fillers, braille blank).
+    """
+    return any(_is_hidden(character) for character in text)
+
+
+def _is_hidden(character: str) -> bool:
+    category = unicodedata.category(character)
+    if category[0] == "C" or (category[0] == "Z" and character != " "):
+        return True
+    name = unicodedata.name(character, "")
+    return "VARIATION SELECTOR" in name or "FILLER" in name or "GRAPHEME JOINER" in name or name.endswith("BLANK")
+
+
+def load_prompts(folders: Iterable[Path] = FOLDERS) -> dict[str, Prompt]:
+    """Every prompt by its name, from the first folder that exists. Raises PromptFileError."""
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    if folder is None:
+        raise PromptFileError("The folder prompts/ is missing from this installation.")
+    return {
+        file.stem: parse_prompt(file.read_text(encoding="utf-8"), file.stem) for file in sorted(folder.glob("*.md"))
+    }
+
+
+def parse_prompt(source: str, name: str) -> Prompt:
+    """Parse one file. Raises PromptFileError that names the file and the mistake."""
+    before, _, rest = source.partition(_FENCE)
+    head, fence, text = rest.partition("\n" + _FENCE)
+    if before or not fence:
+        raise PromptFileError(f"{name}.md: it must start with TOML between two lines of +++.")
+    try:
+        fields = tomllib.loads(head)
+    except tomllib.TOMLDecodeError as error:
+        raise PromptFileError(f"{name}.md: {error}.") from None
+    arguments = fields.get("arguments", [])
+    if set(fields) | {"arguments"} != _FIELDS or any(set(argument) != _ARGUMENT_FIELDS for argument in arguments):
+        raise PromptFileError(f"{name}.md: it takes {_names(_FIELDS)}; each argument takes {_names(_ARGUMENT_FIELDS)}.")
+    unknown = set(_SLOT.findall(text)) - {argument["name"] for argument in arguments}
+    if unknown:
+        raise PromptFileError(f"{name}.md: the text names {_names(unknown)}, which is no argument.")
+    published = mcp_types.Prompt(
+        name=name,
+        title=fields["title"],
+        description=fields["description"],
+        arguments=[mcp_types.PromptArgument(**argument) for argument in arguments],
+    )
+    return Prompt(published, text.strip())
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

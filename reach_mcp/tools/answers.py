@@ -1,0 +1,152 @@
+"""Runs one call and turns its outcome into a result: an answer in the forms that are wanted, or an error in text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from mcp_types import CallToolResult, TextContent
+
+from reach_mcp.analysis.errors import QuestionError
+from reach_mcp.analysis.lookup import UnknownSchema
+from reach_mcp.analysis.stop import AnalysisStopped
+from reach_mcp.api.deadline import Deadline
+from reach_mcp.api.errors import InvalidArgument, ReachError, TimedOut
+from reach_mcp.api.models import Batch
+from reach_mcp.render.errors import render_error
+from reach_mcp.render.options import Rendered, RenderOptions
+from reach_mcp.settings import ConfigurationError
+from reach_mcp.tools.argument_reader import read_arguments
+from reach_mcp.tools.arguments import ToolArguments
+from reach_mcp.tools.context import CALLER, Call, ToolContext, log_call
+
+A = TypeVar("A", bound=ToolArguments)
+Failure = ReachError | ConfigurationError
+
+DETAILED_FACTOR = 3
+"""A detailed answer may be this many times as long as a concise one."""
+
+
+async def run_call(
+    context: ToolContext,
+    tool: str,
+    model: type[A],
+    raw: Mapping[str, object],
+    work: Callable[[Call, A], Awaitable[Rendered]],
+) -> CallToolResult:
+    """Run one call within its deadline and log it."""
+    call = Call(context, Deadline(context.settings.deadline))
+    outcome, kind = "cancelled", ""
+    try:
+        try:
+            rendered = await answer(call, tool, model, raw, work)
+            outcome, result = "ok", _result(call, rendered)
+        except (ReachError, ConfigurationError) as error:
+            outcome, kind = "error", error_kind(error)
+            result = _error_result(call, error)
+        return result
+    except Exception:
+        outcome = "crash"
+        raise
+    finally:
+        log_call(tool, call, outcome, kind)
+
+
+async def answer(
+    call: Call, tool: str, model: type[A], raw: Mapping[str, object], work: Callable[[Call, A], Awaitable[Rendered]]
+) -> Rendered:
+    """Read the arguments, wait for a slot, do the work. Raises ReachError or ConfigurationError."""
+    arguments, notes = read_arguments(model, raw, tool)
+    call.notes.extend(notes)
+    call.tenant = call.context.tenant(getattr(arguments, "tenant_id", None))
+    try:
+        async with call.context.limiter.slot(CALLER.get().name, call.deadline):
+            return await work(call, arguments)
+    except (QuestionError, UnknownSchema) as error:
+        raise InvalidArgument(error.message, advice=error.advice) from error
+    except AnalysisStopped as error:
+        raise TimedOut(
+            f"The analysis did not finish within the deadline of {call.context.settings.deadline:g} s.",
+            advice="Raise REACH_MCP_DEADLINE, or ask for one view or a shorter period.",
+        ) from error
+
+
+def render_options(call: Call, arguments: ToolArguments, *, age_seconds: float = 0.0) -> RenderOptions:
+    """How the answer to these arguments is written."""
+    settings = call.context.settings
+    notes = sum(len(json.dumps(note)) + 4 for note in call.notes)
+    limit = settings.answer_bytes * (DETAILED_FACTOR if arguments.detailed else 1)
+    return RenderOptions(
+        limit_bytes=limit - notes - (14 if notes else 0),
+        detailed=arguments.detailed,
+        parts=settings.answer_parts,
+        delimiter=call.context.draw_delimiter(),
+        tenant=call.tenant,
+        age_seconds=max(0, int(age_seconds)),
+        arguments=arguments.given(),
+    )
+
+
+def without_messages(batch: Batch) -> Batch:
+    """The batch without the API's free text: categories, ids and counts stay. Changes it in place."""
+    if batch.errors is not None:
+        batch.errors.message = None
+        for record in (batch.errors.details or {}).values():
+            record.errors = ["" for _ in record.errors]
+    return batch
+
+
+def error_kind(error: Failure) -> str:
+    """A short stable name of an error."""
+    return error.kind if isinstance(error, ReachError) else "configuration_error"
+
+
+def describe_error(context: ToolContext, error: Failure) -> str:
+    """An error as text for a model, without secrets."""
+    if isinstance(error, ReachError) and not context.settings.error_messages:
+        error.quotes = []
+    return context.redact(render_error(error, context.draw_delimiter()))
+
+
+def _result(call: Call, rendered: Rendered) -> CallToolResult:
+    context = call.context
+    text, structured = rendered.text, rendered.structured
+    if structured is not None:
+        notes = [*structured.get("notes", ()), *call.notes]  # type: ignore[misc]  # the model declares a list
+        structured = {**structured, **({"notes": notes} if notes else {})}
+        structured = _redact_all(structured, context.redact)
+    if context.settings.answer_parts == "structured" and structured is not None:
+        text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
+    else:
+        text = "\n".join([text.rstrip("\n"), *call.notes])
+    return CallToolResult(
+        content=[TextContent(type="text", text=context.redact(text))],
+        structured_content=structured,
+        _meta={"reach/cost": call.cost()},
+    )
+
+
+def _redact_all(structured: dict[str, object], redact: Callable[[str], str]) -> dict[str, object]:
+    """The content with secrets removed from every text. One look at the whole tells whether there is any."""
+    whole = json.dumps(structured, ensure_ascii=False)
+    if redact(whole) == whole:
+        return structured
+    return {name: _redact_value(value, redact) for name, value in structured.items()}
+
+
+def _redact_value(value: object, redact: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(name): _redact_value(item, redact) for name, item in value.items()}
+    return [_redact_value(item, redact) for item in value] if isinstance(value, list) else value
+
+
+def _error_result(call: Call, error: Failure) -> CallToolResult:
+    """Text alone: hosts check structured content of errors against the schema of answers."""
+    meta: dict[str, Any] = {"reach/error": error_kind(error), "reach/cost": call.cost()}
+    if isinstance(error, ReachError) and error.retry_after is not None:
+        meta["reach/retry_after"] = round(error.retry_after)
+    text = describe_error(call.context, error)
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta=meta)

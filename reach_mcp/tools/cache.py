@@ -1,0 +1,95 @@
+"""Keeps values for some seconds, within a number of bytes. Identical loads at the same time run once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[T]):
+    """A value that was loaded, the bytes it counts for, and whether it may be kept."""
+
+    value: T
+    size: int
+    keep: bool = True
+
+
+@dataclass
+class _Entry(Generic[T]):
+    loaded: Loaded[T]
+    started: float
+    ends: float
+    timer: asyncio.TimerHandle
+
+
+@dataclass
+class _Lock:
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    users: int = 0
+
+
+class Cache(Generic[T]):
+    """Values by key, each kept for `seconds`. Beyond `max_bytes` the oldest are dropped."""
+
+    def __init__(self, *, seconds: float, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._entries: dict[str, _Entry[T]] = {}
+        self._locks: dict[str, _Lock] = {}
+
+    def peek(self, key: str) -> T | None:
+        """The value kept for a key, if any."""
+        entry = self._entries.get(key)
+        return entry.loaded.value if entry is not None and self._clock() < entry.ends else None
+
+    async def get(self, key: str, load: Callable[[], Awaitable[Loaded[T]]], *, fresh: bool = False) -> T:
+        """The value kept for a key, or the one that `load` brings.
+
+        Callers of one key wait for one load. `fresh` accepts no value whose load started before this call.
+        """
+        asked = self._clock()
+        if not self._seconds:
+            return (await load()).value
+        lock = self._locks.setdefault(key, _Lock())
+        lock.users += 1
+        try:
+            async with lock.lock:
+                entry = self._entries.get(key)
+                usable = entry is not None and self._clock() < entry.ends and not (fresh and entry.started < asked)
+                if entry is not None and usable:
+                    return entry.loaded.value
+                return await self._load(key, load)
+        finally:
+            lock.users -= 1
+            if not lock.users:
+                del self._locks[key]
+
+    async def _load(self, key: str, load: Callable[[], Awaitable[Loaded[T]]]) -> T:
+        started = self._clock()
+        self._drop(key)  # free it before the next one takes its memory
+        loaded = await load()
+        if loaded.keep and loaded.size <= self._max_bytes:
+            timer = asyncio.get_running_loop().call_later(self._seconds, self._drop, key)
+            self._entries[key] = _Entry(loaded, started, self._clock() + self._seconds, timer)
+            while sum(entry.loaded.size for entry in self._entries.values()) > self._max_bytes:
+                self._drop(next(iter(self._entries)))
+        return loaded.value
+
+    def _drop(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            entry.timer.cancel()
+
+    def clear(self) -> None:
+        """Drop everything."""
+        for key in list(self._entries):
+            self._drop(key)

@@ -1,0 +1,198 @@
+"""The state that all tool calls share, and the course of one call: slot, work, answer or error, log line."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reach_mcp.api.deadline import Deadline
+from reach_mcp.api.errors import InvalidArgument
+from reach_mcp.logs import Redactor
+from reach_mcp.settings import Settings
+from reach_mcp.tools.cache import Cache
+from reach_mcp.tools.limiter import Limiter
+
+if TYPE_CHECKING:
+    from reach_mcp.analysis.stop import Checkpoint
+    from reach_mcp.api.client import ReachClient
+    from reach_mcp.api.pagination import Coverage
+    from reach_mcp.tools.snapshot import KeptAnalysis
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Report = Callable[[float, float | None, str | None], Awaitable[None]]
+"""Reports progress to the host: done, of how many, message."""
+
+READING_SHARE = 0.8
+"""Part of a call's time that reading may take. The rest is for the analysis of what was read."""
+
+LOCK_POLL_SECONDS = 0.05
+
+_REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who makes a request: the name of the token over HTTP, empty over stdio."""
+
+    name: str = ""
+    request: str = ""
+    """The client's id of the request."""
+    report: Report | None = None
+
+
+CALLER: ContextVar[Caller] = ContextVar("caller", default=Caller())  # noqa: B039 - it is frozen
+
+
+class ToolContext:
+    """State of the server. `build_client` is called at the first call, because it imports the HTTP client."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        build_client: Callable[[], ReachClient],
+        clock: Callable[[], float],
+        draw_delimiter: Callable[[], str] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.limiter = Limiter(settings.max_calls)
+        self.snapshots: Cache[KeptAnalysis] = Cache(
+            seconds=settings.reuse_seconds, max_bytes=int(settings.reuse_mb * 1e6)
+        )
+        self.stopping = threading.Event()
+        """Set when the process shuts down: running analyses end."""
+        self._build_client = build_client
+        self._draw_delimiter = draw_delimiter
+
+    @cached_property
+    def client(self) -> ReachClient:
+        return self._build_client()
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        return Redactor(self.settings)
+
+    def draw_delimiter(self) -> str:
+        """A random delimiter for quoted text, one for each answer."""
+        if self._draw_delimiter is not None:
+            return self._draw_delimiter()
+        from reach_mcp.render.sanitize import draw_delimiter
+
+        return draw_delimiter()
+
+    def redact(self, text: str) -> str:
+        """The text without any secret that the server or its client holds."""
+        return self.redactor.text(self.client.redact(text))
+
+    def tenant(self, named: str | None) -> str | None:
+        """The tenant to ask for. Raises InvalidArgument for another one than the pinned tenant."""
+        pinned = self.client.pinned_tenant
+        if pinned is not None and named not in (None, pinned):
+            raise InvalidArgument("This server is pinned to one tenant by REACH_TENANT_ID.", advice="Leave tenant_id out.")
+        return named if pinned is None else pinned
+
+    async def close(self) -> None:
+        """End running analyses, drop snapshots, close connections."""
+        self.stopping.set()
+        self.snapshots.clear()
+        client = vars(self).pop("client", None)
+        if client is not None:
+            await client.__aexit__(None, None, None)
+
+
+class Stop:
+    """The checkpoint of one analysis: raises AnalysisStopped at the deadline, on cancellation and at shutdown."""
+
+    def __init__(self, deadline: Deadline, stopping: threading.Event) -> None:
+        from reach_mcp.analysis.stop import AnalysisStopped
+
+        self._stopped = AnalysisStopped
+        self._deadline = deadline
+        self._stopping = stopping
+        self.cancelled = False
+
+    def __call__(self) -> None:
+        if self.cancelled or self._stopping.is_set() or self._deadline.expired:
+            raise self._stopped
+
+
+@dataclass
+class Call:
+    """One call while it runs: its time, its notes, and what it cost."""
+
+    context: ToolContext
+    deadline: Deadline
+    started: float = field(default_factory=time.monotonic)
+    tenant: str | None = None
+    notes: list[str] = field(default_factory=list)
+    coverage: Coverage | None = None
+
+    def read_deadline(self) -> Deadline:
+        """The time for reading, out of the time of the call."""
+        return Deadline(self.deadline.left() * READING_SHARE)
+
+    def spend(self, reading: Deadline) -> None:
+        """Count what a reading cost as the cost of this call."""
+        self.deadline.requests += reading.requests
+        self.deadline.size += reading.size
+        self.deadline.request_id = reading.request_id or self.deadline.request_id
+
+    async def analyse(self, work: Callable[[Checkpoint], T], lock: threading.Lock | None = None) -> T:
+        """Run work in a thread, one at a time per lock. Raises AnalysisStopped when there is no time left for it.
+
+        A thread cannot be cancelled: it ends by itself at its next checkpoint, and keeps its lock until then.
+        """
+        from anyio import to_thread
+
+        stop = Stop(self.deadline, self.context.stopping)
+        try:
+            return await to_thread.run_sync(_locked, lock or threading.Lock(), work, stop, abandon_on_cancel=True)
+        finally:
+            stop.cancelled = True
+
+    def cost(self) -> dict[str, Any]:
+        """The cost of the call for the answer's `_meta`."""
+        found: dict[str, Any] = {
+            "ms": round(1000 * (time.monotonic() - self.started)),
+            "requests": self.deadline.requests,
+            "bytes": self.deadline.size,
+        }
+        if self.deadline.request_id and _REQUEST_ID.fullmatch(self.deadline.request_id):
+            found["request_id"] = self.context.redactor.text(self.deadline.request_id)
+        if self.coverage is not None:
+            found["coverage"] = {"batches": self.coverage.batches, "complete": self.coverage.complete}
+        return found
+
+
+def _locked(lock: threading.Lock, work: Callable[[Checkpoint], T], stop: Stop) -> T:
+    while not lock.acquire(timeout=LOCK_POLL_SECONDS):
+        stop()
+    try:
+        return work(stop)
+    finally:
+        lock.release()
+
+
+def log_call(tool: str, call: Call, outcome: str, error: str = "") -> None:
+    """Write the one log line of a call."""
+    caller = CALLER.get()
+    facts: dict[str, object] = {
+        "tool": tool,
+        "outcome": outcome,
+        **({"error": error} if error else {}),
+        "ms": round(1000 * (time.monotonic() - call.started)),
+        "request": caller.request[:64],
+        "caller": caller.name or "local",
+        "tenant": (call.tenant or "default")[:100],
+    }
+    logger.info("call", extra={"facts": facts})

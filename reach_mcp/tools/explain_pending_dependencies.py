@@ -1,0 +1,48 @@
+"""`explain_pending_dependencies`: what waits, which missing records hold it up, why, and what to send."""
+
+from __future__ import annotations
+
+from reach_mcp.analysis.report import Question, explain
+from reach_mcp.analysis.stop import Checkpoint
+from reach_mcp.analysis.tokens import TokenBinding
+from reach_mcp.render.options import Rendered
+from reach_mcp.render.pending_report import render_explanation
+from reach_mcp.tools.answers import render_options
+from reach_mcp.tools.arguments import ExplainArguments
+from reach_mcp.tools.batch_filter import build_filter
+from reach_mcp.tools.context import Call
+from reach_mcp.tools.snapshot import read_snapshot
+
+
+async def explain_pending_dependencies(call: Call, arguments: ExplainArguments) -> Rendered:
+    """Fetch, analyse, render."""
+    question = _question(arguments, call.context.clock())
+    kept = await read_snapshot(call, fresh=arguments.fresh)
+    options = render_options(call, arguments, age_seconds=kept.age_seconds)
+    binding = _binding(call)
+
+    def work(checkpoint: Checkpoint) -> Rendered:
+        explanation = explain(kept.analysis, question, binding=binding, checkpoint=checkpoint)
+        return render_explanation(explanation, options)
+
+    return await call.analyse(work, kept.lock)
+
+
+def _question(arguments: ExplainArguments, now: float) -> Question:
+    return Question(
+        view=arguments.view,
+        order=arguments.order,
+        cause=arguments.cause,
+        limit=arguments.limit,
+        offset=arguments.offset,
+        filter=build_filter(arguments, now),
+        focus=arguments.focus or "",
+        assume_arrived=tuple(arguments.assume_arrived),
+        since=arguments.since or "",
+    )
+
+
+def _binding(call: Call) -> TokenBinding:
+    """Ties `since` tokens to the tenant, and to the key that the replicas share where one is set."""
+    key = call.context.settings.token_key
+    return TokenBinding(tenant=call.tenant or "", key=b"" if key is None else key.get_secret_value().encode())

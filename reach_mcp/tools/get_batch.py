@@ -1,0 +1,55 @@
+"""`get_batch`: one batch by its id."""
+
+from __future__ import annotations
+
+import re
+
+from reach_mcp.analysis.batch_stats import describe_batch
+from reach_mcp.api.errors import BatchNotFound
+from reach_mcp.api.models import Batch
+from reach_mcp.render.batch_detail import render_detail
+from reach_mcp.render.options import Rendered
+from reach_mcp.tools.answers import render_options, without_messages
+from reach_mcp.tools.arguments import GetBatchArguments
+from reach_mcp.tools.context import Call
+
+BATCH_URI = "reach://batches/"
+
+_WRAPPING = re.compile(r"^(?:[`'\"“”\[(<\s]|[a-z]\d\d(?=\"))+|[`'\"“”\])>\s]+$")
+"""Blanks, quotes, brackets and the delimiter of our answers around an id."""
+
+
+async def get_batch(call: Call, arguments: GetBatchArguments) -> Rendered:
+    """Fetch, describe, render."""
+    batch = await _fetch(call, arguments.batch_id)
+    now = float(int(call.context.clock() + call.deadline.clock_skew))
+    options = render_options(call, arguments)
+    return await call.analyse(
+        lambda _: render_detail(
+            describe_batch(
+                batch,
+                now,
+                with_resources=arguments.include_pending_details,
+                limit=arguments.limit,
+                offset=arguments.offset,
+            ),
+            options,
+        )
+    )
+
+
+async def _fetch(call: Call, batch_id: str) -> Batch:
+    """The batch with exactly this id, else with the id without the quotes and brackets around it."""
+    bare = unwrap_id(batch_id)
+    try:
+        batch = await call.context.client.get_batch(batch_id, tenant=call.tenant, deadline=call.deadline)
+    except BatchNotFound:
+        if bare in ("", batch_id):
+            raise
+        batch = await call.context.client.get_batch(bare, tenant=call.tenant, deadline=call.deadline)
+    return batch if call.context.settings.error_messages else without_messages(batch)
+
+
+def unwrap_id(text: str) -> str:
+    """An id as it was before somebody quoted it or made a link of it."""
+    return _WRAPPING.sub("", text.strip().removeprefix(BATCH_URI)).removeprefix(BATCH_URI)

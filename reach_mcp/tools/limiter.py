@@ -1,0 +1,98 @@
+"""Limits the calls at work at once, with a share per caller and a bounded queue.
+
+Each caller has a limiter of its own that leaves slots for others; behind it stands one limiter for all. Both are
+first-in, first-out. A call that would wait longer than half of its time is told to come again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from reach_mcp.api.deadline import Deadline
+from reach_mcp.api.errors import Busy
+
+MAX_QUEUED_PER_SLOT = 32
+"""Calls that may wait per slot, over all callers. A request is at most a megabyte: this bounds their memory."""
+
+SMOOTHING = 8
+"""The usual length of a call is an average over about this many of the latest."""
+
+
+@dataclass
+class _Share:
+    slots: anyio.CapacityLimiter
+    calls: int = 0
+    """Calls of this caller, at work or waiting."""
+
+
+@dataclass
+class Limiter:
+    """Lets `max_calls` calls work at once, and of one caller at most three quarters of these."""
+
+    max_calls: int
+    usual: float = 0.0
+    """Seconds that a call usually works."""
+    _slots: anyio.CapacityLimiter = field(init=False)
+    _shares: dict[str, _Share] = field(default_factory=dict)
+    _calls: int = 0
+
+    def __post_init__(self) -> None:
+        self._slots = anyio.CapacityLimiter(self.max_calls)
+        self._per_caller = max(1, self.max_calls - max(1, self.max_calls // 4))
+
+    @asynccontextmanager
+    async def slot(self, caller: str, deadline: Deadline) -> AsyncIterator[None]:
+        """Hold a slot while the block runs. Raises Busy."""
+        patience = deadline.left() / 2
+        expected = self._expected_wait(caller)
+        if expected > patience or self._calls >= self.max_calls * (1 + MAX_QUEUED_PER_SLOT):
+            raise _busy(expected)
+        share = self._shares.setdefault(caller, _Share(anyio.CapacityLimiter(self._per_caller)))
+        share.calls += 1
+        self._calls += 1
+        try:
+            async with self._both(share, patience):
+                started = time.monotonic()
+                yield
+                self.usual += (time.monotonic() - started - self.usual) / SMOOTHING
+        finally:
+            self._calls -= 1
+            share.calls -= 1
+            if not share.calls:
+                del self._shares[caller]
+
+    @asynccontextmanager
+    async def _both(self, share: _Share, patience: float) -> AsyncIterator[None]:
+        """The caller's slot, then a slot of all. One wait covers both."""
+        borrower = object()  # a task may hold several slots
+        with anyio.move_on_after(patience) as wait:
+            await share.slots.acquire_on_behalf_of(borrower)
+            try:
+                await self._slots.acquire_on_behalf_of(borrower)
+            except BaseException:
+                share.slots.release_on_behalf_of(borrower)
+                raise
+        if wait.cancelled_caught:
+            raise _busy(self.usual)
+        try:
+            yield
+        finally:
+            self._slots.release_on_behalf_of(borrower)
+            share.slots.release_on_behalf_of(borrower)
+
+    def _expected_wait(self, caller: str) -> float:
+        """Seconds until a new call of this caller would start."""
+        share = self._shares.get(caller)
+        own = (share.calls if share else 0) + 1 - self._per_caller
+        of_all = self._calls + 1 - self.max_calls
+        return self.usual * max(own / self._per_caller, of_all / self.max_calls, 0.0)
+
+
+def _busy(wait: float) -> Busy:
+    seconds = max(1, round(wait))
+    return Busy(advice=f"Try again in {seconds} s, with fewer calls at once.", retry_after=float(seconds))
