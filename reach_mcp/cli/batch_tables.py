@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reach_mcp.analysis.results import BatchDetail, BatchListing, BatchSummary, Census
-from reach_mcp.cli.table import Cell, Column, Report, Table, Time, columns
-from reach_mcp.cli.words import describe_coverage, describe_filter, short_type
-from reach_mcp.render.formatting import plural, tally
+from reach_mcp.cli.table import Cell, Column, Report, Table, Time, columns, part
+from reach_mcp.cli.words import count, describe_coverage, describe_filter, short_type
+from reach_mcp.render.formatting import tally
 
 BATCH_COLUMNS = columns("$batch | $status | type | schema | @created | #records | #failed | #pending | ~error")
 
@@ -27,19 +27,17 @@ def report_listing(listing: BatchListing) -> Report:
     """Counts over all batches that matched, and a row for each batch shown."""
     census, batches = listing.census, listing.batches
     lines = [describe_coverage(listing.coverage), *describe_filter(listing.filter), *_census_lines(census)]
-    shown = f"Batches {batches.offset + 1}-{batches.offset + len(batches.items)} of {batches.total}"
-    title = "Batches" if len(batches.items) == batches.total else shown
-    return Report(lines, Table(title, BATCH_COLUMNS, [batch_row(batch) for batch in batches.items]))
+    return Report(lines, Table(part("Batches", batches), BATCH_COLUMNS, [batch_row(batch) for batch in batches.items]))
 
 
 def _census_lines(census: Census) -> Iterable[str]:
-    yield f"{plural(census.batches, 'batch', 'batches')}: {tally(census.by_status)}." if census.batches else "No batch."
+    yield f"{count(census.batches, 'batch', 'batches')}: {tally(census.by_status)}." if census.batches else "No batch."
     counts = {name: count for name, count in census.records if name in ("total", "failed", "pending")}
     yield "Records, by the API's counters: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()) + "."
     if census.categories:
         yield f"Errors: {tally(census.categories[:8])}."
     if census.without_counters:
-        yield f"{plural(census.without_counters, 'batch has', 'batches have')} counters that are absent or unreadable."
+        yield f"{count(census.without_counters, 'batch has', 'batches have')} counters that are absent or unreadable."
 
 
 def report_detail(detail: BatchDetail) -> Report:
@@ -67,14 +65,14 @@ def report_detail(detail: BatchDetail) -> Report:
 
 def _pending_lines(detail: BatchDetail) -> Iterable[str]:
     if detail.pending:
-        yield f"{plural(detail.pending, 'record waits', 'records wait')} for records that are missing."
+        yield f"{count(detail.pending, 'record waits', 'records wait')} for records that are missing."
     if detail.within_day:
         yield f"Lost unless they arrive: {detail.within_day} within 24 h ({detail.within_hour} of them within 1 h)."
     if detail.expired:
-        yield f"{plural(detail.expired, 'pending record has', 'pending records have')} expired and must be sent again."
+        yield f"{count(detail.expired, 'pending record has', 'pending records have')} expired and must be sent again."
     batch = detail.batch
     if batch.failed and batch.failed_records_named < batch.failed:
-        yield f"The API names {batch.failed_records_named} of {plural(batch.failed, 'failed record')}."
+        yield f"The API names {batch.failed_records_named} of {count(batch.failed, 'failed record')}."
 
 
 def _errors(detail: BatchDetail) -> Table:

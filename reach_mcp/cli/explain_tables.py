@@ -8,9 +8,8 @@ from dataclasses import replace
 from reach_mcp.analysis.results import Blocker, Cycle, Explanation, Plan, WaitingResource
 from reach_mcp.cli.batch_tables import at
 from reach_mcp.cli.focus_tables import report_focus
-from reach_mcp.cli.table import Cell, Report, Table, Time, columns, items
-from reach_mcp.cli.words import ACTIONS, describe_cause, describe_coverage, describe_filter
-from reach_mcp.render.formatting import plural
+from reach_mcp.cli.table import Cell, Report, Table, Time, columns, items, part
+from reach_mcp.cli.words import ACTIONS, count, describe_cause, describe_coverage, describe_filter
 
 Rows = list[tuple[Cell, ...]]
 
@@ -33,15 +32,15 @@ def _verdict(explanation: Explanation) -> Iterable[str]:
     if not counts.pending:
         yield "Nothing waits." if explanation.filter is None else "Nothing that matches waits."
     else:
-        waits = plural(counts.pending, "pending record waits", "pending records wait")
-        missing = plural(counts.missing_records, "missing record")
-        yield f"{waits} in {plural(counts.batches, 'batch', 'batches')}, for {missing}."
+        waits = count(counts.pending, "pending record waits", "pending records wait")
+        missing = count(counts.missing_records, "missing record")
+        yield f"{waits} in {count(counts.batches, 'batch', 'batches')}, for {missing}."
         yield from _outcome(explanation)
     if counts.expired:
-        has = plural(counts.expired, "pending record has", "pending records have")
+        has = count(counts.expired, "pending record has", "pending records have")
         yield f"{has} expired: the API deletes them, so send them again (--view expired)."
     if counts.batches_with_counter_but_no_rows:
-        batches = plural(counts.batches_with_counter_but_no_rows, "batch has", "batches have")
+        batches = count(counts.batches_with_counter_but_no_rows, "batch has", "batches have")
         yield f"{batches} a counter of pending records, but the API lists none of them (--view counters)."
 
 
@@ -49,7 +48,7 @@ def _outcome(explanation: Explanation) -> Iterable[str]:
     counts, expiry = explanation.counts, explanation.expiry
     yield f"{counts.cleared_by_plan:,} of {counts.pending:,} are processed once every missing record arrives."
     if counts.stuck:
-        cycles = plural(counts.cycles, "cycle")
+        cycles = count(counts.cycles, "cycle")
         yield f"{counts.stuck:,} are in or behind {cycles} and never resolve by themselves (--view cycles)."
     if counts.lists_nothing:
         yield f"{counts.lists_nothing:,} list no missing record and are still pending."
@@ -72,12 +71,11 @@ def _summary(explanation: Explanation) -> list[Table]:
 def _blockers(explanation: Explanation) -> Table:
     section = explanation.blockers
     rows = [_blocker_row(blocker) for blocker in section.items] if section else []
-    title = (
-        f"Missing records, {len(rows)} of {section.total:,}"
-        if section and len(rows) < section.total
-        else "Missing records"
+    return Table(
+        part("Missing records", section),
+        columns("## | $record | #waiting | #direct | #frees | @first lost | action | ~why"),
+        rows,
     )
-    return Table(title, columns("## | $record | #waiting | #direct | #frees | @first lost | action | ~why"), rows)
 
 
 def _blocker_row(blocker: Blocker) -> tuple[Cell, ...]:
@@ -100,13 +98,17 @@ def _plan(explanation: Explanation) -> Table:
         )
         for step in (plan.steps.items if plan else ())
     ]
-    return Table("Send in this order", columns("## | $record | #gain | #total | @deadline | action | ~why"), rows)
+    return Table(
+        part("Send in this order", plan.steps if plan else None),
+        columns("## | $record | #gain | #total | @deadline | action | ~why"),
+        rows,
+    )
 
 
 def _cycles(explanation: Explanation) -> Table:
     rows: Rows = [(number, *_cycle_row(cycle)) for number, cycle in enumerate(items(explanation.cycles), 1)]
     names = "## | ~members | ~leave out | #rows | #behind | @first lost"
-    return Table("Cycles, which never resolve by themselves", columns(names), rows)
+    return Table(part("Cycles, which never resolve by themselves", explanation.cycles), columns(names), rows)
 
 
 def _cycle_row(cycle: Cycle) -> tuple[Cell, ...]:
@@ -132,12 +134,16 @@ def _expired(explanation: Explanation) -> Table:
         (row.record, row.batch_id, Time(row.expired_at), row.misses, row.pending_again)
         for row in (explanation.expired.records.items if explanation.expired else ())
     ]
-    return Table("Expired: send these again", columns("$record | batch | @expired | ~missed | pending again"), rows)
+    return Table(
+        part("Expired: send these again", explanation.expired.records if explanation.expired else None),
+        columns("$record | batch | @expired | ~missed | pending again"),
+        rows,
+    )
 
 
 def _resources(explanation: Explanation) -> Table:
     rows = [_resource_row(row) for row in items(explanation.resources)]
-    return Table("Pending records", columns("$record | batch | @expires | ~misses"), rows)
+    return Table(part("Pending records", explanation.resources), columns("$record | batch | @expires | ~misses"), rows)
 
 
 def _resource_row(row: WaitingResource) -> tuple[Cell, ...]:

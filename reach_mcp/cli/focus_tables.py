@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from reach_mcp.analysis.results import Changes, Explanation, Focus, Path, Record, WhatIf
 from reach_mcp.cli.batch_tables import at
 from reach_mcp.cli.table import Cell, Table, columns
-from reach_mcp.cli.words import ACTIONS, describe_cause
-from reach_mcp.render.formatting import listing, plural
+from reach_mcp.cli.words import ACTIONS, count, describe_cause
+from reach_mcp.render.formatting import listing
 
 Rows = list[tuple[Cell, ...]]
 
@@ -48,9 +48,9 @@ def _focus_lines(focus: Focus) -> Iterable[str]:
     if focus.finding:
         yield f"Cause: {describe_cause(focus.finding)}. Action: {ACTIONS[focus.finding.action]}."
     if focus.waits_for_it:
-        yield f"{plural(focus.waits_for_it, 'pending record waits', 'pending records wait')} for it."
+        yield f"{count(focus.waits_for_it, 'pending record waits', 'pending records wait')} for it."
     if focus.expired_rows:
-        has = plural(focus.expired_rows, "pending record has", "pending records have")
+        has = count(focus.expired_rows, "pending record has", "pending records have")
         yield f"{has} expired and must be sent again."
     for cycle in focus.cycles:
         members = listing(record.name for record in cycle.members.items)
@@ -77,10 +77,10 @@ def _path_row(path: Path) -> tuple[Cell, ...]:
 
 def _what_if_lines(what_if: WhatIf) -> Iterable[str]:
     names = listing(record.name for record in what_if.assumed) or "nothing that is waited for"
-    rounds = f" in {plural(len(what_if.rounds), 'round')}" if what_if.rounds else ""
-    cleared = plural(what_if.cleared, "pending record is", "pending records are")
+    rounds = f" in {count(len(what_if.rounds), 'round')}" if what_if.rounds else ""
+    cleared = count(what_if.cleared, "pending record is", "pending records are")
     yield f"If {names} arrived: {cleared} processed{rounds}."
-    yield f"{plural(what_if.still_waiting, 'pending record still waits', 'pending records still wait')}."
+    yield f"{count(what_if.still_waiting, 'pending record still waits', 'pending records still wait')}."
     if what_if.not_waited_for:
         yield f"Nothing waits for {listing(what_if.not_waited_for)}."
 

@@ -44,7 +44,7 @@ def write(report: Report, result: object, output: Format, clock: Clock) -> None:
             click.echo(to_csv(report.main), nl=False)
         case "markdown":
             click.echo(to_markdown(report, clock))
-        case "table":
+        case _:
             click.echo(to_text(report, clock, terminal_width()))
 
 

@@ -55,8 +55,8 @@ class Session:
             async for page in reader.pages():
                 for batch in page.batches:
                     builder.add(batch)
-                _show_progress(reader.coverage.batches, reader.coverage.total)
-        _show_progress(None, None)
+                show_progress(reader.coverage.batches, reader.coverage.total)
+        show_progress(None, None)
         return Analysis(builder.build(reader.coverage, self.now()))
 
     async def read_one(self, batch_id: str, tenant: str | None) -> Batch:
@@ -78,7 +78,7 @@ class Session:
             yield client
 
 
-def _show_progress(batches: int | None, total: int | None) -> None:
+def show_progress(batches: int | None, total: int | None) -> None:
     """Rewrite a line on the terminal; None clears it. A pipe or file gets nothing."""
     if sys.stderr.isatty():
         text = "" if batches is None else f"Reading: {batches}{f' of {total}' if total else ''} batches"

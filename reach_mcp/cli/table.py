@@ -60,6 +60,13 @@ def columns(text: str) -> tuple[Column, ...]:
     return tuple(Column(name.lstrip("#@$~"), kinds.get(name[0], "text")) for name in names)
 
 
+def part(title: str, section: Section[T] | None) -> str:
+    """The title, with the part of the list that is shown where it is not the whole."""
+    if section is None or len(section.items) == section.total:
+        return title
+    return f"{title}, {len(section.items):,} of {section.total:,}"
+
+
 def items(section: Section[T] | None) -> tuple[T, ...]:
     """The items of a section; none where the section was not asked for."""
     return section.items if section else ()

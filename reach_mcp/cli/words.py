@@ -32,6 +32,11 @@ STOPS = {
 }
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 record`, `2,000 records`."""
+    return f"{number:,} {plural(number, one, many).partition(' ')[2]}"
+
+
 def short_type(batch_type: str) -> str:
     """`ingest`, `delete` or `patch`; a type that we do not know stays as it is."""
     return _SHORT_TYPES.get(batch_type, batch_type)
@@ -59,8 +64,8 @@ def describe_cause(finding: CauseFinding) -> str:
 
 def describe_coverage(coverage: Coverage) -> str:
     """How much was read, and why not everything was."""
-    of = f" of {coverage.total:,}" if coverage.total is not None and coverage.total != coverage.batches else ""
-    read = f"Read {coverage.batches:,}{of} {plural(coverage.batches, 'batch', 'batches').split(' ', 1)[1]}"
+    of = f"of {coverage.total:,} " if coverage.total is not None and coverage.total != coverage.batches else ""
+    read = f"Read {count(coverage.batches, f'{of}batches' if of else 'batch', f'{of}batches')}"
     if coverage.complete:
         return f"{read}: everything that there is."
     return f"{read}: NOT everything, so all counts are of the part that was read. Reason: {_describe_gap(coverage)}."
@@ -71,7 +76,7 @@ def _describe_gap(coverage: Coverage) -> str:
         return STOPS[coverage.stop] + (f": {coverage.error}" if coverage.error else "")
     if coverage.unreadable_batches or coverage.unreadable_resources:
         unreadable = coverage.unreadable_batches + coverage.unreadable_resources
-        return f"{plural(unreadable, 'entry', 'entries')} could not be read"
+        return f"{count(unreadable, 'entry', 'entries')} could not be read"
     return "the API says that there are more batches than its pages contain"
 
 
@@ -79,12 +84,12 @@ def describe_filter(report: FilterReport | None) -> list[str]:
     """The filter and what it left out; nothing without a filter."""
     if report is None:
         return []
-    matching = plural(report.batches_matched, "batch matches", "batches match")
-    batches, records = plural(report.batches_left_out, "batch", "batches"), report.resources_left_out
-    left_out = f"{batches} and {plural(records, 'pending record')}" if records else batches
+    matching = count(report.batches_matched, "batch matches", "batches match")
+    batches, records = count(report.batches_left_out, "batch", "batches"), report.resources_left_out
+    left_out = f"{batches} and {count(records, 'pending record')}" if records else batches
     lines = [f"Only {report.description}: {matching}, {left_out} left out."]
     if report.undated_total:
         lines.append(
-            f"Left out for want of a readable creation time: {plural(report.undated_total, 'batch', 'batches')}."
+            f"Left out for want of a readable creation time: {count(report.undated_total, 'batch', 'batches')}."
         )
     return lines

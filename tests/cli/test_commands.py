@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from reach_mcp.cli.session import show_progress
 from tests.builders import batch, page, pending
 from tests.cli.helpers import NOW, STORY, demo_transport, run
 from tests.demo.hostile import HOSTILE
@@ -27,7 +28,7 @@ def rows(text: str) -> list[dict[str, str]]:
         ("list --status failure", 1, "bat_cus_0918  failure"),
         ("list --batch-type patch", 1, "2 batches: 1 partial_success, 1 success."),
         ("list --batch-type PARTNER_RESOURCE_BATCH_DELETE", 1, "1 batch: 1 partial_success."),
-        ("list --only-pending --limit 2", 1, "Batches 1-2 of 20"),
+        ("list --only-pending --limit 2", 1, "Batches, 2 of 20"),
         ("list --created-after 3m", 0, "1 batch: 1 processing."),
         ("list --created-before 2026-11-14", 0, "No batch."),
         ("batch bat_cus_0918", 1, "Payload could not be read"),
@@ -228,8 +229,51 @@ def test_a_token_leads_to_what_changed() -> None:
     assert run("explain", "--since", "start", "--json").stderr == ""
 
 
-def test_a_repeated_command_name_does_not_read_twice() -> None:
-    transport = ScriptedTransport(page(batch("b1", pending("orders:o1", "customers:c1"))))
+def test_changes_name_the_records_that_moved() -> None:
+    before = ScriptedTransport(
+        page(batch("b1", pending("orders:o1", "customers:c1"), pending("orders:o2", "customers:c1")))
+    )
+    after = ScriptedTransport(page(batch("b1", pending("orders:o1", "customers:c1"))))
+    token = run("explain", "--since", "start", transport=before).stderr.split()[-1]
+    output = run("explain", "--since", token, transport=after).stdout
 
-    assert run("explain", transport=transport).exit_code == 1
-    assert len(transport.requests) == 1
+    assert "Pending records: 2 then, 1 now." in output
+    assert "customers:c1" in output
+
+
+def test_rows_that_do_not_add_up_are_named() -> None:
+    counted = batch("b1", status="success") | {"progress": {"pendingRecords": 3}}
+    transport = ScriptedTransport(page(counted, batch("b2", pending("orders:o1"))))
+    output = run("explain", transport=transport).stdout
+
+    assert "1 batch has a counter of pending records, but the API lists none of them" in output
+    assert "1 list no missing record and are still pending." in output
+
+
+def test_batches_without_a_time_are_named_where_a_time_is_asked_for() -> None:
+    transport = ScriptedTransport(page(batch("b1", status="success", created=None)))
+    output = run("list", "--created-after", "24h", transport=transport).stdout
+
+    assert "Left out for want of a readable creation time: 1 batch." in output
+
+
+def test_an_interrupt_ends_quietly() -> None:
+    def interrupt(_: httpx.Request) -> int:
+        raise KeyboardInterrupt
+
+    result = run("list", transport=ScriptedTransport(interrupt))
+
+    assert (result.exit_code, result.stdout) == (130, "")
+
+
+def test_a_terminal_sees_how_much_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    show_progress(100, 142)
+    show_progress(None, None)
+
+    assert terminal.getvalue() == "\r\x1b[KReading: 100 of 142 batches\r\x1b[K"
