@@ -159,24 +159,15 @@ class ReachServer(MCPServer[None]):
 
     def readiness(self) -> str:
         """The reason why calls can't succeed, empty where nothing is known to be wrong. Sends nothing."""
+        from reach_mcp.api.auth import token_end
         from reach_mcp.api.errors import ReachError
         from reach_mcp.settings import ConfigurationError
 
         try:
-            return credential_end(self.context.client.credential.token(), self.context.clock())
+            end = token_end(self.context.client.credential.token())
         except (ReachError, ConfigurationError) as error:
             return self.context.redactor.text(str(error))
-
-
-def credential_end(token: str, now: float) -> str:
-    """The reason why a JWT is of no use any more, empty where it is valid or no JWT."""
-    import jwt
-
-    try:
-        end = float(jwt.decode(token, options={"verify_signature": False}).get("exp") or now + 1)
-    except (jwt.PyJWTError, TypeError, ValueError):
-        return ""
-    return "" if now < end else "The Reach token has expired. Set a fresh one."
+        return "" if end is None or self.context.clock() < end else "The Reach token has expired. Set a fresh one."
 
 
 async def _identify(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -194,9 +185,9 @@ async def _identify(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
 def _add_resources(server: ReachServer) -> None:
     @server.resource("reach://glossary", title="Glossary", description="Words, statuses and batch types.")
     def glossary() -> str:
-        from reach_mcp.render.glossary import GLOSSARY
+        from reach_mcp.tools.resources import glossary_text
 
-        return GLOSSARY
+        return glossary_text()
 
     @server.resource(BATCH_URI, title="Batch", description="One batch, as get_batch answers.")
     async def batch(batch_id: str) -> str:

@@ -104,9 +104,10 @@ def error_kind(error: Failure) -> str:
 
 def describe_error(context: ToolContext, error: Failure) -> str:
     """An error as text for a model, without secrets."""
-    if isinstance(error, ReachError) and not context.settings.error_messages:
-        error.quotes = []
-    return context.redact(render_error(error, context.draw_delimiter()))
+    shown = error if isinstance(error, ReachError) else ReachError(str(error), advice=" ")
+    if not context.settings.error_messages:
+        shown.quotes = []
+    return context.redact(render_error(shown, context.draw_delimiter()))
 
 
 def _result(call: Call, rendered: Rendered) -> CallToolResult:

@@ -98,7 +98,9 @@ class ToolContext:
         """The tenant to ask for. Raises InvalidArgument for another one than the pinned tenant."""
         pinned = self.client.pinned_tenant
         if pinned is not None and named not in (None, pinned):
-            raise InvalidArgument("This server is pinned to one tenant by REACH_TENANT_ID.", advice="Leave tenant_id out.")
+            raise InvalidArgument(
+                "This server is pinned to one tenant by REACH_TENANT_ID.", advice="Leave tenant_id out."
+            )
         return named if pinned is None else pinned
 
     async def close(self) -> None:

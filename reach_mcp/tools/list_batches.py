@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reach_mcp.analysis.batch_stats import census, summarize_batch
+from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.results import BatchListing, BatchSummary, FilterReport, Section
 from reach_mcp.api.models import Batch
 from reach_mcp.api.pagination import BatchReader, Coverage
@@ -24,8 +25,9 @@ async def list_batches(call: Call, arguments: ListBatchesArguments) -> Rendered:
         return await _list_page(call, arguments)
     if arguments.cursor:
         call.notes.append("cursor was ignored: filters and scope=all read every page; offset skips rows.")
+    conditions = build_filter(arguments, call.context.clock())
     kept = await read_listing(call, arguments)
-    listing = await call.analyse(lambda _: _select(kept, arguments, call), kept.lock)
+    listing = await call.analyse(lambda _: _select(kept, arguments, conditions), kept.lock)
     options = render_options(call, arguments, age_seconds=kept.age_seconds)
     return await call.analyse(lambda _: render_listing(listing, options))
 
@@ -71,9 +73,9 @@ def _summarize(call: Call, batches: Sequence[Batch], arguments: ListBatchesArgum
     return [summarize_batch(batch, arguments.include_pending_details) for batch in shown]
 
 
-def _select(kept: KeptAnalysis, arguments: ListBatchesArguments, call: Call) -> BatchListing:
+def _select(kept: KeptAnalysis, arguments: ListBatchesArguments, conditions: BatchFilter) -> BatchListing:
     snapshot = kept.analysis.snapshot
-    selection = build_filter(arguments, call.context.clock()).apply(snapshot)
+    selection = conditions.apply(snapshot)
     batches = [snapshot.batches[number] for number in selection.batches]
     return _list(batches, arguments, snapshot.coverage, snapshot.read_at, selection.report)
 

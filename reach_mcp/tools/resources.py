@@ -7,6 +7,7 @@ import logging
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import ReachError
 from reach_mcp.api.query import BatchQuery
+from reach_mcp.render import glossary
 from reach_mcp.render.sanitize import is_hidden
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.tools.answers import answer, error_kind
@@ -20,6 +21,22 @@ COMPLETION_SECONDS = 5.0
 """Nobody waits longer for a suggestion."""
 
 COMPLETION_PAGE = 100
+
+
+TERMS = """\
+Batch: one upload of at most 1,000 records of one schema. Its state is processing, success, partial_success or failure.
+Pending resource: a record that Reach stored and did not process, because records that it refers to are missing.
+Live: its time has not expired. Expired: Reach deletes it, and its record has to be sent again.
+Missing record: live pending resources list it, and no live pending resource is it.
+Chain: a pending resource waits for another one, which waits for a missing record. Cycle: records that wait for each other.
+Coverage: how many batches were read, of how many."""
+
+
+def glossary_text() -> str:
+    """The terms of the answers."""
+    lines = [TERMS, glossary.WAITING, glossary.NOT_SEEN, glossary.CYCLE, glossary.EXPIRED]
+    causes = (f"{cause}: {words}" for cause, words in glossary.CAUSES.items())
+    return "\n".join([*lines, "Causes of a missing record: " + "; ".join(causes) + "."])
 
 
 async def read_batch_text(context: ToolContext, batch_id: str) -> str:

@@ -1,0 +1,63 @@
+"""Bounds what a connection may take before it has sent a request: number of connections, and time for headers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from reach_mcp.transports.middleware import ThrottledLog
+
+HEADER_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 30
+
+
+class GuardedProtocol(H11Protocol):
+    """uvicorn's HTTP protocol with a bound on connections and a time limit on headers.
+
+    uvicorn limits neither for a connection that has not sent a request (encode/uvicorn discussion 2115): it can go when
+    uvicorn has a time-out for headers.
+    """
+
+    max_connections = 256
+    header_seconds = HEADER_SECONDS
+    refusals = ThrottledLog()
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            self.refusals.warning("too many connections", limit=self.max_connections)
+            transport.abort()
+            return
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """Run the timer exactly while headers are awaited: before the first request, and once one has begun."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._disarm()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(self.header_seconds, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def guarded(max_connections: int) -> type[GuardedProtocol]:
+    """The protocol with a bound of its own."""
+    return type("BoundedProtocol", (GuardedProtocol,), {"max_connections": max_connections})

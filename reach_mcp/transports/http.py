@@ -1,0 +1,170 @@
+"""Serves a server over Streamable HTTP: the app with its middlewares, health, start and stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+from mcp.server.transport_security import TransportSecuritySettings
+from sse_starlette.sse import AppStatus
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from reach_mcp import __version__
+from reach_mcp.logs import log_configuration
+from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, split_list
+from reach_mcp.transports.connections import KEEP_ALIVE_SECONDS, guarded
+from reach_mcp.transports.middleware import (
+    MAX_BODY_BYTES,
+    MCP_PATH,
+    AuthMiddleware,
+    BodyMiddleware,
+    HostMiddleware,
+    NormalizeMiddleware,
+    Tokens,
+    bracketed,
+    check_proxies,
+)
+
+if TYPE_CHECKING:
+    from reach_mcp.server import ReachServer
+
+logger = logging.getLogger(__name__)
+
+
+def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
+    """The ASGI app, with its lifespan. Raises ConfigurationError when it would be open to unchecked callers."""
+    tokens = Tokens(settings)
+    if not tokens.required and settings.host not in LOOPBACK:
+        raise ConfigurationError(
+            f"Listening on {settings.host} needs REACH_MCP_AUTH_TOKEN or REACH_MCP_AUTH_TOKEN_FILE, "
+            "a long random value that callers show as a bearer token. Without one, listen on 127.0.0.1."
+        )
+    sdk = server.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        stateless_http=True,
+        max_request_body_size=MAX_BODY_BYTES,
+        # HostMiddleware checks hosts and origins: its answers name the setting to change.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    endpoint = NormalizeMiddleware(HostMiddleware(AuthMiddleware(BodyMiddleware(sdk), tokens), settings))
+    app = Starlette(routes=[*_health(server), Mount("/", endpoint)], lifespan=sdk.router.lifespan_context)
+    origins = split_list(settings.allowed_origins)
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["Mcp-Session-Id"],
+    )
+
+
+def _health(server: ReachServer) -> list[Route]:
+    """`/healthz`: the process answers. `/readyz`: it is configured and its credential has not ended."""
+
+    async def alive(_: Request) -> Response:
+        return JSONResponse({"status": "ok", "server": "embedreach-mcp", "version": __version__})
+
+    async def ready(_: Request) -> Response:
+        reason = server.readiness()
+        return (
+            JSONResponse({"status": "not ready", "reason": reason}, 503) if reason else JSONResponse({"status": "ok"})
+        )
+
+    return [Route("/healthz", alive), Route("/readyz", ready)]
+
+
+async def serve_http(server: ReachServer, settings: Settings) -> None:
+    """Serve until a signal comes. Open calls then have `shutdown_seconds` to end."""
+    app = build_http_app(server, settings)
+    log_configuration(settings)
+    await serve_app(
+        app,
+        settings.host,
+        settings.port,
+        grace=settings.shutdown_seconds,
+        path=MCP_PATH,
+        max_connections=settings.max_connections,
+        proxies=split_list(settings.trusted_proxies),
+        announce=_announce,
+    )
+
+
+async def serve_app(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    grace: int,
+    path: str = "",
+    max_connections: int = 256,
+    proxies: list[str] | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve an ASGI app by uvicorn and announce its address. ConfigurationError when the address can't be had."""
+    config = uvicorn.Config(
+        app,
+        http=guarded(max_connections),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=check_proxies(proxies or []),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=grace,
+    )
+    listener = _listen(host, port)
+    (announce or _print)(f"listening on http://{bracketed(host)}:{listener.getsockname()[1]}{path}")
+    # sse-starlette ends its streams half a second after uvicorn is told to exit, in the midst of a call. uvicorn waits
+    # for them, and cancels them after the grace (sysid/sse-starlette#167, its opt-out of automatic draining).
+    AppStatus.disable_automatic_graceful_drain()
+    await _Server(config).serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that ends at once on any second signal; uvicorn does so on SIGINT alone."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
+        if self.force_exit:  # pragma: no cover - ends the process; the tests start one for it
+            signal.signal(sig, signal.SIG_DFL)
+            signal.raise_signal(sig)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. asyncio sets TCP_NODELAY only where a socket says that it is TCP."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if sys.platform != "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(f"Can't listen on {host}, port {port}: {error.strerror or error}.") from None
+    return listener
+
+
+def _announce(message: str) -> None:
+    """Log at whatever level is set: people and programs wait for this line."""
+    logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, (), None))
+
+
+def _print(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

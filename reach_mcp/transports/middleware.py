@@ -1,0 +1,273 @@
+"""ASGI middlewares in front of the MCP endpoint. Each has one concern; all refuse before a body is read."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import re
+import time
+from collections.abc import Collection
+from ipaddress import ip_address
+from typing import Any
+
+import anyio
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reach_mcp.server import CALLER_KEY
+from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, read_secret, split_list
+
+logger = logging.getLogger(__name__)
+
+MCP_PATH = "/mcp"
+MAX_BODY_BYTES = 1_000_000
+"""Bytes of a request. The arguments of our tools take a few hundred."""
+
+BODY_SECONDS = 10.0
+MIN_TOKEN_CHARS = 16
+LOG_EVERY_SECONDS = 10.0
+
+_LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_NAMED_TOKEN = re.compile(r"([A-Za-z0-9_.-]{1,40}):(\S+)")
+_PORT = re.compile(r":\d+$")
+_ACCEPT = "application/json, text/event-stream"
+
+
+class NormalizeMiddleware:
+    """Serves requests that differ from the protocol's letter where the meaning is plain: path, Accept, Content-Type."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        if scope["path"].rstrip("/") != MCP_PATH:
+            return await Response(f"Not found. The MCP endpoint is {MCP_PATH}.", 404)(scope, receive, send)
+        if scope["method"] != "POST":
+            # A GET would be a stream that never says anything: there are no events outside of calls.
+            return await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
+        scope = {**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode(), "headers": list(scope["headers"])}
+        headers = MutableHeaders(scope=scope)
+        accepted = {part.split(";")[0].strip().lower() for part in headers.get("accept", "").split(",")}
+        if accepted <= {"", "text/event-stream"} or "*/*" in accepted:
+            headers["accept"] = _ACCEPT
+        if "content-type" in headers:
+            headers["content-type"] = headers["content-type"].lower()
+        return await self._app(scope, receive, send)
+
+
+class HostMiddleware:
+    """Refuses unknown Host and Origin headers, against DNS rebinding. The answer names the setting to change."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._hosts = {*_LOCAL_HOSTS, *(host.lower() for host in split_list(settings.allowed_hosts))}
+        if settings.host not in ("", "0.0.0.0", "::"):  # noqa: S104 - compared with, not listened on
+            self._hosts.add(bracketed(settings.host))
+        self._origins = {origin.lower() for origin in split_list(settings.allowed_origins)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refuse(Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refuse(self, headers: Headers) -> Response | None:
+        host, origin = headers.get("host", "").lower(), headers.get("origin", "").lower()
+        if host not in self._hosts and _PORT.sub("", host) not in self._hosts:
+            return Response("This Host header is not accepted. Add the host to REACH_MCP_ALLOWED_HOSTS.", 421)
+        local = _PORT.sub("", origin) in {f"http://{name}" for name in _LOCAL_HOSTS}
+        if origin and not local and origin not in self._origins:
+            return Response("This origin is not accepted. Add it to REACH_MCP_ALLOWED_ORIGINS.", 403)
+        return None
+
+
+class Tokens:
+    """The bearer tokens of callers: from a setting, and from a file that is read again when it changes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._file = settings.auth_token_file
+        self._local = settings.host in LOOPBACK
+        self._fixed = self._parse(settings.auth_token.get_secret_value()) if settings.auth_token else {}
+        if settings.auth_token is not None and not self._fixed:
+            raise ConfigurationError("REACH_MCP_AUTH_TOKEN contains nothing but white space. Set a long random value.")
+        self._from_file: dict[bytes, str] = {}
+        self._stamp: tuple[int, int] | None = None
+        self._refresh(first=True)
+
+    @property
+    def required(self) -> bool:
+        """Whether callers have to show a token."""
+        return bool(self._fixed) or self._file is not None
+
+    def caller(self, token: str) -> str | None:
+        """The name that belongs to a token, None where it is unknown."""
+        self._refresh()
+        shown = _digest(token)
+        names = [name for known, name in (self._fixed | self._from_file).items() if hmac.compare_digest(known, shown)]
+        return names[0] if names else None
+
+    def _refresh(self, *, first: bool = False) -> None:
+        if self._file is None:
+            return
+        try:
+            status = self._file.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            if stamp != self._stamp:
+                self._from_file = self._parse(read_secret(self._file, "REACH_MCP_AUTH_TOKEN_FILE"))
+                self._stamp = stamp
+        except (OSError, ConfigurationError) as error:
+            if first:
+                raise ConfigurationError(f"REACH_MCP_AUTH_TOKEN_FILE can't be used: {error}") from None
+            logger.warning("token file can't be read; the tokens read before stay valid")
+
+    def _parse(self, text: str) -> dict[bytes, str]:
+        """Names by the digest of their token. Raises ConfigurationError for a token that is short off loopback."""
+        found: dict[bytes, str] = {}
+        for entry in re.split(r"[,\s]+", text.strip()):
+            named = _NAMED_TOKEN.fullmatch(entry)
+            name, token = (named[1], named[2]) if named else ("", entry)
+            if token and len(token) < MIN_TOKEN_CHARS and not self._local:
+                raise ConfigurationError(
+                    f"REACH_MCP_AUTH_TOKEN is too short: off loopback a token needs {MIN_TOKEN_CHARS} characters or more. "
+                    "Set a long random value."
+                )
+            if token:
+                digest = _digest(token)
+                found[digest] = name or f"token-{digest.hex()[:6]}"
+        return found
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+class AuthMiddleware:
+    """Checks the caller's token before the body is read, and names the caller. The token goes no further.
+
+    Without tokens, callers are told apart by their address.
+    """
+
+    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._refusals = ThrottledLog()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        address = str((scope.get("client") or ("",))[0])
+        caller = self._caller(Headers(scope=scope)) if self._tokens.required else address
+        if caller is None:
+            self._refusals.warning("unauthorized request", address=address)
+            refusal = Response("Bearer token missing or wrong.", 401, headers={"WWW-Authenticate": "Bearer"})
+            return await refusal(scope, receive, send)
+        kept = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+        return await self._app({**scope, "headers": kept, CALLER_KEY: caller}, receive, send)
+
+    def _caller(self, headers: Headers) -> str | None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return self._tokens.caller(token.strip()) if scheme.lower() == "bearer" else None
+
+
+class BodyMiddleware:
+    """Bounds size and time of a body, and refuses bodies that would be dropped or fail without a word."""
+
+    def __init__(self, app: ASGIApp, *, seconds: float = BODY_SECONDS, max_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        length = Headers(scope=scope).get("content-length", "0")
+        if length.isdecimal() and (len(length) > 12 or int(length) > self._max_bytes):
+            return await Response("The request is too large.", 413)(scope, receive, send)
+        body: bytes | None = None
+        with anyio.move_on_after(self._seconds) as limit:
+            body = await self._read(receive)
+        if body is None:
+            refusal = Response("The request took too long.", 408) if limit.cancelled_caught else None
+            return await (refusal or Response("The request is too large.", 413))(scope, receive, send)
+        wrong = check_body(body)
+        if wrong is not None:
+            return await JSONResponse(wrong, 400)(scope, receive, send)
+        return await self._app(scope, _replay(body, receive), send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The whole body, None when it is too large."""
+        body = bytearray()
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._max_bytes:
+                return None
+            if not message.get("more_body"):
+                return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+def check_body(body: bytes) -> dict[str, Any] | None:
+    """The JSON-RPC error for a body with an odd id or text that is no Unicode; None where the SDK can answer."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(message, dict) or "id" not in message:
+        return None
+    sound = isinstance(message["id"], int | str) and not isinstance(message["id"], bool)
+    if not sound:
+        return _error(None, -32600, "The request id must be a text or a whole number.")
+    try:
+        json.dumps(message, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        known = message["id"] if isinstance(message["id"], int) or message["id"].isascii() else None
+        return _error(known, -32700, "The request contains text that is not valid Unicode.")
+    return None
+
+
+def _error(request_id: object, code: int, message: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}
+
+
+class ThrottledLog:
+    """Logs a repeated event at most once in a while, with how often it happened since."""
+
+    def __init__(self, seconds: float = LOG_EVERY_SECONDS) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+        self._count = 0
+
+    def warning(self, message: str, **facts: object) -> None:
+        self._count += 1
+        if time.monotonic() >= self._next:
+            logger.warning(message, extra={"facts": {**facts, "count": self._count}})
+            self._next, self._count = time.monotonic() + self._seconds, 0
+
+
+def bracketed(address: str) -> str:
+    """An address as it stands in a URL."""
+    return f"[{address}]" if ":" in address else address.lower()
+
+
+def check_proxies(names: Collection[str]) -> list[str]:
+    """The addresses of proxies that are trusted. Raises ConfigurationError for a name that is no address."""
+    for name in names:
+        try:
+            ip_address(name)
+        except ValueError:
+            raise ConfigurationError(
+                "REACH_MCP_TRUSTED_PROXIES takes IP addresses, such as 10.0.0.2. Name each proxy by its address."
+            ) from None
+    return list(names)
