@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import click
@@ -13,14 +14,14 @@ from reach_mcp.cli.demo_option import demo_option
 from reach_mcp.cli.session import Session
 
 if TYPE_CHECKING:
-    from mcp.server.mcpserver import MCPServer
+    from reach_mcp.server import ReachServer
 
 HINT = """\
 embedreach-mcp is an MCP server and now waits for a host to speak JSON-RPC on stdin (Ctrl-C ends it).
 Run `embedreach-mcp demo` to see what it does, or `embedreach-mcp --help` for the commands."""
 
 
-def build(session: Session) -> MCPServer[Any]:
+def build(session: Session) -> ReachServer:
     """Build the server of these settings, with logging to stderr."""
     from reach_mcp.logs import configure_logging
     from reach_mcp.server import build_server
@@ -36,11 +37,17 @@ def build(session: Session) -> MCPServer[Any]:
 
 def serve_stdio(session: Session) -> None:
     """Serve MCP over stdin and stdout until the host closes them."""
+    from reach_mcp.logs import log_configuration
     from reach_mcp.transports.stdio import run_stdio
 
     if sys.stdin.isatty():
         click.echo(HINT, err=True)
-    anyio.run(run_stdio, build(session))
+    server, settings = build(session), session.settings
+    log_configuration(settings)
+    try:
+        anyio.run(partial(run_stdio, server, grace=settings.shutdown_seconds))
+    except* BrokenPipeError:
+        pass  # the host is gone
 
 
 @click.command("serve")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
+import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -84,38 +82,24 @@ def test_serving_without_a_host_ends_with_stdin() -> None:
     assert (process.returncode, out) == (0, "")
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @contextmanager
-def served(*arguments: str, port: int) -> Iterator[subprocess.Popen[str]]:
-    process = start(*arguments, "--port", str(port))
+def served(*arguments: str) -> Iterator[str]:
+    """The address of a server, as it announces it, on a free port."""
+    process = start(*arguments, "--port", "0")
+    assert process.stderr is not None
     try:
-        yield process
+        announced = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in process.stderr)
+        address = next(filter(None, announced), None)
+        assert address, process.communicate()
+        yield address[0]
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         process.communicate(timeout=60)
 
 
-def wait_for(url: str, **headers: str) -> httpx.Response:
-    """The first response of a server that is starting; fails after 30 s."""
-    end = time.monotonic() + 30
-    while True:
-        try:
-            return httpx.get(url, headers=headers, trust_env=False)
-        except httpx.ConnectError:
-            assert time.monotonic() < end, "the server did not start"
-
-
 def test_the_demo_api_serves_other_programs() -> None:
-    port = free_port()
-    with served("demo-api", port=port):
-        wait_for(f"http://127.0.0.1:{port}/api/batches", authorization="Bearer demo")
-        environment = {"REACH_API_URL": f"http://127.0.0.1:{port}", "REACH_API_TOKEN": "demo", "NO_PROXY": "127.0.0.1"}
-        process = start("list", "--limit", "1", **environment)
+    with served("demo-api") as url:
+        process = start("list", "--limit", "1", REACH_API_URL=url, REACH_API_TOKEN="demo", NO_PROXY="127.0.0.1")
         out, err = process.communicate(timeout=60)
 
     assert (process.returncode, err) == (1, "")
@@ -123,6 +107,19 @@ def test_the_demo_api_serves_other_programs() -> None:
 
 
 def test_http_serves_mcp() -> None:
-    port = free_port()
-    with served("serve", "--demo", "--http", port=port):
-        assert wait_for(f"http://127.0.0.1:{port}/healthz").status_code == 200
+    with served("serve", "--demo", "--http") as url:
+        assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+
+
+@pytest.mark.parametrize("arguments", [(), ("serve",)])
+def test_serving_in_a_terminal_says_what_it_waits_for(arguments: tuple[str, ...]) -> None:
+    pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reach_mcp", *arguments, "--demo"], stdin=follower, stdout=-1, stderr=-1, text=True
+    )
+    os.close(follower)
+    assert process.stderr is not None
+    assert "is an MCP server" in process.stderr.readline()
+    os.close(leader)
+    process.communicate(timeout=60)
