@@ -72,8 +72,8 @@ TOOLS = {
         ToolDefinition(
             "list_batches",
             "Reach: list batches",
-            "Reach batch jobs: counts by status, type and schema, error categories, the batches with most pending or failed "
-            "records, then a table. Shows failed ingest, partial_success, processing and latest batches. "
+            "Reach batch jobs: counts by status, type and schema, error categories, the batches with most pending or "
+            "failed records, then a table. Shows failed ingest, partial_success, processing and latest batches. "
             "For one batch use get_batch; for why records wait use explain_pending_dependencies.",
             ListBatchesArguments,
             "BatchListReport",
@@ -89,10 +89,10 @@ TOOLS = {
         ToolDefinition(
             "explain_pending_dependencies",
             "Reach: explain pending dependencies",
-            "Reach records that are pending, blocked, stuck or waiting: reads all batches and ranks each missing dependency "
-            "(unresolved reference) by how many records wait for it, with cause (failed ingest, deleted, wrong id, expired, "
-            "not seen) and action; cycles; what expires when; which records to resend; what to send first. "
-            "For failures without pending records use list_batches.",
+            "Reach records that are pending, blocked, stuck or waiting: reads all batches and ranks each missing "
+            "dependency (unresolved reference) by how many records wait for it, with cause (failed ingest, deleted, "
+            "wrong id, expired, not seen) and action; cycles; what expires when; which records to resend; what to send "
+            "first. For failures without pending records use list_batches.",
             ExplainArguments,
             "PendingReport",
         ),

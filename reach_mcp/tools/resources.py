@@ -28,13 +28,14 @@ Batch: one upload of at most 1,000 records of one schema. Its state is processin
 Pending resource: a record that Reach stored and did not process, because records that it refers to are missing.
 Live: its time has not expired. Expired: Reach deletes it, and its record has to be sent again.
 Missing record: live pending resources list it, and no live pending resource is it.
-Chain: a pending resource waits for another one, which waits for a missing record. Cycle: records that wait for each other.
+Chain: a pending resource waits for another one, which waits for a missing record.
+Cycle: records that wait for each other.
 Coverage: how many batches were read, of how many."""
 
 
 def glossary_text() -> str:
     """The terms of the answers."""
-    lines = [TERMS, glossary.WAITING, glossary.NOT_SEEN, glossary.CYCLE, glossary.EXPIRED]
+    lines = [TERMS, glossary.WAITING, glossary.NOT_SEEN, glossary.CYCLE]
     causes = (f"{cause}: {words}" for cause, words in glossary.CAUSES.items())
     return "\n".join([*lines, "Causes of a missing record: " + "; ".join(causes) + "."])
 

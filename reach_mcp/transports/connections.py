@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from reach_mcp.transports.middleware import ThrottledLog
 
@@ -42,15 +42,20 @@ class GuardedProtocol(H11Protocol):
 
     def _watch(self) -> None:
         """Run the timer exactly while headers are awaited: before the first request, and once one has begun."""
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._answering:
             self._disarm()
         elif self._timer is None:
             self._timer = self.loop.call_later(self.header_seconds, self._expire)
 
     def _expire(self) -> None:
         self._timer = None
-        if self.cycle is None or self.cycle.response_complete:
+        if not self._answering:
             self.transport.abort()
+
+    @property
+    def _answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _disarm(self) -> None:
         if self._timer is not None:

@@ -130,7 +130,7 @@ async def serve_app(
     (announce or _print)(f"listening on http://{bracketed(host)}:{listener.getsockname()[1]}{path}")
     # sse-starlette ends its streams half a second after uvicorn is told to exit, in the midst of a call. uvicorn waits
     # for them, and cancels them after the grace (sysid/sse-starlette#167, its opt-out of automatic draining).
-    AppStatus.disable_automatic_graceful_drain()
+    AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # not typed there
     await _Server(config).serve(sockets=[listener])
 
 

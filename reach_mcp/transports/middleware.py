@@ -131,7 +131,7 @@ class Tokens:
             name, token = (named[1], named[2]) if named else ("", entry)
             if token and len(token) < MIN_TOKEN_CHARS and not self._local:
                 raise ConfigurationError(
-                    f"REACH_MCP_AUTH_TOKEN is too short: off loopback a token needs {MIN_TOKEN_CHARS} characters or more. "
+                    f"REACH_MCP_AUTH_TOKEN is too short: off loopback a token needs {MIN_TOKEN_CHARS} characters. "
                     "Set a long random value."
                 )
             if token:

@@ -23,16 +23,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import ObjectSendStream
-from mcp.server.mcpserver import MCPServer
 from mcp.server.runner import serve_dual_era_loop
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from reach_mcp.server import ReachServer
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -70,7 +72,7 @@ class OpenCalls:
 
 
 async def run_stdio(
-    server: MCPServer[Any],
+    server: ReachServer,
     *,
     grace: float = 5.0,
     stdin: anyio.AsyncFile[str] | None = None,
@@ -98,7 +100,10 @@ async def run_stdio(
                     await calls.drained()
                 tasks.cancel_scope.cancel()
 
-            with _caught_signals(lambda: tasks.start_soon(drain), die) as caught:
+            def stop() -> None:
+                tasks.start_soon(drain)
+
+            with _caught_signals(stop, die) as caught:
                 probes = _Probes(lowlevel, state, outgoing.clone())
                 tasks.start_soon(forward)
                 tasks.start_soon(_pump, read, requests, probes, calls)
@@ -163,7 +168,7 @@ def describe_bad_line(error: Exception) -> JSONRPCError:
     """The error response to a line that is no JSON-RPC message, with the id where one can be found."""
     details = error.errors(include_url=False) if isinstance(error, ValidationError) else []
     no_json = any(detail["type"] == "json_invalid" for detail in details)
-    found = next(filter(None, (_find_id(detail["input"]) for detail in details)), None)
+    found = next((name for name in (_find_id(detail["input"]) for detail in details) if name is not None), None)
     code, message = (
         (PARSE_ERROR, "The line is not valid JSON.") if no_json else (INVALID_REQUEST, "Not a JSON-RPC message.")
     )
