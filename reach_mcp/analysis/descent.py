@@ -47,9 +47,6 @@ class Descent:
             self._head[key] = key if depth < _HALF else self._head[above]
             self.order.append(key)
 
-    def __contains__(self, key: int) -> bool:
-        return key in self._parent
-
     def steps(self, key: int) -> int:
         """The steps from the nearest start down to a key."""
         return self._depth[key]

@@ -13,6 +13,7 @@ from functools import cached_property
 from hashlib import blake2b
 from math import isfinite, isnan
 
+from reach_mcp.analysis.part import Part
 from reach_mcp.analysis.results import Changes, MovedBlocker, Record
 from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.analysis.tokens import BUCKETS, MAX_TOP, SPANS, TokenState
@@ -42,6 +43,19 @@ class Measure:
     """(key, rows that wait for it) of every missing record, in the order of rank."""
     created_after: float | None = None
     created_before: float | None = None
+
+    @classmethod
+    def of(cls, part: Part) -> Measure:
+        """The selected rows of an analysis."""
+        return cls(
+            snapshot=part.analysis.snapshot,
+            as_of=part.analysis.as_of,
+            rows=part.rows,
+            batches=part.matched.batches,
+            waiting=[(root.key, root.waiting) for root in part.ranked("waiting")],
+            created_after=part.filter.created_after,
+            created_before=part.filter.created_before,
+        )
 
     @cached_property
     def key_hashes(self) -> list[int]:

@@ -43,6 +43,15 @@ class BatchFilter:
         """Whether a condition is on the time of creation."""
         return self.created_after is not None or self.created_before is not None
 
+    @property
+    def bound_text(self) -> str:
+        """The conditions that a `since` token is bound to. It holds the times itself.
+
+        So a token made with `created_after=24h` is compared over the batches of that time, however late it is used.
+        """
+        texts = [_clean(text).casefold() for text in (self.status, self.batch_type, self.schema)]
+        return repr((texts, self.created_after is not None, self.created_before is not None, self.only_pending))
+
     def describe(self) -> str:
         """Return the conditions in words, empty where there are none."""
         after, before = self.created_after, self.created_before

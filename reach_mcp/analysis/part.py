@@ -14,7 +14,7 @@ from reach_mcp.analysis.descent import rows_above
 from reach_mcp.analysis.expiry import Hours, group_by_hour
 from reach_mcp.analysis.filters import BatchFilter, Matched
 from reach_mcp.analysis.plan import Step, plan
-from reach_mcp.analysis.results import ACTION_OF, ActionTally, Cause, Chains, Order, UploadOrder
+from reach_mcp.analysis.results import ACTION_OF, ActionTally, Cause, Chains, Counts, Expiry, Order, UploadOrder
 from reach_mcp.analysis.rows import soonest_first
 from reach_mcp.analysis.upload_order import find_upload_order
 from reach_mcp.analysis.waiting import Waiting, count_waiting
@@ -35,6 +35,10 @@ class Part:
         self.matched: Matched = batch_filter.apply_to_rows(analysis.snapshot)
         self.flags = self.matched.rows if batch_filter.is_set else None
         """One byte per row of the snapshot, 1 where the row is selected; None where all are."""
+        self.counts: Counts | None = None
+        """All counts, once they have been worked out."""
+        self.expiry: dict[tuple[int, int], Expiry] = {}
+        """(limit, offset) to hours of expiry that have been worked out."""
         self._ranked: dict[tuple[Order, Cause | None], list[RankedRoot]] = {}
         self._frees: dict[int, int] = {}
         self._plans: dict[tuple[Order, Cause | None], PlanSoFar] = {}

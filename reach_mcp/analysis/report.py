@@ -29,7 +29,6 @@ from reach_mcp.analysis.results import (
     Plan,
     Section,
     View,
-    WaitingResource,
 )
 from reach_mcp.analysis.rows import section
 from reach_mcp.analysis.sections import (
@@ -62,6 +61,9 @@ DEFAULT_LIMIT: dict[View, int] = {
 }
 """Items of a view unless the question says otherwise. Of a summary: its missing records."""
 
+_WRAPPING = " \t\r\n\"'`"
+"""Characters around a token that was pasted."""
+
 SUMMARY_CYCLES = 5
 SUMMARY_HOURS = 24
 SUMMARY_MEMBERS = 20
@@ -92,7 +94,7 @@ class Question:
     @property
     def token(self) -> str:
         """The token given; empty where there is none."""
-        since = self.since.strip()
+        since = self.since.strip(_WRAPPING)
         return "" if since.casefold() == "start" else since
 
     @property
@@ -115,24 +117,13 @@ def explain(
 
     Raises:
         QuestionError: an unknown schema, or a `since` token that is not ours or of another question.
-        AnalysisStopped: the checkpoint ended the work before anything could be said.
     """
-    before = read_token(question.token, binding, bound_text(question.filter)) if question.token else None
+    before = read_token(question.token, binding, question.filter.bound_text) if question.token else None
     analysis.checkpoint = checkpoint
     try:
         return _Answer(analysis, question, analysis.part(question.filter)).write(before, binding)
     finally:
         analysis.checkpoint = never_stop
-
-
-def bound_text(batch_filter: BatchFilter) -> str:
-    """Return the part of a filter that a token is bound to. The token itself holds the times.
-
-    So a token made with `created_after=24h` is compared over the batches of that time, however late it is used.
-    """
-    texts = (batch_filter.status, batch_filter.batch_type, batch_filter.schema)
-    timed = (batch_filter.created_after is not None, batch_filter.created_before is not None)
-    return repr(([(text or "").strip().casefold() for text in texts], timed, batch_filter.only_pending))
 
 
 class _Answer:
@@ -175,11 +166,13 @@ class _Answer:
 
     def _count(self) -> Counts:
         part = self.part
+        if part.counts is not None:
+            return part.counts
         counts = count_rows(part)
         missing = self.take("the number of missing records", lambda: len(part.roots))
         counts = replace(counts, missing_records=missing or 0)
-        outcomes = self.take("what clears and what is stuck in cycles", lambda: count_outcomes(part, counts))
-        return outcomes or counts
+        part.counts = self.take("what clears and what is stuck in cycles", lambda: count_outcomes(part, counts))
+        return part.counts or counts
 
     def _add_view(self, answer: Explanation) -> Explanation:
         question = self.question
@@ -200,8 +193,8 @@ class _Answer:
             case "expired":
                 answer = replace(answer, expired=self._expired(limit, offset))
             case "resources":
-                answer = replace(answer, resources=self._resources(limit, offset))
-            case "counters":
+                answer = replace(answer, resources=list_resources(self.part, limit, offset))
+            case _:
                 answer = replace(answer, counters=self._counters(limit, offset))
         return replace(answer, tally=self._tally())
 
@@ -210,14 +203,14 @@ class _Answer:
         question = self.question
         return replace(
             answer,
-            expired=self._expired(limit=SUMMARY_EXPIRED, offset=0),
-            counters=self._counters(limit=SUMMARY_COUNTERS, offset=0),
+            expired=self._expired(SUMMARY_EXPIRED, 0),
+            counters=self._counters(SUMMARY_COUNTERS, 0),
             blockers=self._blockers(question.shown, question.offset),
+            cycles=self._cycles(SUMMARY_CYCLES, 0, members=SUMMARY_MEMBERS),
+            chains=self.take("chains", lambda: self.part.chains),
             tally=self._tally(),
             expiry=self._expiry(SUMMARY_HOURS, 0),
             plan=self._plan(PLANNED_TOGETHER, 0),
-            cycles=self._cycles(SUMMARY_CYCLES, 0, members=SUMMARY_MEMBERS),
-            chains=self.take("chains", lambda: self.part.chains),
         )
 
     def _tally(self) -> tuple[ActionTally, ...]:
@@ -252,9 +245,6 @@ class _Answer:
             lambda: describe_expired(part.analysis.graph, part.flags, offset=offset, limit=limit),
         )
 
-    def _resources(self, limit: int, offset: int) -> Section[WaitingResource]:
-        return list_resources(self.part, limit, offset)
-
     def _counters(self, limit: int, offset: int) -> Section[CounterDifference]:
         found = find_differences(self.analysis.snapshot, self.part.matched.batches, self.analysis.as_of)
         return section(found, offset, limit, lambda one: one)
@@ -286,7 +276,7 @@ class _Answer:
             return answer
         token = self.take(
             "the token for `since`",
-            lambda: write_token(measure(self.part).state(), binding, bound_text(question.filter)),
+            lambda: write_token(Measure.of(self.part).state(), binding, question.filter.bound_text),
         )
         answer = replace(answer, token=token or "")
         if before is None:
@@ -297,7 +287,7 @@ class _Answer:
     def _compare(self, before: TokenState) -> Changes:
         """Compare over the batches that the token's question selected: its times apply."""
         part = self.analysis.part(self._filter_of(before))
-        return compare(before, measure(part), status=(part.filter.status or "").strip())
+        return compare(before, Measure.of(part), status=(part.filter.status or "").strip())
 
     def _filter_of(self, before: TokenState) -> BatchFilter:
         return replace(self.question.filter, created_after=before.created_after, created_before=before.created_before)
@@ -307,16 +297,3 @@ class _Answer:
         if then == self.question.filter:
             return ()
         return (f"The changes are of the batches of the token's question ({then.describe()}).",)
-
-
-def measure(part: Part) -> Measure:
-    """What a token keeps of the selected rows."""
-    return Measure(
-        snapshot=part.analysis.snapshot,
-        as_of=part.analysis.as_of,
-        rows=part.rows,
-        batches=part.matched.batches,
-        waiting=[(root.key, root.waiting) for root in part.ranked("waiting")],
-        created_after=part.filter.created_after,
-        created_before=part.filter.created_before,
-    )

@@ -146,10 +146,12 @@ def write_plan(part: Part, order: Order, cause: Cause | None, *, limit: int, off
 
 def list_hours(part: Part, limit: int, offset: int) -> Expiry:
     """Describe the clock hours that lose rows, soonest first."""
-    analysis = part.analysis
-    return describe_expiry(
-        analysis.graph, analysis.clearance, part.hours, offset=offset, limit=limit, checkpoint=analysis.checkpoint
-    )
+    analysis, page = part.analysis, (limit, offset)
+    if page not in part.expiry:
+        part.expiry[page] = describe_expiry(
+            analysis.graph, analysis.clearance, part.hours, offset=offset, limit=limit, checkpoint=analysis.check
+        )
+    return part.expiry[page]
 
 
 def list_resources(part: Part, limit: int, offset: int) -> Section[WaitingResource]:

@@ -86,11 +86,10 @@ class TokenBinding:
 
 def write_token(state: TokenState, binding: TokenBinding, question: str) -> str:
     """Return a token of at most `MAX_TOKEN_CHARS` characters; names that do not fit are left out, last first."""
-    for count in range(len(state.names), -1, -1):
-        payload = msgspec.msgpack.encode(msgspec.structs.replace(state, names=state.names[:count]))
-        token = VERSION + urlsafe_b64encode(binding.tag(payload, question) + payload).decode().rstrip("=")
-        if len(token) <= MAX_TOKEN_CHARS:
-            break
+    payload = msgspec.msgpack.encode(state)
+    token = VERSION + urlsafe_b64encode(binding.tag(payload, question) + payload).decode().rstrip("=")
+    if len(token) > MAX_TOKEN_CHARS and state.names:
+        return write_token(msgspec.structs.replace(state, names=state.names[:-1]), binding, question)
     return token
 
 
@@ -100,7 +99,7 @@ def read_token(token: str, binding: TokenBinding, question: str) -> TokenState:
     Raises:
         QuestionError: it is no token, was cut or altered, or was made for another tenant or filter.
     """
-    found = _TOKEN.fullmatch(token.strip())
+    found = _TOKEN.fullmatch(token)
     if found is None:
         raise QuestionError("`since` is not a token of this server.", _ADVICE)
     try:

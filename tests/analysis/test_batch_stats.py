@@ -141,6 +141,11 @@ def test_groups_are_of_one_category_and_the_largest_comes_first() -> None:
     ]
 
 
+def test_errors_that_are_a_sample_are_told_from_all() -> None:
+    summary = summarize_batch(wire(failed=[f"r{n}" for n in range(13)], failedRecords=32), with_details=True)
+    assert (summary.failed_records_named, summary.failed) == (13, 32)
+
+
 def test_a_batch_without_errors_has_no_groups() -> None:
     assert group_errors(wire()) == ()
     assert group_errors(wire(message="The file is empty")) == ()

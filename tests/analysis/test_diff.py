@@ -43,7 +43,7 @@ def test_a_token_gives_the_changes_and_the_next_token() -> None:
     assert second.changes is not None
     assert second.changes.unchanged
     assert second.changes.since == NOW_SECONDS
-    third = ask(batch("b1", row(1)), at=2, since=f" {second.token} ").changes
+    third = ask(batch("b1", row(1)), at=2, since=f" `{second.token}`").changes
     assert third is not None
     assert third.since == NOW_SECONDS + HOUR
 
