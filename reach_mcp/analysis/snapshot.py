@@ -7,7 +7,7 @@ an index into `Snapshot.batches`. Decoded pages can be dropped as soon as the bu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from operator import itemgetter
 from typing import TypeAlias
@@ -142,18 +142,25 @@ class SnapshotBuilder:
             rows, keys = _forget_unused(rows, keys)
             self._keys = KeyIndex.of(keys)
         self._keys.freeze()
+        names = SchemaNames(self._names)
         return Snapshot(
-            batches=self._batches,
+            batches=[_fill_in_name(batch, names) for batch in self._batches],
             rows=rows,
             keys=keys,
             key_index=self._keys,
-            names=SchemaNames(self._names),
+            names=names,
             error_details=sorted(self._details.items(), key=itemgetter(0)),
             coverage=coverage,
             read_at=read_at,
             with_details=self.with_details,
             duplicates=duplicates,
         )
+
+
+def _fill_in_name(batch: BatchSummary, names: SchemaNames) -> BatchSummary:
+    """A batch that came without the name of its schema, with the name that others gave."""
+    unnamed = batch.schema_id and batch.schema == batch.schema_id
+    return replace(batch, schema=names.display(batch.schema_id)) if unnamed else batch
 
 
 def _drop_repeats(rows: list[PendingRow]) -> tuple[list[PendingRow], int]:

@@ -101,6 +101,11 @@ def test_the_name_of_a_schema_is_known_from_any_batch_or_row() -> None:
     unnamed = batch("N", pending(Ref("sd_orders", "o9"), "customers:c1"), schema=None, schema_id="sd_orders")
     answer = ask(ORDERS, unnamed, schema="orders")
     assert (answer.counts.pending, answer.counts.batches) == (4, 2)
+    snapshot = analyse(ORDERS, unnamed).snapshot
+    assert [snapshot.batches[number].schema for number in BatchFilter(schema="orders").apply(snapshot).batches] == [
+        "orders",
+        "orders",
+    ]
 
 
 def test_a_schema_selects_rows_by_their_own_schema() -> None:
