@@ -47,9 +47,14 @@ class IdIndex(NamedTuple):
     first: dict[str, str]
     more: defaultdict[str, list[str]]
 
-    def add(self, key: str, text: str) -> None:
-        if self.first.setdefault(key, text) is not text:
-            self.more[key].append(text)
+    @classmethod
+    def empty(cls) -> IdIndex:
+        return cls({}, defaultdict(list))
+
+    def add(self, keys: Iterable[str], text: str) -> None:
+        for key in keys:
+            if self.first.setdefault(key, text) is not text:
+                self.more[key].append(text)
 
     def get(self, key: str) -> list[str]:
         return [self.first[key], *self.more.get(key, ())] if key in self.first else []
@@ -62,17 +67,15 @@ class SeenIds:
     ids: dict[str, Seen]
     missing: list[str]
     """All ids of the schema that are missing: they show how the tenant numbers records."""
-    _wholes: IdIndex = field(default_factory=lambda: IdIndex({}, defaultdict(list)))
-    _rests: IdIndex = field(default_factory=lambda: IdIndex({}, defaultdict(list)))
+    _wholes: IdIndex = field(default_factory=IdIndex.empty)
+    _rests: IdIndex = field(default_factory=IdIndex.empty)
 
     def __post_init__(self) -> None:
         wholes, rests = self._wholes, self._rests
         for text in self.ids:
             whole_keys, rest_keys = index_keys(text)
-            for key in whole_keys:
-                wholes.add(key, text)
-            for key in rest_keys:
-                rests.add(key, text)
+            wholes.add(whole_keys, text)
+            rests.add(rest_keys, text)
 
     def find(self, missing: Iterable[str]) -> dict[str, list[Candidate]]:
         """Lookalikes of each missing id that has some, in a stable order."""

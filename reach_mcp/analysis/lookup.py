@@ -20,6 +20,7 @@ from urllib.parse import unquote
 
 from reach_mcp.analysis.errors import QuestionError
 from reach_mcp.analysis.evidence import Evidence, name_label
+from reach_mcp.analysis.lookalikes import IdIndex
 from reach_mcp.analysis.results import Record
 from reach_mcp.analysis.similarity import compare, index_keys
 from reach_mcp.analysis.snapshot import Snapshot
@@ -202,7 +203,8 @@ class RecordLookup:
     def _named(self, external_id: str, schema_ids: list[str] | None = None) -> list[Named]:
         """All known records with an external id, in some schemas or in all."""
         if schema_ids is None:
-            numbers = self._keys_of.get(external_id, [])
+            first, more = self._keys_of
+            numbers = [first[external_id], *more.get(external_id, ())] if external_id in first else []
         else:
             index = self._snapshot.key_index
             numbers = [index[key] for one in schema_ids if (key := (one, external_id)) in index]
@@ -234,39 +236,39 @@ class RecordLookup:
 
     def _similar(self, external_id: str, schema_ids: set[str]) -> Iterator[Record]:
         """Records whose id a stranger would take for the same one, then those within a typing error."""
-        near = {one for key in chain.from_iterable(index_keys(external_id)) for one in self._near.get(key, ())}
+        near = {one for key in chain.from_iterable(index_keys(external_id)) for one in self._near.get(key)}
         ids = sorted(one for one in near if one == external_id or compare(external_id, one))
-        ids += [one for one in dict.fromkeys(_one_off(external_id)) if one in self._records_of]
-        if len(self._records_of) <= MAX_TYPO_CANDIDATES:
-            ids += get_close_matches(external_id, self._records_of, n=MAX_ALTERNATIVES, cutoff=0.8)
-        records = (record for one in ids for record in self._records_of[one])
+        ids += [one for one in dict.fromkeys(_one_off(external_id)) if one in self._ids]
+        if len(self._ids) <= MAX_TYPO_CANDIDATES:
+            ids += get_close_matches(external_id, self._ids, n=MAX_ALTERNATIVES, cutoff=0.8)
+        records = (named.record for one in dict.fromkeys(ids) for named in self._named(one))
         return (record for record in records if not schema_ids or _label(record) in schema_ids)
 
     @cached_property
-    def _keys_of(self) -> dict[str, list[int]]:
-        """External id to key indexes."""
-        keys: defaultdict[str, list[int]] = defaultdict(list)
+    def _keys_of(self) -> tuple[dict[str, int], dict[str, list[int]]]:
+        """External id to its first key index, and to the others where several schemas have it."""
+        first: dict[str, int] = {}
+        more: defaultdict[str, list[int]] = defaultdict(list)
         for number, (_, external_id) in enumerate(self._snapshot.keys):
-            keys[external_id].append(number)
-        return dict(keys)
+            if first.setdefault(external_id, number) != number:
+                more[external_id].append(number)
+        return first, more
 
     @cached_property
-    def _records_of(self) -> dict[str, list[Record]]:
-        """External id to the records that have it."""
-        records: defaultdict[str, list[Record]] = defaultdict(list)
-        pending = map(self._snapshot.record, range(len(self._snapshot.keys)))
-        for record in chain(pending, self._evidence.failed_records()):
-            records[record.external_id].append(record)
-        return dict(records)
+    def _ids(self) -> dict[str, None]:
+        """All external ids that were read, those that only errors name included."""
+        ids = dict.fromkeys(self._keys_of[0])
+        for _, details in self._snapshot.error_details:
+            ids.update(dict.fromkeys(details))
+        return ids
 
     @cached_property
-    def _near(self) -> dict[str, list[str]]:
-        """Index key to external ids."""
-        near: defaultdict[str, list[str]] = defaultdict(list)
-        for external_id in self._records_of:
-            for key in chain.from_iterable(index_keys(external_id)):
-                near[key].append(external_id)
-        return dict(near)
+    def _near(self) -> IdIndex:
+        """External ids by the keys under which similar ones meet."""
+        near = IdIndex.empty()
+        for external_id in self._ids:
+            near.add(chain.from_iterable(index_keys(external_id)), external_id)
+        return near
 
 
 def _one_off(text: str) -> Iterator[str]:
