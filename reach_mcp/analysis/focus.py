@@ -12,7 +12,6 @@ from reach_mcp.analysis.descent import Descent, rows_above
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.lookup import Resolution
 from reach_mcp.analysis.results import (
-    ACTION_OF,
     BatchSummary,
     CauseFinding,
     Cycle,
@@ -27,8 +26,6 @@ from reach_mcp.analysis.waiting import count_waiting
 
 MAX_CYCLES = 50
 """Cycles that a focus describes."""
-
-IN_CYCLE = CauseFinding("cycle", ACTION_OF["cycle"])
 
 
 @dataclass(frozen=True)
@@ -158,29 +155,17 @@ def _descend(analysis: Analysis, subject: _Subject) -> Descent:
 
 
 def _list_paths(analysis: Analysis, subject: _Subject, descent: Descent, limit: int, offset: int) -> Section[Path]:
-    """A path to each missing record below, and one into each cycle; those that most rows in focus wait for first."""
-    graph, snapshot = analysis.graph, analysis.snapshot
-    entries = _enter_cycles(analysis, descent)
-    ends = [key for key in descent.order if not graph.pending[key]] + list(entries)
+    """A path to each missing record below; those that most rows in focus wait for first."""
+    pending, snapshot = analysis.graph.pending, analysis.snapshot
+    ends = [key for key in descent.order if not pending[key]]
     counts = _count_waiting(analysis, subject.rows, ends)
     ends.sort(key=lambda key: (-counts[key], snapshot.keys[key]))
-    findings = analysis.find_causes([key for key in ends[offset : offset + limit] if key not in entries])
+    findings = analysis.find_causes(ends[offset : offset + limit])
 
     def describe(key: int) -> Path:
-        finding = IN_CYCLE if key in entries else findings[key]
-        return Path(snapshot.records(descent.path(key)), descent.steps(key), finding, counts[key])
+        return Path(snapshot.records(descent.path(key)), descent.steps(key), findings[key], counts[key])
 
     return section(ends, offset, limit, describe)
-
-
-def _enter_cycles(analysis: Analysis, descent: Descent) -> set[int]:
-    """The member of each cycle that is nearest; none of a cycle that the focus itself is in."""
-    cycle_of = analysis.stuck.cycle_of
-    nearest: dict[int, int] = {}
-    for key in descent.order:
-        if key in cycle_of:
-            nearest.setdefault(cycle_of[key], key)
-    return {key for key in nearest.values() if descent.steps(key)}
 
 
 def _count_waiting(analysis: Analysis, rows: Sequence[int], keys: Sequence[int]) -> dict[int, int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given
@@ -375,10 +376,11 @@ KEYS = [f"{schema}:{number}" for schema in ("a", "b", "c") for number in range(4
 ROW = st.tuples(
     st.sampled_from(KEYS), st.lists(st.sampled_from(KEYS), max_size=3), st.sampled_from([-1.0, 0.5, 2.0, 30.0])
 )
-TENANT = st.lists(st.lists(ROW, max_size=6), min_size=1, max_size=4)
+Tenant: TypeAlias = list[list[tuple[str, list[str], float]]]
+TENANT: st.SearchStrategy[Tenant] = st.lists(st.lists(ROW, max_size=6), min_size=1, max_size=4)
 
 
-def build(tenant: list[list[tuple[str, list[str], float]]]) -> list[Json]:
+def build(tenant: Tenant) -> list[Json]:
     return [
         batch(
             f"b{number}",
@@ -389,7 +391,7 @@ def build(tenant: list[list[tuple[str, list[str], float]]]) -> list[Json]:
 
 
 @given(tenant=TENANT)
-def test_an_answer_agrees_with_the_oracle(tenant: list[list[tuple[str, list[str], float]]]) -> None:
+def test_an_answer_agrees_with_the_oracle(tenant: Tenant) -> None:
     batches = build(tenant)
     oracle, answer = Oracle(batches, NOW_SECONDS), ask(*batches, limit=100)
     counts = answer.counts
@@ -411,10 +413,43 @@ def test_an_answer_agrees_with_the_oracle(tenant: list[list[tuple[str, list[str]
             assert (one.records, one.waiting) == (len(keys), len(set().union(*map(oracle.waiting, keys))))
 
 
+@given(tenant=TENANT)
+def test_counts_under_a_filter_are_of_the_selected_rows(tenant: Tenant) -> None:
+    batches = [one | {"status": "failure" if number % 2 else "success"} for number, one in enumerate(build(tenant))]
+    oracle, answer = Oracle(batches, NOW_SECONDS), ask(*batches, limit=100, status="failure")
+    chosen = {number for number, row in enumerate(oracle.live) if int(row.batch_id[1:]) % 2}
+    counts = answer.counts
+    assert (counts.pending, counts.stuck) == (len(chosen), len(chosen & oracle.stuck))
+    assert counts.lists_nothing == sum(not oracle.live[number].lists for number in chosen)
+    assert counts.pending == counts.cleared_by_plan + counts.stuck + counts.lists_nothing
+    assert answer.blockers is not None
+    assert {(one.record.schema_id, one.record.external_id): one.waiting for one in answer.blockers.items} == {
+        key: len(waiting) for key in oracle.roots if (waiting := oracle.waiting(key) & chosen)
+    }
+    assert answer.filter is not None
+    assert answer.filter.resources_left_out == len(oracle.live) - len(chosen)
+
+
+@given(tenant=TENANT, key=st.sampled_from(KEYS))
+def test_a_focus_has_a_path_to_every_missing_record_below(tenant: Tenant, key: str) -> None:
+    batches = build(tenant)
+    oracle, focus = Oracle(batches, NOW_SECONDS), ask(*batches, focus=key, limit=100).focus
+    assert focus is not None
+    schema, _, external_id = key.partition(":")
+    asked = (f"sd_{schema}", external_id)
+    own = {number for number, row in enumerate(oracle.live) if row.key == asked}
+    assert {(one.records[-1].schema_id, one.records[-1].external_id): one.waiting for one in focus.paths.items} == {
+        root: len(waiting) for root in oracle.roots if (waiting := oracle.waiting(root) & own)
+    }
+    for path in focus.paths.items:
+        keys = [(record.schema_id, record.external_id) for record in path.records]
+        assert keys[0] == asked
+        assert all(any(low in row.lists for row in oracle.live if row.key == high) for high, low in pairwise(keys))
+    assert focus.waits_for_it == len(oracle.waiting(asked))
+
+
 @given(tenant=TENANT, seed=st.integers(0, 99))
-def test_the_order_of_pages_and_rows_does_not_matter(
-    tenant: list[list[tuple[str, list[str], float]]], seed: int
-) -> None:
+def test_the_order_of_pages_and_rows_does_not_matter(tenant: Tenant, seed: int) -> None:
     batches = build(tenant)
     shuffled = [dict(one, pendingResources=list(one["pendingResources"])) for one in batches]
     random = Random(seed)

@@ -15,7 +15,7 @@ FocusKind = Literal["pending", "missing", "arrived", "expired", "failed", "batch
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A shortest way from what is in focus down to one missing record (or into a cycle), both ends included."""
+    """A shortest way from what is in focus down to one missing record, both ends included."""
 
     records: tuple[Record, ...]
     """At most 20; the middle of a longer one is left out."""
