@@ -41,7 +41,7 @@ class StuckGraph:
         self._graph = graph
         self._clearance = clearance
         self._checkpoint = checkpoint
-        self.rows = [row for row in graph.live if clearance.is_stuck(row)]
+        self.rows = clearance.stuck
         """Stuck rows."""
         stuck_links = [key for key in graph.links if not clearance.arrives(key)]
         self.lower = {key: self._stuck(graph.lower[key]) for key in stuck_links}

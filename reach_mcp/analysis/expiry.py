@@ -88,7 +88,7 @@ def _describe_hour(
         rows=len(rows),
         holders=tuple(Holder(graph.snapshot.record(key), count) for key, count in shown),
         holders_total=len(holders),
-        stuck=sum(map(clearance.is_stuck, rows)),
+        stuck=clearance.count_stuck(rows),
     )
 
 

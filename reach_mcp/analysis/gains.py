@@ -39,11 +39,14 @@ class Gains:
         self._steps = 0
         self._remaining = list(arrival.remaining)
         self._arrived = bytearray(arrival.arrived)
-        self._freeing: defaultdict[int, list[int]] = defaultdict(list)
+        self._freeing: defaultdict[int, set[int]] = defaultdict(set)
         """Key to the roots that free it."""
         self._met: defaultdict[int, int] = defaultdict(int)
         """A row and a root, as one number, to how many remaining keys of the row are freed by the root."""
+        self._pairs: set[int] = set()
+        """A row and a root, as one number, where the root frees the row."""
         self._freed_by: defaultdict[int, list[int]] = defaultdict(list)
+        """Row to the roots that free it."""
         self._freed: defaultdict[int, list[int]] = defaultdict(list)
         """Root to the rows that it frees; some may have cleared with another root."""
         self._watched: dict[int, int] = {}
@@ -101,7 +104,7 @@ class Gains:
         """Find the roots that free a row now that it waits for fewer keys."""
         remaining, first = self._remaining[row], row * len(self._arrived)
         for root in tuple(self._freeing.get(self._watch(row), ())):
-            if (remaining == 1 or self._met[first + root] == remaining) and root not in self._freed_by[row]:
+            if (remaining == 1 or self._met[first + root] == remaining) and first + root not in self._pairs:
                 self._free_row(row, root)
 
     def _watch(self, row: int) -> int:
@@ -122,6 +125,7 @@ class Gains:
         """Note that a root frees a row. Returns the row's key if the root frees it first by this row, else -1."""
         self._freed[root].append(row)
         self._freed_by[row].append(root)
+        self._pairs.add(row * len(self._arrived) + root)
         self._count(row, root, 1)
         key = self._graph.key_of[row]
         is_new = self._graph.is_link(key) and not self._arrived[key] and root not in self._freeing[key]
@@ -130,18 +134,19 @@ class Gains:
     def _free_key(self, key: int, root: int) -> None:
         """Note that a root frees a key, and all that follows, without recursion."""
         met, remaining, size = self._met, self._remaining, len(self._arrived)
-        self._freeing[key].append(root)
+        self._freeing[key].add(root)
         work = [key]
         while work:
             for row in self._graph.waits_on(work.pop()):
                 self._tick()
                 left = remaining[row]
+                pair = row * size + root
                 if left > 1:
-                    met[row * size + root] += 1
-                if left and (left == 1 or met[row * size + root] == left) and root not in self._freed_by[row]:
+                    met[pair] += 1
+                if left and (left == 1 or met[pair] == left) and pair not in self._pairs:
                     above = self._note(row, root)
                     if above >= 0:
-                        self._freeing[above].append(root)
+                        self._freeing[above].add(root)
                         work.append(above)
 
     def _tick(self) -> None:

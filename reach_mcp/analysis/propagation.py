@@ -126,6 +126,6 @@ class Propagation:
 
 def _set_bits(bits: dict[int, int], nodes: Iterable[int], rows: int, position: int) -> None:
     """Give each node the bits of so many rows from a position on."""
-    run = ((1 << rows) - 1) << position
+    run = 1 << position if rows == 1 else ((1 << rows) - 1) << position
     for node in nodes:
         bits[node] |= run

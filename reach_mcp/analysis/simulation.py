@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import chain
 
 from reach_mcp.analysis.graph import DependencyGraph, Selection
@@ -130,9 +131,18 @@ class Clearance:
                     cleared.append(row)
         return cleared
 
+    @cached_property
+    def stuck(self) -> list[int]:
+        """Live rows that do not clear, ascending."""
+        return sorted(self._waits)
+
     def is_stuck(self, row: int) -> bool:
         """Whether a live row does not clear."""
         return row in self._waits
+
+    def count_stuck(self, rows: Iterable[int]) -> int:
+        """How many of some live rows do not clear."""
+        return sum(map(self._waits.__contains__, rows))
 
     def arrives(self, link: int) -> bool:
         """Whether a link arrives."""

@@ -38,10 +38,11 @@ def find_upload_order(graph: DependencyGraph, selection: Selection = None) -> Up
 def _count_references(graph: DependencyGraph, selection: Selection) -> Counter[tuple[str, str]]:
     """(schema of the row, schema of a record that it lists) to the number of such rows."""
     schema_of = [schema_id for schema_id, _ in graph.snapshot.keys]
-    key_of, missing = graph.key_of, graph.missing
-    lists = Counter((schema_of[key_of[row]], missing[row]) for row in graph.selected(selection))
+    rows = graph.selected(selection)
+    sources = map(schema_of.__getitem__, map(graph.key_of.__getitem__, rows))
+    lists = Counter(zip(sources, map(graph.missing.__getitem__, rows), strict=True))
     references: Counter[tuple[str, str]] = Counter()
-    for (source, listed), rows in lists.items():
+    for (source, listed), count in lists.items():
         for target in {schema_of[key] for key in listed}:
-            references[source, target] += rows
+            references[source, target] += count
     return references

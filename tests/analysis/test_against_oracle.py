@@ -123,7 +123,9 @@ def test_cycles_are_the_oracles_and_open_when_references_are_left_out(batches: l
 
 
 def _leave_out(batches: list[Json], references: set[tuple[Key, Key]]) -> list[Json]:
-    return [read | {"pendingResources": [_without(row, references) for row in read["pendingResources"]]} for read in batches]
+    return [
+        read | {"pendingResources": [_without(row, references) for row in read["pendingResources"]]} for read in batches
+    ]
 
 
 def _without(row: Json, references: set[tuple[Key, Key]]) -> Json:
@@ -149,9 +151,7 @@ def test_the_order_of_pages_does_not_matter(batches: list[Json], data: st.DataOb
     other = data.draw(reordered(batches))
     one, two = graph_of(batches), graph_of(other)
     rankings = [rank(graph, count_waiting(graph)) for graph in (one, two)]
-    orders = [
-        [_key(graph, root.key) for root in ranked] for graph, ranked in zip((one, two), rankings, strict=True)
-    ]
+    orders = [[_key(graph, root.key) for root in ranked] for graph, ranked in zip((one, two), rankings, strict=True)]
     assert orders[0] == orders[1]
     plans = [
         [(_key(graph, step.key), step.gain) for step in plan(graph, ranked)]
