@@ -1,47 +1,63 @@
-"""The tools that a model can call. Each module of a tool is imported at its first call, so that serving starts fast."""
+"""The tools that a model can call.
+
+Modules of a tool are imported at its first call, and its schemas are read from `schemas.json`, so that serving starts
+fast: building the output models takes longer than everything else that is ours. A test compares the file with the
+models; `python -m tests.contract.test_definitions` writes it.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from reach_mcp.tools.arguments import (
-    ExplainArguments,
-    GetBatchArguments,
-    ListBatchesArguments,
-    ToolArguments,
-    input_schema,
-)
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult, Tool
 
     from reach_mcp.settings import Settings
+    from reach_mcp.tools.arguments import ToolArguments
     from reach_mcp.tools.context import ToolContext
+
+SCHEMAS = Path(__file__).with_name("schemas.json")
+
+
+@cache
+def read_schemas() -> dict[str, dict[str, dict[str, Any]]]:
+    """Input and output schema of each tool by its name."""
+    found: dict[str, dict[str, dict[str, Any]]] = json.loads(SCHEMAS.read_text(encoding="utf-8"))
+    return found
 
 
 @dataclass(frozen=True)
 class ToolDefinition:
-    """One tool: the words that a model reads, and its arguments. `report` names its output model."""
+    """One tool: the words that a model reads, and the names of its models for arguments and answers."""
 
     name: str
     title: str
     description: str
-    arguments: type[ToolArguments]
-    report: str
+    arguments_name: str
+    report_name: str
+
+    @property
+    def arguments(self) -> type[ToolArguments]:
+        model: type[ToolArguments] = getattr(import_module("reach_mcp.tools.arguments"), self.arguments_name)
+        return model
 
     def published(self, settings: Settings) -> Tool:
-        """The definition as `tools/list` shows it."""
+        """The definition as `tools/list` shows it. Without structured content there is no output schema."""
         from mcp_types import Tool, ToolAnnotations
 
+        schemas = read_schemas()[self.name]
         return Tool(
             name=self.name,
             title=self.title,
             description=self.description,
-            input_schema=input_schema(self.arguments),
-            output_schema=None if settings.answer_parts == "text" else self.output_schema(),
+            input_schema=schemas["input"],
+            output_schema=None if settings.answer_parts == "text" else schemas["output"],
             annotations=ToolAnnotations(
                 title=self.title,
                 read_only_hint=True,
@@ -51,12 +67,13 @@ class ToolDefinition:
             ),
         )
 
-    def output_schema(self) -> dict[str, object]:
-        """The schema of structured content."""
+    def build_schemas(self) -> dict[str, dict[str, object]]:
+        """Both schemas from the models, as `schemas.json` has to hold them."""
         from reach_mcp.render import models
         from reach_mcp.render.schema import output_schema
+        from reach_mcp.tools.arguments import input_schema
 
-        return output_schema(getattr(models, self.report))
+        return {"input": input_schema(self.arguments), "output": output_schema(getattr(models, self.report_name))}
 
     async def call(self, context: ToolContext, arguments: Mapping[str, Any]) -> CallToolResult:
         """Run one call. Every expected failure is an error result."""
@@ -75,7 +92,7 @@ TOOLS = {
             "Reach batch jobs: counts by status, type and schema, error categories, the batches with most pending or "
             "failed records, then a table. Shows failed ingest, partial_success, processing and latest batches. "
             "For one batch use get_batch; for why records wait use explain_pending_dependencies.",
-            ListBatchesArguments,
+            "ListBatchesArguments",
             "BatchListReport",
         ),
         ToolDefinition(
@@ -83,7 +100,7 @@ TOOLS = {
             "Reach: one batch",
             "Reach batch by id: state, progress, errors grouped by category and message with example records, and its "
             "pending resources by missing dependency. For many batches use list_batches.",
-            GetBatchArguments,
+            "GetBatchArguments",
             "BatchDetailReport",
         ),
         ToolDefinition(
@@ -93,7 +110,7 @@ TOOLS = {
             "dependency (unresolved reference) by how many records wait for it, with cause (failed ingest, deleted, "
             "wrong id, expired, not seen) and action; cycles; what expires when; which records to resend; what to send "
             "first. For failures without pending records use list_batches.",
-            ExplainArguments,
+            "ExplainArguments",
             "PendingReport",
         ),
     )
