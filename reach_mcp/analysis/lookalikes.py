@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, combinations, islice
@@ -65,10 +65,12 @@ class SeenIds:
     """The external ids of one schema that were seen, and where."""
 
     ids: dict[str, Seen]
-    missing: list[str]
+    missing: list[str] = field(default_factory=list)
     """All ids of the schema that are missing: they show how the tenant numbers records."""
     _wholes: IdIndex = field(default_factory=IdIndex.empty)
     _rests: IdIndex = field(default_factory=IdIndex.empty)
+    _others: SeenIds | None = None
+    """The missing ids that resemble no seen id: pairs of them differ in ways that have a meaning."""
 
     def __post_init__(self) -> None:
         wholes, rests = self._wholes, self._rests
@@ -116,20 +118,22 @@ class SeenIds:
         off = {"glyphs", "letters", "padding"} if self._has(_COUNTER.search) else set()
         off |= {"number"} if self._has(_FRACTION.fullmatch) else set()
         off |= {"case"} if self._has(has_counting_case) else set()
+        self._others = self._others or SeenIds(
+            dict.fromkeys((one for one in self.missing if one not in found), "failed")
+        )
         candidates = Counter(kind for listed in found.values() for one in listed for kind in one.likeness.kinds)
-        for kind, (pending, all_pairs) in self._distinct.items():
+        for kind, (pending, all_pairs) in chain(self._distinct.items(), self._others._distinct.items()):
             if (pending or all_pairs > 1) and 4 * all_pairs >= candidates[kind]:
                 off.add(kind)
         return off - SAFE
 
-    def _has(self, test: object) -> bool:
-        assert callable(test)
+    def _has(self, test: Callable[[str], object]) -> bool:
         ids = [*self.ids, *self.missing]
         return sum(1 for text in ids if test(text)) > len(ids) * _RARE
 
     @cached_property
     def _distinct(self) -> dict[str, tuple[int, int]]:
-        """Kind of likeness to the pairs of seen ids that it alone tells apart: both pending, and all."""
+        """Kind of likeness to the pairs of these ids that have it: of two pending records, and of any two."""
         both: Counter[str] = Counter()
         every: Counter[str] = Counter()
         for a, b in self._similar_pairs():
