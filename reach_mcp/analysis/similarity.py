@@ -163,7 +163,7 @@ def _may_join(text: str, place: int, separator: str, left: dict[int, str], right
 
 def _same_phone(a: str, b: str) -> Likeness | None:
     left, right = _PHONE.fullmatch(a), _PHONE.fullmatch(b)
-    if not left or not right or not (left[1] or right[1]):
+    if not left or not right or not (left[1] or right[1] or "(" in a + b):
         return None
     short, long = sorted((re.sub(r"\D", "", left[2]), re.sub(r"\D", "", right[2])), key=len)
     national = short.removeprefix("0")

@@ -36,7 +36,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-_QUOTED = re.compile(r"""^=?["'`´‘’“”„«»<({\[]+(.*?)["'`´‘’“”«»>)}\]]*$|^(.*?)["'`´‘’“”«»]+$""", re.S)
+_QUOTES = "\"'`´‘’“”„«»"
+_BRACKETS = {"()", "[]", "{}", "<>"}
 _LOOK_ALIKE = str.maketrans(
     "АВЕЅІЈКМНОРСТХҮаеѕіјорсухһԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοιαρνϲϳıɑɡ",
     "ABESIJKMHOPCTXYaesijopcyxhdqwABEZHIKMNOPTYXoiapvcjiag",
@@ -68,10 +69,10 @@ def _unify_unicode(text: str) -> str:
     return "".join(str(decimal(char)) if char.isdecimal() else char for char in normalize("NFKC", text))
 
 
-def _unquote_marks(text: str) -> str:
-    match = _QUOTED.match(text)
-    inner = (match[1] or match[2]) if match else text
-    return inner or text
+def _strip_quotes(text: str) -> str:
+    """Drop quotes on either side, a pair of brackets, and the equals sign with which spreadsheets protect text."""
+    inner = text.removeprefix("=").strip(_QUOTES) if text[-1:] in _QUOTES else text.strip(_QUOTES)
+    return (inner[1:-1] if inner[:1] + inner[-1:] in _BRACKETS else inner) or text
 
 
 # --- numerals ------------------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ SPELLING = (
     Step("outer_blanks", "differs in blanks at its start or end", lambda text: text.strip(" \xa0\u3000")),
     Step("invisible", "differs in invisible characters", _drop_invisible),
     Step("inner_blanks", "differs in blanks", lambda text: " ".join(text.split())),
-    Step("quotes", "differs in quotes or brackets around it", _unquote_marks),
+    Step("quotes", "differs in quotes or brackets around it", _strip_quotes),
     Step(
         "look_alike", "differs in letters of another alphabet that look alike", lambda text: text.translate(_LOOK_ALIKE)
     ),
