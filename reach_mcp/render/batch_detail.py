@@ -33,7 +33,6 @@ TRIMS = (
     Trim("missing.items"),
     Trim("errors.items"),
     Trim("batch.categories"),
-    Trim("next"),
 )
 
 

@@ -40,7 +40,6 @@ TRIMS = (
     Trim("filter.undated"),
     Trim("census.by_status"),
     Trim("census.by_type"),
-    Trim("next"),
 )
 
 
@@ -112,8 +111,8 @@ def _census(census: Census) -> models.Census:
         schemas=len(census.by_schema) if len(census.by_schema) > 10 else 0,
         records=dict(census.records),
         error_categories=named_counts(census.categories, 10),
-        most_pending=[_count(batch, batch.pending) for batch in census.most_pending],
-        most_failed=[_count(batch, batch.failed) for batch in census.most_failed],
+        most_pending=[_count(batch, batch.pending) for batch in census.most_pending if batch.pending],
+        most_failed=[_count(batch, batch.failed) for batch in census.most_failed if batch.failed],
         latest=exact_id(census.latest.id) if census.latest else "",
         without_counters=census.without_counters,
     )

@@ -14,9 +14,9 @@ from reach_mcp.render.models import Tail
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.sanitize import is_hidden
 
-MAX_ROUNDS = 8
-SLACK_BYTES = 100
-"""Trimming adds words on what was left out."""
+MAX_CALLS = 3
+SLACK_BYTES = 50
+"""Trimming adds words on the rest of a list."""
 
 Container = list[object] | dict[str, object]
 Report = TypeVar("Report", bound=Tail)
@@ -55,23 +55,28 @@ def fit(
 ) -> Rendered:
     """Render the report in the forms that are sent, each within `options.limit_bytes`.
 
-    `finish` sets what depends on the length of the lists (where the rest is, next calls) and may run several times.
-    As a rule the first or second rendering fits. Only items of lists are trimmed; totals stay.
+    `finish` sets the fields that depend on the length of lists (where the rest is, next calls) and may run again.
+    As a rule the first or second rendering fits. Only items of lists are trimmed, and next calls when no item is left;
+    totals stay. Each round drops something, so the loop ends.
     """
-    for attempt in range(MAX_ROUNDS):
+    calls, slack = MAX_CALLS, SLACK_BYTES
+    while True:
         finish(report)
+        del report.next[calls:]
         structured = _explain_terms(report, legend)
         whole = size_of(structured)
-        if options.parts == "text" or whole <= options.limit_bytes or attempt == MAX_ROUNDS - 1:
+        excess = 0 if options.parts == "text" else whole - options.limit_bytes
+        if excess <= 0:
             rendered, sizes = _render(report, structured, write, options)
-        else:
-            sizes = [whole]  # no need to write the text
-        if max(sizes) <= options.limit_bytes:
-            break
-        # Items take more bytes as JSON than as text, so the excess of the text counts for more.
-        excess = max((size - options.limit_bytes) * max(1.0, whole / size) for size in sizes)
-        _trim(report, trims, int(excess) + SLACK_BYTES * (attempt + 1))
-    return rendered
+            # Items take more bytes as JSON than as text, so the excess of the text counts for more.
+            excess = max(int((size - options.limit_bytes) * max(1.0, whole / size)) for size in sizes)
+        if excess <= 0:
+            return rendered
+        slack *= 2
+        if not _trim(report, trims, excess + slack):
+            if not calls:
+                return _render(report, structured, write, options)[0]
+            calls -= 1
 
 
 def _explain_terms(report: Report, legend: Callable[[Report, str], Iterable[str]]) -> dict[str, object]:
@@ -106,13 +111,14 @@ def escape_hidden(text: str) -> str:
     return text.translate({ord(char): json.dumps(char)[1:-1] for char in set(text) if is_hidden(char)})
 
 
-def _trim(report: BaseModel, trims: Sequence[Trim], excess: int) -> None:
+def _trim(report: BaseModel, trims: Sequence[Trim], excess: int) -> int:
+    """Drop items of at least `excess` bytes as far as there are any; return the bytes dropped."""
+    saved = 0
     for trim in trims:
         lists = [found for found in _lists(report, trim.path.split(".")) if len(found) > trim.keep]
-        if lists:
-            excess -= _shorten(lists, trim.keep, excess)
-        if excess <= 0:
-            return
+        if lists and saved < excess:
+            saved += _shorten(lists, trim.keep, excess - saved)
+    return saved
 
 
 def _lists(node: object, path: list[str]) -> Iterator[Container]:

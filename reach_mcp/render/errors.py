@@ -12,7 +12,7 @@ MAX_REQUEST_ID_CHARS = 80
 
 
 def render_error(error: ReachError, delimiter: str) -> str:
-    """What failed and what to do, then what the API said, quoted. Bounded, whatever the error repeats."""
+    """The failure and the advice, then the quoted words of the API. Bounded, however much the error repeats."""
     quoter = Quoter(delimiter)
     lines = [" ".join(filter(None, (_sentence(error.message), _sentence(error.advice))))]
     if error.retry_after is not None:

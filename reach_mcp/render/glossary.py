@@ -26,6 +26,8 @@ ACTIONS: Mapping[str, str] = {
     "break_cycle": "resend one member without the reference",
 }
 
+ORDERS = {"": "most blocking first", "frees": "those that free most first", "expiry": "soonest lost first"}
+
 STOPPED = {
     "deadline": "the deadline of this call passed",
     "error": "reading ended early",

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from reach_mcp.analysis import results
 from reach_mcp.api.pagination import Coverage
 from reach_mcp.render import models
-from reach_mcp.render.budget import size_of
+from reach_mcp.render.budget import MAX_CALLS, size_of
 from reach_mcp.render.formatting import duration, plural, to_datetime
 from reach_mcp.render.glossary import ACTIONS, MATCHED, STOPPED
 from reach_mcp.render.options import RenderOptions
@@ -20,10 +20,9 @@ M = TypeVar("M")
 
 MAX_NOTE_CHARS = 400
 MAX_MISSES = 5
-MAX_CALLS = 3
 MAX_CALL_BYTES = 600
-BYTES_PER_ITEM = 24
-"""No list item takes less: a limit in bytes bounds the length of every list."""
+BYTES_PER_ITEM = 40
+"""Hardly an item takes less, so a limit in bytes bounds the length of every list."""
 EPOCH = to_datetime(0.0)
 PAGING = frozenset({"offset", "view", "cause", "order", "focus", "assume_arrived", "since", "fresh", "limit"})
 
@@ -88,7 +87,7 @@ def _reasons(read: Coverage, undated: int) -> Iterable[str]:
 
 
 def coverage_notes(read: Coverage) -> list[str]:
-    """What a reader has to know of the reading although all of it succeeded."""
+    """Facts about the reading that qualify the answer although the reading succeeded."""
     notes = []
     if read.moved or read.repeated:
         notes.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from reach_mcp.analysis import results
 from reach_mcp.render import models, parts
@@ -33,7 +34,7 @@ def _total(shown: Sequence[object], total: int) -> int:
     return total if len(shown) < total else 0
 
 
-def _pageable(report: models.PendingReport) -> dict[str, models.Part | None]:
+def _pageable(report: models.PendingReport) -> dict[str, models.Items[Any] | None]:
     """The section that each view is about."""
     return {
         "blockers": report.blockers,

@@ -16,7 +16,7 @@ from reach_mcp.render.pending_focus import build_changes, build_cycles, build_fo
 from reach_mcp.render.pending_next import next_calls, say_how_many, say_where_the_rest_is
 from reach_mcp.render.pending_text import write_report
 from reach_mcp.render.pending_verdict import verdict
-from reach_mcp.render.sanitize import exact_id, inert
+from reach_mcp.render.sanitize import exact_id
 
 HOLDERS_IN_SUMMARY = 1
 DAY_SECONDS = 86_400
@@ -55,7 +55,7 @@ LAST_RESORT = tuple(
         "what_if.assumed", "focus.alternatives", "focus.paths.items",
         "resources.items", "counters.items", "expired.batches.items", "expired.records.items", "cycles.items",
         "expiry.hours.items", "what_if.missing.items", "changes.moved", "plan.upload_order", "plan.items",
-        "blockers.items", "filter.undated", "skipped", "notes", "next",
+        "blockers.items", "filter.undated", "skipped", "notes",
     )
 )  # fmt: skip
 
@@ -84,6 +84,8 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> mo
         verdict="",
         as_of=parts.moment(explanation.as_of),
         tenant=exact_id(options.tenant or ""),
+        cause=explanation.cause or "",
+        order=explanation.order if explanation.order != "waiting" else "",
         filter=parts.left_out(explanation.filter),
         coverage=parts.coverage(explanation.coverage, explanation.filter, options),
         counts=_counts(explanation.counts),
@@ -122,7 +124,7 @@ def legend(report: models.PendingReport, content: str) -> Iterator[str]:
     """The terms that the answer uses."""
     if report.blockers and report.blockers.items:
         yield glossary.WAITING
-    if '"cause":"not_seen"' in content:
+    if '"cause":"not_seen"' in content and (report.blockers or report.plan or report.focus):
         yield glossary.NOT_SEEN
     elif report.focus and report.focus.kind == "not_pending":
         yield glossary.NOT_NAMED
@@ -190,8 +192,11 @@ def _plan(plan: results.Plan, *, options: RenderOptions, evidence: parts.Evidenc
         total=steps.total,
         offset=steps.offset,
         cleared_by_all=plan.cleared_by_all,
-        upload_order=[" = ".join(inert(schema, 60) for schema in group[:5]) for group in order.schemas[:20]],
-        references=[f"{inert(a, 60)} -> {inert(b, 60)} ({rows})" for a, b, rows in order.references[:12]],
+        upload_order=[[exact_id(schema) for schema in group[:5]] for group in order.schemas[:20]],
+        references=[
+            models.Reference(child=exact_id(child), parent=exact_id(parent), rows=rows)
+            for child, parent, rows in order.references[:12]
+        ],
     )
 
 

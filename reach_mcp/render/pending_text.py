@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from reach_mcp.render import models
+from reach_mcp.render import glossary, models
 from reach_mcp.render.formatting import clock, deadline, listing, plural, table
 from reach_mcp.render.options import RenderOptions
 from reach_mcp.render.sanitize import Quoter
@@ -58,8 +58,11 @@ class PendingText:
 
     def _tally(self) -> list[str]:
         rows = [(cause_of(line), line.records, line.waiting) for line in self.report.by_cause]
-        lines = table(("cause: action", "missing records", "resources waiting for at least one"), rows)
-        return ["Missing records by cause:", *lines] if lines else []
+        lines = table(("cause: action", "records", "resources waiting for at least one"), rows)
+        return ["What holds resources up, by cause:", *lines] if lines else []
+
+    def _cause(self) -> str:
+        return f" (cause: {glossary.CAUSES[self.report.cause]})" if self.report.cause else ""
 
     def _blockers(self, blockers: models.Items[models.Blocker] | None) -> list[str]:
         columns = ("record", "waiting", "direct", "frees", "batches", "first lost", "cause: action", "evidence")
@@ -76,7 +79,8 @@ class PendingText:
                 evidence_of(blocker, self.quoter),
             )
 
-        return section("Missing records, most blocking first", blockers, columns, row)
+        title = f"Missing records{self._cause()}, {glossary.ORDERS[self.report.order]}"
+        return section(title, blockers, columns, row)
 
     def _plan(self, plan: models.Plan | None) -> list[str]:
         columns = ("record", "gain", "freed so far", "first lost", "cause: action", "evidence")
@@ -88,11 +92,16 @@ class PendingText:
 
         if plan is None:
             return []
-        lines = section("Send in this order, each frees most after those before it", plan, columns, row)
-        if plan.upload_order:
-            lines.append(f"Upload order of schemas: {self._ids(plan.upload_order, ', then ')}.")
-        if plan.references:
-            lines.append(f"It follows from these references (resources): {self._ids(plan.references, '; ')}.")
+        first = "soonest lost first" if self.report.order == "expiry" else "each frees most after those before it"
+        lines = section(f"Send{self._cause()} in this order, {first}", plan, columns, row)
+        groups = [" with ".join(self.quoter.id(each) for each in group) for group in plan.upload_order]
+        references = [
+            f"{self.quoter.id(each.child)} -> {self.quoter.id(each.parent)} ({each.rows})" for each in plan.references
+        ]
+        if groups:
+            lines.append(f"Upload order of schemas: {', then '.join(groups)}.")
+        if references:
+            lines.append(f"It follows from these references (resources): {', '.join(references)}.")
         return lines
 
     def _cycles(self, cycles: models.Items[models.Cycle] | None) -> list[str]:

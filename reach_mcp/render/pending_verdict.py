@@ -131,7 +131,8 @@ def _focus(report: models.PendingReport, focus: results.Focus) -> Iterator[str]:
     shown, moment = report.focus, report.as_of
     assert shown is not None
     named = shown.record or shown.batch or shown.asked
-    yield f"{named if is_plain_id(named) else 'What is in focus'} {_state(focus)}."
+    kind = "Batch " if focus.kind == "batch" and is_plain_id(named) else ""
+    yield f"{kind}{named if is_plain_id(named) else 'What is in focus'} {_state(focus)}."
     if focus.paths.total:
         yield f"It waits for {plural(focus.paths.total, 'missing record')}, directly or through others."
     if focus.cycles_total:
@@ -154,7 +155,7 @@ def _state(focus: results.Focus) -> str:
     rows = plural(focus.rows.total, "live pending resource")
     cause = f": {CAUSES[focus.finding.cause]}, so {ACTIONS[focus.finding.action]}" if focus.finding else ""
     return {
-        "pending": f"is pending, with {rows}",
+        "pending": "is pending" if focus.rows.total == 1 else f"is pending, with {rows}",
         "missing": f"is missing{cause}",
         "expired": "was pending and has expired: it is lost, resend it",
         "failed": "failed to load, and nothing that was read waits for it",

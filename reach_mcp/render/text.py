@@ -16,7 +16,7 @@ M = TypeVar("M")
 Row = Sequence[str | int]
 
 _OUR_WORDS = re.compile(r"(?:[\w'().,+;-]{1,24} ?){0,12}\Z", re.ASCII)
-"""Rules and their differences are in our words; what they quote is short."""
+"""Rules and their differences are in our words, and their quotes are short."""
 
 
 def cause_of(line: models.Why | models.Tally) -> str:

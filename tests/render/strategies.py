@@ -40,7 +40,7 @@ def many(items: st.SearchStrategy[object], most: int) -> st.SearchStrategy[tuple
     return st.one_of(st.lists(items, max_size=3).map(tuple), repeated)
 
 
-def sections(items: st.SearchStrategy[object], most: int = 400) -> st.SearchStrategy[results.Section[object]]:
+def sections(items: st.SearchStrategy[object], most: int = 250) -> st.SearchStrategy[results.Section[object]]:
     return st.builds(
         lambda found, more, offset: results.Section(found, len(found) + more + offset, offset),
         many(items, most),

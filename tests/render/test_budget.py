@@ -19,7 +19,7 @@ from reach_mcp.render import (
     render_explanation,
     render_listing,
 )
-from tests.render import strategies
+from tests.render import fabricated, strategies
 
 Json = object
 
@@ -64,3 +64,11 @@ def test_every_listing_fits_and_is_declared(listing: results.BatchListing, optio
 @given(strategies.details, strategies.options)
 def test_every_detail_fits_and_is_declared(detail: results.BatchDetail, options: RenderOptions) -> None:
     check(render_detail(detail, options), options, output_schema(BatchDetailReport))
+
+
+def test_a_limit_below_the_fixed_parts_gives_the_shortest_answer() -> None:
+    rendered = render_explanation(fabricated.large_tenant(), RenderOptions(limit_bytes=100))
+    assert rendered.structured is not None
+    assert {"verdict", "counts", "by_cause"} < set(rendered.structured)
+    assert "items" not in rendered.structured["blockers"]  # type: ignore[operator]
+    assert rendered.structured["blockers"]["total"] == 982  # type: ignore[index]

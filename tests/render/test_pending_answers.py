@@ -30,8 +30,8 @@ def test_a_summary_as_text() -> None:
     assert text_of(small_tenant()) == snapshot("""\
 Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. 2700 live pending resources in 212 batches wait for 982 missing records. Of these, 2640 clear once the missing records arrive and 60 are stuck in or behind 5 cycles (28 inside) until references are left out. 241 expire within 24 h (39 of them within 1 h), the first at 00:38 (in 38 min). 300 resources have expired and are lost: resend their records (view=expired). Sending the 2 records below that free most together clears 178.
 
-Missing records by cause:
-cause: action | missing records | resources waiting for at least one
+What holds resources up, by cause:
+cause: action | records | resources waiting for at least one
 failed: correct and resend | 150 | 700
 deleted: restore, or remove the reference | 151 | 701
 looks like another id: fix the reference | 152 | 702
@@ -47,7 +47,7 @@ record | gain | freed so far | first lost | cause: action
 customers:cus_060816 | +90 | 90 | 00:33 (in 33 min) | failed: correct and resend
 customers:cus_953893 | +89 | 178 | 00:50 (in 50 min) | not seen: send
 Upload order of schemas: customers, then locations, then transactions, then invoices, then appointments.
-It follows from these references (resources): `k72"locations -> customers (500)"`; `k72"transactions -> locations (490)"`; `k72"invoices -> transactions (480)"`; `k72"appointments -> invoices (470)"`.
+It follows from these references (resources): locations -> customers (500), transactions -> locations (490), invoices -> transactions (480), appointments -> invoices (470).
 
 Cycles (1 of 5; more: view=cycles, offset=1):
 - invoices:inv_900 -> invoices:inv_901 -> invoices:inv_902 -> invoices:inv_903 -> invoices:inv_904 -> invoices:inv_905 -> back (6 records, 6 resources, 5 wait behind, also waits for 1 missing record, first lost 11-27 00:00 (in 24 h)). Resend invoices:inv_900 without invoices:inv_901
@@ -150,12 +150,12 @@ def test_a_summary_as_structured_content() -> None:
                     },
                 ],
                 "cleared_by_all": 2640,
-                "upload_order": ["customers", "locations", "transactions", "invoices", "appointments"],
+                "upload_order": [["customers"], ["locations"], ["transactions"], ["invoices"], ["appointments"]],
                 "references": [
-                    "locations -> customers (500)",
-                    "transactions -> locations (490)",
-                    "invoices -> transactions (480)",
-                    "appointments -> invoices (470)",
+                    {"child": "locations", "parent": "customers", "rows": 500},
+                    {"child": "transactions", "parent": "locations", "rows": 490},
+                    {"child": "invoices", "parent": "transactions", "rows": 480},
+                    {"child": "appointments", "parent": "invoices", "rows": 470},
                 ],
             },
             "cycles": {
@@ -233,7 +233,7 @@ def test_a_record_in_focus_as_text() -> None:
     focus = fabricated.focus(rows=rows, paths=paths, waits_for_it=5, earliest_expiry=NOW + 2_280)
     options = replace(OPTIONS, arguments={"focus": "invoices:inv_1"})
     assert text_of(explanation(counts=WAITING, focus=focus), options) == snapshot("""\
-Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. invoices:inv_1 is pending, with 1 live pending resource. It waits for 7 missing records, directly or through others. 5 pending resources wait for it. The first is lost at 00:38 (in 38 min). In all there are 40 live pending resources and 12 missing records.
+Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. invoices:inv_1 is pending. It waits for 7 missing records, directly or through others. 5 pending resources wait for it. The first is lost at 00:38 (in 38 min). In all there are 40 live pending resources and 12 missing records.
 
 In focus: invoices:inv_1
 Waits for (2 of 7; more: offset=2):
@@ -261,7 +261,7 @@ def test_a_batch_in_focus_as_text() -> None:
         cycles_total=2,
     )
     assert text_of(explanation(counts=WAITING, focus=focus)) == snapshot("""\
-Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. cd613e30-d8f1-4adf-91b7-584a2265b1f5 has 2 live pending resources. It waits for 1 missing record, directly or through others. It is in or behind 2 cycles and does not clear until references are left out. In all there are 40 live pending resources and 12 missing records.
+Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. Batch cd613e30-d8f1-4adf-91b7-584a2265b1f5 has 2 live pending resources. It waits for 1 missing record, directly or through others. It is in or behind 2 cycles and does not clear until references are left out. In all there are 40 live pending resources and 12 missing records.
 
 In focus: cd613e30-d8f1-4adf-91b7-584a2265b1f5
 Waits for (1):

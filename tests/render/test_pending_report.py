@@ -243,6 +243,37 @@ def test_each_cause_has_its_action_and_evidence(cause: results.CauseFinding, row
     assert f"customers:cus_1 | 9 | 8 | 7 | 01:00 (in 60 min) | {row}\n" in text_of(found)
 
 
+@pytest.mark.parametrize(
+    ("order", "cause", "title"),
+    [
+        ("waiting", None, "Missing records, most blocking first (1):"),
+        ("frees", "failed", "Missing records (cause: failed), those that free most first (1):"),
+        ("expiry", None, "Send in this order, soonest lost first (5 of 982"),
+    ],
+)
+def test_the_order_and_the_cause_asked_for_are_named(
+    order: results.Order, cause: results.Cause | None, title: str
+) -> None:
+    plan = fabricated.large_tenant().plan
+    blockers = section(blocker(finding()))
+    assert title in text_of(explanation(view="plan", order=order, cause=cause, blockers=blockers, plan=plan))
+
+
+def test_counters_that_agree_are_said_to_agree() -> None:
+    found = explanation(view="counters", counters=section())
+    assert "Counters and listed pending resources agree in every batch read." in text_of(found)
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"), [(1, "Sending the one record below that frees most clears 90."), (0, "")]
+)
+def test_the_verdict_says_how_much_the_records_below_clear(steps: int, sentence: str) -> None:
+    whole = fabricated.large_tenant().plan
+    assert whole
+    plan = replace(whole, steps=section(*whole.steps.items[:steps], total=982))
+    assert verdict(counts=WAITING, plan=plan).endswith(sentence or "arrive.")
+
+
 def test_not_seen_is_explained_once() -> None:
     found = explanation(view="blockers", blockers=section(*[blocker(finding())] * 5))
     assert text_of(found).count("Batches list no successes") == 1

@@ -21,7 +21,6 @@ from reach_mcp.render.models.common import (
     Holding,
     Items,
     LeftOut,
-    Part,
     Resource,
     Tail,
     Time,
@@ -45,6 +44,7 @@ from reach_mcp.render.models.pending import (
     Path,
     PendingReport,
     Plan,
+    Reference,
     Step,
     Tally,
     WhatIf,
@@ -54,6 +54,6 @@ from reach_mcp.render.models.pending import (
 __all__ = [
     "Arguments", "Batch", "BatchCount", "BatchDetailReport", "BatchListReport", "Blocker", "Call", "Census", "Chains",
     "Changes", "Counter", "Counts", "Coverage", "Cycle", "ErrorGroup", "Expired", "ExpiredBatch", "ExpiredRecord",
-    "Expiry", "Focus", "Head", "Holding", "Hour", "Items", "LeaveOut", "LeftOut", "Missing", "Moved", "Part", "Path",
-    "PendingReport", "Plan", "Resource", "Step", "Tail", "Tally", "Time", "Variant", "WhatIf", "Why",
+    "Expiry", "Focus", "Head", "Holding", "Hour", "Items", "LeaveOut", "LeftOut", "Missing", "Moved", "Path",
+    "PendingReport", "Plan", "Reference", "Resource", "Step", "Tail", "Tally", "Time", "Variant", "WhatIf", "Why",
 ]  # fmt: skip

@@ -14,24 +14,17 @@ Time = Annotated[datetime, PlainSerializer(iso_minute, return_type=str, when_use
 Arguments = dict[str, str | int | bool | list[str]]
 
 
-class Part(BaseModel):
-    """How much of a list an answer shows."""
+class Items(BaseModel, Generic[T]):
+    """A part of a list."""
 
     total: int
     offset: int = 0
     more: str = Field(default="", description="Arguments that bring the rest")
-
-    @property
-    def end(self) -> int:
-        """The offset of the first item that is not shown."""
-        return self.offset
-
-
-class Items(Part, Generic[T]):
     items: list[T] = Field(default_factory=list)
 
     @property
     def end(self) -> int:
+        """The offset of the first item that is not shown."""
         return self.offset + len(self.items)
 
 

@@ -50,10 +50,18 @@ class Tally(BaseModel):
     waiting: int
 
 
+class Reference(BaseModel):
+    child: str
+    parent: str
+    rows: int
+
+
 class Plan(Items[Step]):
     cleared_by_all: int
-    upload_order: list[str] = Field(default_factory=list)
-    references: list[str] = Field(default_factory=list, description="What the order follows from")
+    upload_order: list[list[str]] = Field(
+        default_factory=list, description="Groups of schemas that refer to each other"
+    )
+    references: list[Reference] = Field(default_factory=list, description="What the order follows from")
 
 
 class LeaveOut(BaseModel):
@@ -201,6 +209,8 @@ class Counts(BaseModel):
 
 
 class _Body(Head):
+    cause: str = Field(default="", description="Restricts blockers and plan")
+    order: str = Field(default="", description="Of blockers and plan, where not the default")
     filter: LeftOut | None = None
     coverage: Coverage
     counts: Counts
