@@ -7,8 +7,9 @@ from importlib.metadata import metadata
 from pathlib import Path
 
 import anyio
-import reach_mcp
 from mcp import Client
+
+import reach_mcp
 from reach_mcp.server import build_server
 from reach_mcp.settings import load_settings
 

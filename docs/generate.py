@@ -182,7 +182,7 @@ def write_limits() -> str:
 
 
 def write_commands() -> str:
-    context = click.Context(cli, info_name="embedreach-mcp")
+    context = click.Context(cli, info_name="embedreach-mcp", help_option_names=["-h", "--help"])
     blocks = []
     for name in COMMANDS:
         command = cli.get_command(context, name)

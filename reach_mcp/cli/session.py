@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from reach_mcp.api.client import ReachClient
     from reach_mcp.api.models import Batch
 
-PAGE_SIZES = (100, 50, 20, 5, 1)
-"""Batches of a page: the largest that works is used."""
-
 
 @dataclass
 class Session:
@@ -47,24 +44,36 @@ class Session:
         from reach_mcp.api.deadline import Deadline
         from reach_mcp.api.pagination import BatchReader
         from reach_mcp.api.query import BatchQuery
+        from reach_mcp.tools.snapshot import DETAILED_PAGE_SIZES, PAGE_SIZES
 
-        builder, deadline = SnapshotBuilder(), Deadline(self.settings.deadline)
-        query = BatchQuery(include_pending_details=details)
+        builder, deadline, read_at = SnapshotBuilder(with_details=details), Deadline(self.settings.deadline), self.now()
+        query, sizes = (
+            BatchQuery(include_pending_details=details or None),
+            DETAILED_PAGE_SIZES if details else PAGE_SIZES,
+        )
         async with self._client() as client:
-            reader = BatchReader(client, query, tenant=tenant, deadline=deadline, page_sizes=PAGE_SIZES)
+            reader = BatchReader(client, query, tenant=tenant, deadline=deadline, page_sizes=sizes)
             async for page in reader.pages():
                 for batch in page.batches:
-                    builder.add(batch)
+                    builder.add(self._censor(batch))
                 show_progress(reader.coverage.batches, reader.coverage.total)
         show_progress(None, None)
-        return Analysis(builder.build(reader.coverage, self.now()))
+        coverage = reader.coverage
+        return Analysis(builder.build(coverage, float(int(read_at + coverage.clock_skew))))
 
     async def read_one(self, batch_id: str, tenant: str | None) -> Batch:
         """Read one batch with its pending resources."""
         from reach_mcp.api.deadline import Deadline
 
         async with self._client() as client:
-            return await client.get_batch(batch_id, tenant=tenant, deadline=Deadline(self.settings.deadline))
+            deadline = Deadline(self.settings.deadline)
+            return self._censor(await client.get_batch(batch_id, tenant=tenant, deadline=deadline))
+
+    def _censor(self, batch: Batch) -> Batch:
+        """The batch without free text of the API, where the settings say so."""
+        from reach_mcp.tools.answers import without_messages
+
+        return batch if self.settings.error_messages else without_messages(batch)
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[ReachClient]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import httpx
@@ -255,6 +256,13 @@ def test_batches_without_a_time_are_named_where_a_time_is_asked_for() -> None:
     output = run("list", "--created-after", "24h", transport=transport).stdout
 
     assert "Left out for want of a readable creation time: 1 batch." in output
+
+
+def test_error_messages_can_be_switched_off() -> None:
+    for command in ("batch bat_cus_0912", "batch bat_cus_0918", "explain --focus customers:cust_2201", "list"):
+        output = run(*command.split(), "--json", REACH_MCP_ERROR_MESSAGES="false").stdout
+        assert not re.search("valid address|Payload", output)
+    assert "VALIDATION_ERROR" in output
 
 
 def test_an_interrupt_ends_quietly() -> None:
