@@ -208,7 +208,7 @@ class RecordLookup:
         else:
             index = self._snapshot.key_index
             numbers = [index[key] for one in schema_ids if (key := (one, external_id)) in index]
-        found = [Named(self._snapshot.record(number), number) for number in numbers]
+        found = [Named(self._snapshot.record(number), number) for number in sorted(numbers, key=self._identity)]
         known = {one.record.schema_id for one in found}
         failed = dict.fromkeys(self._evidence.failed_records(external_id))
         for record in sorted(failed, key=lambda one: not one.schema_id):
@@ -243,6 +243,9 @@ class RecordLookup:
             ids += get_close_matches(external_id, self._ids, n=MAX_ALTERNATIVES, cutoff=0.8)
         records = (named.record for one in dict.fromkeys(ids) for named in self._named(one))
         return (record for record in records if not schema_ids or _label(record) in schema_ids)
+
+    def _identity(self, key: int) -> tuple[str, str]:
+        return self._snapshot.keys[key]
 
     @cached_property
     def _keys_of(self) -> tuple[dict[str, int], dict[str, list[int]]]:

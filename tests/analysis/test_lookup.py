@@ -157,7 +157,7 @@ def test_a_batch_is_found_by_its_id_and_by_its_resource_uri(text: str, batch_id:
     [
         ("dup:q", ["sd_x:q", "sd_y:q"]),
         ("DUP q", ["sd_x:q", "sd_y:q"]),
-        ("both", ["sd_transactions:both", "sd_customers:both"]),
+        ("both", ["sd_customers:both", "sd_transactions:both"]),
     ],
 )
 def test_a_text_that_means_several_records_is_ambiguous(text: str, records: list[str]) -> None:
