@@ -12,7 +12,7 @@ from reach_mcp.analysis.diff import Measure, compare
 from reach_mcp.analysis.expiry import describe_expired
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.focus import focus_on
-from reach_mcp.analysis.notes import write_notes
+from reach_mcp.analysis.notes import note_batches, note_cause, write_notes
 from reach_mcp.analysis.part import PLANNED_TOGETHER, Part
 from reach_mcp.analysis.results import (
     ActionTally,
@@ -147,7 +147,7 @@ class _Answer:
             filter=part.matched.report,
             counts=counts,
             cause=question.cause,
-            notes=tuple(write_notes(snapshot, counts, part.matched.batches)),
+            notes=(*write_notes(snapshot, counts, part.matched.batches), *note_cause(question.cause)),
         )
         answer = self._add_focus(answer)
         answer = self._add_view(answer)
@@ -219,12 +219,12 @@ class _Answer:
     def _blockers(self, limit: int, offset: int) -> Section[Blocker] | None:
         part, question = self.part, self.question
         found = self.take(
-            "the full ranking of missing records",
+            "resources that wait through others (missing records are ranked by direct count)",
             lambda: list_blockers(part, part.ranked(question.order, question.cause), limit, offset),
         )
         if found is not None or question.cause is not None:
             return found
-        return self.take("missing records", lambda: list_by_direct_count(part, limit, offset))
+        return self.take("the ranking by direct count", lambda: list_by_direct_count(part, limit, offset))
 
     def _plan(self, limit: int, offset: int) -> Plan | None:
         question = self.question
@@ -281,19 +281,11 @@ class _Answer:
         answer = replace(answer, token=token or "")
         if before is None:
             return answer
-        changes = self.take("what changed", lambda: self._compare(before))
-        return replace(answer, changes=changes, notes=(*answer.notes, *self._note_times(before)))
+        then = replace(question.filter, created_after=before.created_after, created_before=before.created_before)
+        changes = self.take("the changes", lambda: self._compare(before, self.analysis.part(then)))
+        return replace(answer, changes=changes, notes=(*answer.notes, *note_batches(then, question.filter)))
 
-    def _compare(self, before: TokenState) -> Changes:
+    @staticmethod
+    def _compare(before: TokenState, part: Part) -> Changes:
         """Compare over the batches that the token's question selected: its times apply."""
-        part = self.analysis.part(self._filter_of(before))
         return compare(before, Measure.of(part), status=(part.filter.status or "").strip())
-
-    def _filter_of(self, before: TokenState) -> BatchFilter:
-        return replace(self.question.filter, created_after=before.created_after, created_before=before.created_before)
-
-    def _note_times(self, before: TokenState) -> tuple[str, ...]:
-        then = self._filter_of(before)
-        if then == self.question.filter:
-            return ()
-        return (f"The changes are of the batches of the token's question ({then.describe()}).",)

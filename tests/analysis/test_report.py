@@ -102,6 +102,13 @@ def test_a_cause_restricts_blockers_and_plan() -> None:
     assert (answer.cause, len(answer.tally)) == ("failed", 3)
 
 
+def test_a_cycle_as_cause_is_answered_with_where_cycles_are() -> None:
+    answer = ask(*STORY, view="blockers", cause="cycle")
+    assert answer.blockers is not None
+    assert answer.blockers.total == 0
+    assert any("view=cycles" in note for note in answer.notes)
+
+
 @pytest.mark.parametrize(
     ("order", "first"), [("waiting", "customers:many"), ("frees", "customers:free"), ("expiry", "customers:soon")]
 )
@@ -336,7 +343,7 @@ def test_without_time_for_the_ranking_missing_records_are_ranked_by_direct_count
         ("locations:l1", 2, 2),
         ("products:p1", 1, 1),
     ]
-    assert "the full ranking of missing records" in answer.skipped
+    assert "resources that wait through others (missing records are ranked by direct count)" in answer.skipped
 
 
 @pytest.mark.parametrize(
