@@ -65,7 +65,9 @@ class CauseFinder:
         if not (cause or mentions or lookalikes):
             return self._without_evidence(family)
         cause = cause or ("looks_like" if lookalikes else self._without_evidence(family).cause)
-        mentions.sort(key=lambda one: (one.weight != cause, one.weight in ("patch", "symptom"), -one.at))
+        mentions.sort(
+            key=lambda one: (one.weight != cause, one.weight in ("patch", "symptom"), -one.at, one.failure.batch_id)
+        )
         return CauseFinding(
             cause=cause,
             action=ACTION_OF[cause],
@@ -103,7 +105,9 @@ class CauseFinder:
 
     def _build_search(self, family: Family) -> LookalikeSearch:
         failed = self.evidence.failed_ids(family)
-        pending = {one: schema_id for schema_id in family.schema_ids for one in self._pending_ids.get(schema_id, ())}
+        pending = {
+            one: schema_id for schema_id in sorted(family.schema_ids) for one in self._pending_ids.get(schema_id, ())
+        }
         missing = [one for schema_id in family.schema_ids for one in self._missing_ids.get(schema_id, ())]
         seen = SeenIds({**dict.fromkeys(failed, "failed"), **dict.fromkeys(pending, "pending")}, missing)
         return LookalikeSearch(self._snapshot, seen, {**failed, **pending})

@@ -99,7 +99,7 @@ class Evidence:
                 schema_id = self._schemas[batch][0]
                 for external_id, errors in self._detailed_errors[batch].items():
                     if not (patch and NOT_FOUND in errors.categories):
-                        failed.setdefault(external_id, schema_id)
+                        failed[external_id] = max(failed.get(external_id, ""), schema_id)
         return failed
 
     def failed_records(self, external_id: str | None = None) -> Iterator[Record]:
@@ -158,7 +158,7 @@ class Evidence:
         ids = {schema_id} - {_NAME + bare} | {one for name in names for one in known.definitions(name)}
         family = Family(frozenset(ids), names, (), [])
         batches = [self._snapshot.batches[number] for number in self._batches_of(family, self._ingests)]
-        running = tuple(one.id for one in batches if one.status.casefold() == PROCESSING)
+        running = tuple(sorted(one.id for one in batches if one.status.casefold() == PROCESSING))
         done = [_time(one) for one in batches if one.status.casefold() not in (PROCESSING, FAILURE)]
         return Family(family.schema_ids, names, running, sorted(done))
 

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from reach_mcp.analysis.errors import QuestionError
 from reach_mcp.analysis.evidence import Evidence, name_label
 from reach_mcp.analysis.lookalikes import IdIndex
+from reach_mcp.analysis.pasted_text import MAX_TEXT_CHARS, spellings
 from reach_mcp.analysis.results import Record
 from reach_mcp.analysis.similarity import compare, index_keys
 from reach_mcp.analysis.snapshot import Snapshot
@@ -33,10 +34,6 @@ MAX_TYPO_CHARS = 64
 MAX_NAMES = 20
 """Schema names that a message lists."""
 
-_DELIMITED = re.compile(r'(?<![A-Za-z0-9])[a-z]\d\d"([^"]*)"')
-_ENCLOSED = re.compile(
-    r"""\s*(?:"(.*)"|'(.*)'|`+(.*?)`+|“(.*)”|‘(.*)’|«(.*)»|\[(.*)\]|\((.*)\)|\{(.*)\}|<(.*)>)[.,;]?\s*""", re.S
-)
 _BATCH_URI = re.compile(r"reach://batches/([^?#]+)", re.I)
 _ASSIGNED = re.compile(
     r"(?:schema(?:_?name)?)\s*[=:]\s*(.+?)[\s,;&]+(?:external_?|record_?)?id\s*[=:]\s*(.+)", re.I | re.S
@@ -95,7 +92,7 @@ def resolve_schema(text: str, snapshot: Snapshot) -> set[str]:
     if not text.strip():
         return set()
     bare = {one.schema.strip().casefold(): one.schema.strip() for one in snapshot.batches if one.schema}
-    for form in _spellings(text):
+    for form in spellings(text):
         found = snapshot.names.definitions(form)
         if found or form.casefold() in bare:
             return set(found)
@@ -118,18 +115,6 @@ def _unknown_schema(asked: str, known: list[str], folded: dict[str, str]) -> Unk
     return UnknownSchema(f"No schema is named '{asked}'.", hint + advice)
 
 
-def _spellings(text: str) -> Iterator[str]:
-    """A text as it stands, then without outer blanks, delimiters, quotes and brackets; each once."""
-    seen = dict.fromkeys((text, text.strip(), _DELIMITED.sub(r"\1", text).strip()))
-    yield from seen
-    inner = _DELIMITED.sub(r"\1", text)
-    while match := _ENCLOSED.fullmatch(inner):
-        inner = next((group for group in match.groups() if group is not None), "").strip()
-        if inner and inner not in seen:
-            seen[inner] = None
-            yield inner
-
-
 class RecordLookup:
     """Resolves many texts over one snapshot. Indexes are built on first use."""
 
@@ -141,11 +126,13 @@ class RecordLookup:
 
     def resolve(self, text: str, *, suggest: bool = True) -> Resolution:
         """Find the record or batch that a text names; without `suggest`, no near misses are looked for."""
-        forms = list(_spellings(text))
+        forms = list(spellings(text))
         for form in forms:
             found = self._resolve_exact(form)
             if found:
                 return found
+        if len(text) > MAX_TEXT_CHARS:
+            return Resolution("unknown")
         for form in forms:
             found = self._resolve_forgiving(form)
             if found:
@@ -169,7 +156,7 @@ class RecordLookup:
         if len(same) == 1 or (same and batch_id in self._batches):
             return Resolution("batch", batch=self._batches.get(batch_id, same[0]))
         for schema_ids, external_id in self._splits(form, ""):
-            for spelling in _spellings(external_id):
+            for spelling in spellings(external_id):
                 found = _choose(self._named(spelling, schema_ids))
                 if found:
                     return found
@@ -193,7 +180,7 @@ class RecordLookup:
             yield self._definitions(assigned[1], forgiving=True), assigned[2]
 
     def _definitions(self, label: str, *, forgiving: bool) -> list[str]:
-        for spelling in _spellings(label) if forgiving else (label,):
+        for spelling in spellings(label) if forgiving else (label,):
             label = name_label(spelling)
             found = self._snapshot.names.definitions(spelling) + [label] * (label in self._names)
             if found:

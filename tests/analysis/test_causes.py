@@ -204,9 +204,11 @@ def test_later_batches_of_the_schema_are_counted_because_they_list_no_successes(
     assert find_cause(C1, WAITS, failed("bad", None), customers("after")).later_batches == 0
 
 
-def test_running_batches_are_listed_in_the_order_of_the_api() -> None:
-    running = [customers(name, status="PROCESSING") for name in ("b", "a", "c")]
-    assert find_cause(C1, WAITS, *running).in_progress == ("b", "a", "c")
+def test_findings_do_not_depend_on_the_order_of_batches() -> None:
+    batches = [WAITS, *(customers(name, status="PROCESSING") for name in "bac"), *(failed(f"x{n}") for n in range(5))]
+    batches += [batch("y", pending("transactions:t2", "customers:C_2")), customers("z", failed=["c-2", "C2"])]
+    assert find_causes(*batches) == find_causes(*reversed(batches))
+    assert find_cause(C1, *batches).in_progress == ("a", "b", "c")
 
 
 def test_expired_rows_are_counted_and_live_ones_are_not() -> None:

@@ -187,6 +187,8 @@ def test_a_text_that_means_several_records_is_ambiguous(text: str, records: list
         ('k72""', []),
         ('""', []),
         ("x" * 70, []),
+        ("schema=" + " " * 100_000, []),
+        ("[" * 100_000 + "]" * 100_000, []),
     ],
 )
 def test_an_unknown_record_is_never_made_up(text: str, alternatives: list[str]) -> None:
