@@ -1,9 +1,15 @@
-"""Hypothesis profiles: `ci` (derandomised, few examples) by default, `nightly` (random, many) on request."""
+"""Hypothesis profiles, and fixtures that all tests share.
+
+Profiles: `ci` (derandomised, few examples) by default, `nightly` (random, many) on request.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -11,3 +17,29 @@ settings.register_profile(
 )
 settings.register_profile("nightly", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The server runs on asyncio alone."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have a real credential in the environment: none of it reaches a test."""
+    for name in os.environ:
+        if name.startswith("REACH_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """For tests that configure logging: the root logger is one for the whole process."""
+    names = ("", "reach_mcp", "httpx", "mcp", "uvicorn", "asyncio", "stamina")
+    loggers = [logging.getLogger(name) for name in names]
+    levels, handlers = [found.level for found in loggers], loggers[0].handlers[:]
+    yield
+    for found, level in zip(loggers, levels, strict=True):
+        found.setLevel(level)
+    loggers[0].handlers[:] = handlers

@@ -173,5 +173,5 @@ def plan_instances(draw: st.DrawFn) -> list[Json]:
     for group, (needed, copies) in enumerate(groups):
         rows += [pending(f"transactions:{group}_{copy}", *needed) for copy in range(copies)]
     if draw(st.booleans()) and links:
-        rows.append(pending(next(iter(links)), draw(st.sampled_from(roots)), id="again"))
+        rows.append(pending(next(iter(links)), draw(st.sampled_from([*roots, *links])), id="again"))
     return [batch("b1", *rows)]

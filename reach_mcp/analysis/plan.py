@@ -13,21 +13,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, groupby
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from reach_mcp.analysis.blockers import RankedRoot
 from reach_mcp.analysis.bundles import choose_best
 from reach_mcp.analysis.gains import Gains
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.requirements import RequirementFinder
+from reach_mcp.analysis.results import Order
 from reach_mcp.analysis.simulation import Arrival, Clearance, count_selected
 from reach_mcp.analysis.stop import Checkpoint, never_stop
 
 MAX_TOGETHER = 10
 """Records that are chosen together at the start of the list."""
 
-FIRST_CANDIDATES = 128
-MAX_CANDIDATES = 4096
+FIRST_CANDIDATES = 256
+MAX_CANDIDATES = 2048
 """Root blockers, from the most waited for, among which these are chosen: so many at first, and at most."""
 
 
@@ -43,7 +44,7 @@ def plan(
     ranked: Sequence[RankedRoot],
     *,
     first: int = 5,
-    order: Literal["waiting", "frees", "expiry"] = "waiting",
+    order: Order = "waiting",
     selection: Selection = None,
     clearance: Clearance | None = None,
     checkpoint: Checkpoint = never_stop,
@@ -103,7 +104,7 @@ class _Planner:
             least = min((gain for _, gain in chosen), default=0) if len(chosen) == size else 0
             if tried >= min(len(ranked), MAX_CANDIDATES) or ranked[tried].waiting <= least:
                 return [ranked[place].key for place, _ in chosen]
-            tried *= 4
+            tried = MAX_CANDIDATES
 
 
 class _Greedy:

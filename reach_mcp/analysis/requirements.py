@@ -48,9 +48,9 @@ class RequirementFinder:
             candidates: root blockers, by rank.
         """
         of_key: dict[int, Requirement] = {key: (1 << place,) for place, key in enumerate(candidates)}
-        for _ in range(MAX_PASSES):
-            if not self._pass_over_links(of_key):
-                break
+        passes = 1
+        while self._pass_over_links(of_key) and passes < MAX_PASSES:
+            passes += 1
         known = set(of_key)
         weights: defaultdict[Requirement, int] = defaultdict(int)
         for number, (listed, rows) in enumerate(lists.items()):
@@ -61,30 +61,36 @@ class RequirementFinder:
         return {needs: rows for needs, rows in weights.items() if needs and needs != MET}
 
     def _pass_over_links(self, of_key: dict[int, Requirement]) -> bool:
-        """Look at the links in the order in which they arrive. Returns whether a known requirement has grown."""
-        grown = False
+        """Look at the links in the order in which they arrive. Returns whether another pass can find more.
+
+        Where a record is pending in several rows, one of them can wait for a link that comes later.
+        """
+        changed = several = False
         for number, key in enumerate(self.clearance.round_of):
             if not number % STEPS:
                 self.checkpoint()
-            known = of_key.get(key)
-            needs = self._require(key, of_key)
-            if needs and needs != known:
+            found = self._require(key, of_key)
+            several = several or len(found) > 1
+            needs = found[0] if len(found) == 1 else _least(roots for needs in found for roots in needs)
+            if needs and needs != of_key.get(key):
                 of_key[key] = needs
-                grown = grown or known is not None
-        return grown
+                changed = True
+        return changed and several
 
-    def _require(self, key: int, of_key: Mapping[int, Requirement]) -> Requirement:
-        """The alternatives of all rows of a link."""
+    def _require(self, key: int, of_key: Mapping[int, Requirement]) -> list[Requirement]:
+        """The requirements of the rows of a link."""
         if self.arrival.arrived[key]:
-            return MET
-        found = [self._combine(self.graph.missing[row], of_key) for row in self.graph.rows_of(key)]
-        return found[0] if len(found) == 1 else _least(roots for needs in found for roots in needs)
+            return [MET]
+        return [self._combine(self.graph.missing[row], of_key) for row in self.graph.rows_of(key)]
 
     def _combine(self, listed: Iterable[int], of_key: Mapping[int, Requirement]) -> Requirement:
         """The requirement of a row that lists these keys."""
-        roots, several = 0, []
+        roots = 0
+        several: list[Requirement] = []
         for key in listed:
-            needs = of_key.get(key, ())
+            needs = of_key.get(key)
+            if needs is None:
+                return ()
             if len(needs) == 1:
                 roots |= needs[0]
             else:

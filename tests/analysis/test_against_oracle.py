@@ -12,6 +12,7 @@ from reach_mcp.analysis.cycles import StuckGraph, choose_references
 from reach_mcp.analysis.expiry import group_by_hour
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import plan
+from reach_mcp.analysis.results import Order
 from reach_mcp.analysis.simulation import Arrival, Clearance, count_frees
 from reach_mcp.analysis.waiting import count_waiting
 from tests.analysis.graphs import graph_of
@@ -92,7 +93,7 @@ def test_every_live_row_is_cleared_stuck_or_lists_nothing(batches: list[Json]) -
 @given(tenants(), st.data())
 def test_gains_add_up_to_what_clears_together(batches: list[Json], data: st.DataObject) -> None:
     graph, oracle = graph_of(batches), Oracle(batches, NOW_SECONDS)
-    order = data.draw(st.sampled_from(("waiting", "expiry")))
+    order: Order = data.draw(st.sampled_from(("waiting", "expiry")))
     ranked = rank(graph, count_waiting(graph))
     steps = list(plan(graph, ranked, first=data.draw(st.integers(1, 6)), order=order))
     assert sorted(step.key for step in steps) == sorted(graph.roots)
@@ -165,3 +166,15 @@ def test_the_first_records_of_the_plan_are_the_best_set_of_that_size(batches: li
     graph, oracle = graph_of(batches), Oracle(batches, NOW_SECONDS)
     steps = list(plan(graph, rank(graph, count_waiting(graph)), first=count))
     assert sum(step.gain for step in steps[:count]) == oracle.best(count)
+
+
+@given(plan_instances(), st.integers(1, 5))
+def test_causes_restrict_the_plan_to_their_records(batches: list[Json], count: int) -> None:
+    graph, oracle = graph_of(batches), Oracle(batches, NOW_SECONDS)
+    candidates = rank(graph, count_waiting(graph))[::2]
+    steps = list(plan(graph, candidates, first=count))
+    assert sorted(step.key for step in steps) == sorted(root.key for root in candidates)
+    sent = [_key(graph, step.key) for step in steps]
+    assert [sum(step.gain for step in steps[: number + 1]) for number in range(len(steps))] == [
+        len(oracle.cleared_by(sent[: number + 1])) for number in range(len(steps))
+    ]

@@ -10,8 +10,8 @@ from tests.analysis.graphs import graph_of, ids
 from tests.builders import NOW_SECONDS, batch, pending
 
 
-def _expiry(graph: DependencyGraph, **page: int) -> Expiry:
-    return describe_expiry(graph, Clearance(graph), group_by_hour(graph), **page)
+def _expiry(graph: DependencyGraph, *, offset: int = 0, limit: int = 24) -> Expiry:
+    return describe_expiry(graph, Clearance(graph), group_by_hour(graph), offset=offset, limit=limit)
 
 
 def test_rows_are_counted_by_clock_hour() -> None:
@@ -21,6 +21,13 @@ def test_rows_are_counted_by_clock_hour() -> None:
     assert expiry.next_at == NOW_SECONDS + 1800
     assert [(hour.start - NOW_SECONDS) / 3600 for hour in expiry.hours.items] == [0, 1, 5, 23, 24, 30]
     assert [hour.rows for hour in expiry.hours.items] == [2, 1, 1, 1, 1, 1]
+
+
+def test_within_the_hour_is_not_the_clock_hour() -> None:
+    snapshot = graph_of(
+        [batch("b1", *(pending(f"s:{time}", "s:root", expires=time) for time in (0.6, 1.4, 1.6)))]
+    ).snapshot
+    assert _expiry(DependencyGraph(snapshot, NOW_SECONDS + 1800)).within_hour == 2
 
 
 def test_an_hour_is_held_by_what_most_of_its_rows_wait_for_through_others() -> None:

@@ -10,15 +10,14 @@ from reach_mcp.analysis.blockers import rank
 from reach_mcp.analysis.bundles import choose_best
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import plan
+from reach_mcp.analysis.results import Order
 from reach_mcp.analysis.waiting import count_waiting
 from tests.analysis.graphs import draw, graph_of, names
 from tests.builders import batch, pending
 
 
-def _steps(graph: DependencyGraph, first: int = 5, **arguments: object) -> list[tuple[str, int]]:
-    urgent = arguments.get("order") == "expiry"
-    ranked = rank(graph, count_waiting(graph))
-    steps = plan(graph, ranked, first=first, order="expiry" if urgent else "waiting")
+def _steps(graph: DependencyGraph, first: int = 5, order: Order = "waiting") -> list[tuple[str, int]]:
+    steps = plan(graph, rank(graph, count_waiting(graph)), first=first, order=order)
     return [(names(graph, [step.key]), step.gain) for step in steps]
 
 
@@ -49,6 +48,16 @@ def test_of_several_rows_of_one_record_one_is_enough() -> None:
     assert _steps(graph, first=2)[:2] == [("a", 6), ("b", 2)]
 
 
+def test_a_row_that_two_records_free_counts_for_the_first_alone() -> None:
+    graph = draw("o: a", "o: b", *_rows(3, "o", "x"), "y: a")
+    assert _steps(graph, first=0) == [("a", 5), ("b", 1)]
+
+
+def test_an_alternative_through_a_later_link_counts() -> None:
+    graph = draw("o: a", "o: p", "p: b", *_rows(3, "o", "x"), *_rows(2, "b c", "z"))
+    assert _steps(graph, first=2)[:2] == [("b", 5), ("c", 2)]
+
+
 def test_beyond_the_first_records_each_step_has_the_highest_gain() -> None:
     lines = [line for size in range(1, 15) for line in _rows(size, f"m{size:02}", f"x{size}_")]
     assert [gain for _, gain in _steps(draw(*lines))] == list(range(14, 0, -1))
@@ -60,6 +69,11 @@ def test_where_no_record_clears_a_row_alone_the_rows_that_need_fewest_are_comple
     assert sorted(gains.values()) == [0] * 13 + [1, 2, 2]
     order = [name for name, _ in _steps(graph, first=0)]
     assert set(order[:4]) in ({"a", "b", "c", "d"}, {"o", "p", "q", "r"})
+
+
+def test_a_row_below_which_links_meet_is_completed_once() -> None:
+    graph = draw("x: l1 l2", "l1: m p1 p2", "l2: m p3 p4", "m: a b c")
+    assert sum(gain for _, gain in _steps(graph, first=0)) == 4
 
 
 def test_only_candidates_are_sent() -> None:

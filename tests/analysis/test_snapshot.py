@@ -7,9 +7,9 @@ import pytest
 from reach_mcp.analysis.keys import KeyIndex
 from reach_mcp.analysis.results import Record
 from reach_mcp.analysis.schema_names import SchemaNames
-from reach_mcp.analysis.snapshot import Snapshot
+from reach_mcp.analysis.snapshot import Snapshot, SnapshotBuilder
 from tests.analysis.graphs import read
-from tests.builders import Json, batch, pending
+from tests.builders import Json, batch, decode, pending
 
 
 def _rows(snapshot: Snapshot) -> list[tuple[str, str, str, tuple[str, ...]]]:
@@ -39,6 +39,17 @@ def test_a_batch_read_again_replaces_its_earlier_reading() -> None:
     assert ("sd_customers", "gone") not in snapshot.key_index
     assert snapshot.error_details == []
     assert [snapshot.key_index[key] for key in snapshot.keys] == list(range(len(snapshot.keys)))
+
+
+def test_a_builder_counts_the_rows_of_the_last_readings() -> None:
+    builder = SnapshotBuilder()
+    for body in (
+        batch("b1", pending("orders:o1"), pending("orders:o2")),
+        batch("b2", pending("orders:o3")),
+        batch("b1"),
+    ):
+        builder.add(decode(body))
+    assert builder.rows == 1
 
 
 def test_error_details_name_their_batch() -> None:
