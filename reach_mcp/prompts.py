@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +54,8 @@ class Prompt:
         return "\n".join(_SLOT.sub(lambda slot: quoted[slot[1]], line) for line in lines)
 
     def _errors(self, given: Mapping[str, str]) -> Iterable[str]:
+        from reach_mcp.render.sanitize import is_hidden  # takes long to import, and serving starts without it
+
         arguments = self.published.arguments or []
         known = [argument.name for argument in arguments]
         unknown = [name for name in given if name not in known]
@@ -64,25 +65,8 @@ class Prompt:
                 yield f"{argument.name} is missing ({argument.description})"
             elif len(given.get(argument.name, "")) > MAX_VALUE_CHARS:
                 yield f"{argument.name} is longer than {MAX_VALUE_CHARS} characters"
-            elif has_hidden_characters(given.get(argument.name, "")):
+            elif any(map(is_hidden, given.get(argument.name, ""))):
                 yield f"{argument.name} contains control or invisible characters"
-
-
-def has_hidden_characters(text: str) -> bool:
-    """Return True for text with characters that a reader can't see but a language model reads.
-
-    These are control, format and unassigned characters, separators other than a space, marks that need no base or
-    select a variation, and letters that are drawn blank (fillers, braille blank).
-    """
-    return any(_is_hidden(character) for character in text)
-
-
-def _is_hidden(character: str) -> bool:
-    category = unicodedata.category(character)
-    if category[0] == "C" or (category[0] == "Z" and character != " "):
-        return True
-    name = unicodedata.name(character, "")
-    return "VARIATION SELECTOR" in name or "FILLER" in name or "GRAPHEME JOINER" in name or name.endswith("BLANK")
 
 
 def load_prompts(folders: Iterable[Path] = FOLDERS) -> dict[str, Prompt]:

@@ -1,0 +1,87 @@
+"""Logs are one record a line, without secrets and without text that forges lines or fields."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from reach_mcp.logs import Redactor, configure_logging, log_configuration
+from reach_mcp.settings import load_settings
+
+SECRET = "s3cret/token+value=="
+pytestmark = pytest.mark.usefixtures("restored_logging")
+
+
+def _configure(**flags: object) -> logging.Logger:
+    configure_logging(load_settings(api_token=SECRET, **flags))
+    return logging.getLogger("reach_mcp.test")
+
+
+def test_text_line_quotes_what_could_forge_a_field(capsys: pytest.CaptureFixture[str]) -> None:
+    _configure().info("call", extra={"facts": {"request": "1 outcome=ok\n2026", "ms": 3, "tool": "get_batch"}})
+
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert line.endswith('INFO reach_mcp.test call request="1 outcome=ok\\n2026" ms=3 tool=get_batch\n')
+
+
+def test_json_line_has_facts_as_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = _configure(log_format="json")
+    try:
+        raise ValueError("Bearer abcdefghijkl")
+    except ValueError:
+        logger.exception("broken", extra={"facts": {"tool": "x"}})
+
+    record = json.loads(capsys.readouterr().err)
+    assert (record["message"], record["tool"], record["level"]) == ("broken", "x", "ERROR")
+    assert "abcdefghijkl" not in record["trace"]
+
+
+@pytest.mark.parametrize(
+    "form", [SECRET, base64.b64encode(b"Bearer " + SECRET.encode()).decode(), "eyJhbGc.eyJpc3M.c2ln"]
+)
+def test_secrets_never_show(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    _configure().warning("refused %s", form, extra={"facts": {"why": form}})
+
+    assert form not in capsys.readouterr().err
+
+
+def test_control_and_invisible_characters_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    _configure().info("a\x1b[31m\u202eb\u180b")
+
+    assert r"a\x1b[31m\u202eb\u180b" in capsys.readouterr().err
+
+
+def test_libraries_are_quiet_below_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    _configure()
+
+    logging.getLogger("httpx").info("GET http://reach.test/?token=x")
+
+    assert capsys.readouterr().err == ""
+
+
+def test_configuration_and_unknown_variables_are_logged(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _configure()
+    monkeypatch.setenv("REACH_MCP_COLOUR_SCHEME", "dark")
+
+    log_configuration(load_settings(api_token=SECRET, tenant_id="acme"))
+
+    text = capsys.readouterr().err
+    assert "api_token=set tenant_id=acme" in text
+    assert "WARNING" in text
+    assert "REACH_MCP_COLOUR_SCHEME" in text
+    assert SECRET not in text
+
+
+def test_callers_tokens_are_secrets_too(tmp_path: Path) -> None:
+    settings = load_settings(
+        auth_token="alice:alices-long-token,bobs-long-token-1", jwt_secret_file=tmp_path / "missing"
+    )
+
+    assert "long-token" not in Redactor(settings).text("alices-long-token bobs-long-token-1")

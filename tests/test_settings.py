@@ -1,0 +1,104 @@
+"""Settings name each wrong, mistyped or unfilled variable, and never repeat a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reach_mcp.settings import (
+    ConfigurationError,
+    describe_settings,
+    known_variables,
+    load_settings,
+    read_secret,
+    secret,
+    unknown_variables,
+)
+
+
+def test_environment_is_read_and_flags_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REACH_API_URL", "https://reach.test/")
+    monkeypatch.setenv("REACH_MCP_PORT", "1")
+    monkeypatch.setenv("REACH_MCP_HOST", "")
+
+    found = load_settings(port=2, demo=None)
+
+    assert (found.api_url, found.port, found.host) == ("https://reach.test", 2, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("REACH_API_URL", "reach.test", "http or https URL"),
+        ("REACH_API_URL", "https://reach.test:0", "http or https URL"),
+        ("REACH_API_URL", "https://reach.test:x1", "http or https URL"),
+        ("REACH_API_URL", "https://me:pw-7@reach.test", "The token has its own setting"),
+        ("REACH_MCP_ALLOWED_HOSTS", "https://mcp.example.com", "mcp.example.com"),
+        ("REACH_MCP_ALLOWED_HOSTS", "*", "without scheme, path or *"),
+        ("REACH_MCP_ALLOWED_ORIGINS", "chat.example.com", "https://chat.example.com"),
+        ("REACH_MCP_ALLOWED_ORIGINS", "*", "without path or *"),
+        ("REACH_MCP_DEADLINE", "pw-7", "REACH_MCP_DEADLINE"),
+        ("REACH_MCP_AUTH_TOKN", "pw-7", "did you mean REACH_MCP_AUTH_TOKEN?"),
+        ("REACH_API_TOKENS", "pw-7", "did you mean REACH_API_TOKEN?"),
+        ("REACH_API_TOKEN", "${REACH_API_TOKEN}", "Unfilled placeholder in REACH_API_TOKEN"),
+        ("REACH_TENANT_ID", "<your tenant>", "Unfilled placeholder in REACH_TENANT_ID"),
+    ],
+)
+def test_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert name in str(caught.value)
+    assert expected in str(caught.value)
+    assert "pw-7" not in str(caught.value)
+
+
+def test_right_hosts_and_origins_are_taken() -> None:
+    found = load_settings(allowed_hosts="mcp.example.com, 10.0.0.5:8765", allowed_origins="https://chat.example.com")
+
+    assert found.allowed_hosts.endswith("8765")
+
+
+def test_field_that_was_left_empty_in_a_desktop_host_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REACH_API_TOKEN", "${user_config.api_token}")
+    monkeypatch.setenv("REACH_MCP_DEADLINE", "${user_config.deadline}")
+
+    found = load_settings()
+
+    assert (found.api_token, found.deadline) == (None, 45.0)
+
+
+def test_unknown_variables_of_ours_are_listed() -> None:
+    environment = {"REACH_MCP_COLOUR_SCHEME": "x", "REACH_MCP_PORT": "1", "REACH_OTHER": "x"}
+
+    assert unknown_variables(environment) == ["REACH_MCP_COLOUR_SCHEME"]
+    assert {"REACH_API_TOKEN", "REACH_MCP_ANSWER_BYTES"} <= set(known_variables())
+
+
+def test_description_of_settings_hides_secrets() -> None:
+    found = dict(describe_settings(load_settings(api_token="pw-7-secret", port=1, api_url="http://reach.test")))
+
+    assert found == {"api_url": "http://reach.test", "api_token": "set", "port": 1}
+
+
+def test_secret_comes_from_setting_then_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(" from-file \n")
+    found = load_settings(api_token=" from-setting ")
+
+    assert secret(found.api_token, file, "X") == "from-setting"
+    assert secret(None, file, "X") == "from-file"
+    assert secret(None, None, "X") is None
+
+
+@pytest.mark.parametrize(("content", "expected"), [(b"", "empty"), (b"\xff\xfe", "not text"), (None, "No such file")])
+def test_unusable_secret_file_is_named(tmp_path: Path, content: bytes | None, expected: str) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(ConfigurationError, match=f"X_FILE.*{expected}"):
+        read_secret(file, "X_FILE")

@@ -1,0 +1,304 @@
+"""The three tools over a scripted API: what is asked of Reach, and what the host gets."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from reach_mcp.tools import TOOLS
+from reach_mcp.tools.context import CALLER, Caller
+from reach_mcp.tools.get_batch import unwrap_id
+from tests.builders import batch, detail, page, pending
+from tests.fakes import Answer, ScriptedTransport
+from tests.helpers import EXPLAIN, GET, LIST, TOKEN, api_of, ask, call, refused, serve, text_of
+
+pytestmark = pytest.mark.anyio
+
+BATCHES = [
+    batch("b1", pending("transactions:t1", "customers:c1"), pending("transactions:t2", "customers:c1")),
+    batch("b2", status="failure", schema="customers", failed={"c1": (["Zip code is bad"], ["VALIDATION"])}),
+    batch("b3", status="success", schema="locations"),
+]
+
+
+async def test_page_is_asked_with_the_callers_own_parameters() -> None:
+    api = ScriptedTransport(page(BATCHES[0], cursor="next", total=9))
+
+    text = await ask(
+        serve(api), LIST, cursor="c0", limit=1, batch_type="patch", sort_by="startedAt", sort_direction="asc",
+        include_pending_details=True, only_batches_with_pending_resources=True, tenant_id="acme",
+    )  # fmt: skip
+
+    assert api.queries == [
+        {
+            "cursor": "c0", "limit": "1", "batchType": "PARTNER_RESOURCE_BATCH_PATCH", "sortBy": "startedAt",
+            "sortDirection": "asc", "includePendingDetails": "true", "onlyBatchesWithPendingResources": "true",
+        }
+    ]  # fmt: skip
+    assert api.requests[0].headers["reach-tenant-id"] == "acme"
+    assert '"cursor":"next"' in text
+
+
+async def test_filters_read_large_pages_and_show_as_many_rows_as_asked_for() -> None:
+    api = api_of([batch(f"b{number}", status="failure", schema="customers") for number in range(400)])
+
+    result = await call(serve(api), LIST, status="failure", limit=1, cursor="ignored")
+
+    assert len(api.requests) == 1
+    assert result.structured_content is not None
+    assert len(result.structured_content["batches"]["items"]) == 1
+    assert result.structured_content["batches"]["total"] == 400
+    assert "cursor was ignored" in text_of(result)
+    assert "cursor was ignored" in result.structured_content["notes"][0]
+
+
+async def test_list_answers_from_a_kept_snapshot_unless_another_order_is_asked_for() -> None:
+    api = api_of(BATCHES)
+    server = serve(api)
+
+    await ask(server, EXPLAIN)
+    await ask(server, EXPLAIN, view="plan")
+    await ask(server, LIST, scope="all")
+    assert len(api.requests) == 1
+    await ask(server, LIST, scope="all", sort_by="completedAt")
+    await ask(server, EXPLAIN, fresh=True)
+
+    assert [query.get("sortBy") for query in api.queries] == [None, "completedAt", None]
+
+
+async def test_identical_calls_read_once() -> None:
+    api = api_of(BATCHES)
+    server = serve(api)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(ask, server, EXPLAIN)
+
+    assert len(api.requests) == 1
+
+
+async def test_snapshot_is_of_one_tenant() -> None:
+    api = api_of(BATCHES)
+    server = serve(api)
+
+    await ask(server, EXPLAIN, tenant_id="acme")
+    await ask(server, EXPLAIN, tenant_id="other")
+
+    assert [request.headers["reach-tenant-id"] for request in api.requests] == ["acme", "other"]
+
+
+async def test_explanation_names_record_cause_and_cost() -> None:
+    result = await call(serve(api_of(BATCHES)), EXPLAIN)
+
+    assert "customers:c1" in text_of(result)
+    assert "Zip code is bad" in text_of(result)
+    assert result.meta is not None
+    cost = result.meta["reach/cost"]
+    assert cost["requests"] == 1
+    assert cost["coverage"] == {"batches": 3, "complete": True}
+    assert len(json.dumps(result.meta)) < 250
+
+
+async def test_get_batch_reads_pending_details_and_lists_them_where_asked_for() -> None:
+    api = ScriptedTransport(detail(BATCHES[0]), detail(BATCHES[0]))
+    server = serve(api)
+
+    brief, whole = (
+        await ask(server, GET, batch_id="b1"),
+        await ask(server, GET, batch_id="b1", include_pending_details=1),
+    )
+
+    assert all(query == {"includePendingDetails": "true"} for query in api.queries)
+    assert "transactions:t1" not in brief
+    assert "transactions:t1" in whole
+
+
+@pytest.mark.parametrize("pasted", [" b1 ", "`b1`", '"b1"', 'k72"b1"', "[b1]", "reach://batches/b1"])
+async def test_pasted_id_is_tried_as_it_is_and_then_bare(pasted: str) -> None:
+    api = api_of(BATCHES)
+
+    assert "b1" in await ask(serve(api), GET, batch_id=pasted)
+    assert len(api.requests) == 2
+
+
+async def test_unknown_batch_is_an_error_in_text_alone() -> None:
+    api = ScriptedTransport(404)
+
+    result = await call(serve(api), GET, batch_id="nope")
+
+    assert result.is_error
+    assert result.structured_content is None
+    assert result.meta is not None
+    assert result.meta["reach/error"] == "batch_not_found"
+
+
+def test_id_that_is_all_quotes_stays_unknown() -> None:
+    assert unwrap_id("``") == ""
+
+
+@pytest.mark.parametrize("tool", [LIST, GET, EXPLAIN])
+async def test_each_form_stands_alone(tool: str) -> None:
+    arguments = {"batch_id": "b1"} if tool == GET else {}
+
+    text = await call(serve(api_of(BATCHES), answer_parts="text"), tool, **arguments)
+    structured = await call(serve(api_of(BATCHES), answer_parts="structured"), tool, **arguments, unknown_thing=1)
+
+    assert text.structured_content is None
+    assert json.loads(text_of(structured)) == structured.structured_content
+    assert structured.structured_content is not None
+    assert structured.structured_content["notes"] == ["Ignored unknown arguments: 'unknown_thing'."]
+
+
+@pytest.mark.parametrize(("parts", "published"), [("text", False), ("structured", True), ("both", True)])
+async def test_output_schema_is_published_where_structured_content_is_sent(parts: str, published: bool) -> None:
+    tools = await serve(api_of([]), answer_parts=parts).list_tools()
+
+    assert [tool.output_schema is not None for tool in tools] == [published] * 3
+
+
+@pytest.mark.parametrize("tool", [LIST, GET, EXPLAIN])
+async def test_error_messages_can_be_left_out(tool: str) -> None:
+    blamed = [batch("b0", status="failure", message="Whole batch is bad"), *BATCHES]
+    arguments = {"batch_id": "b2"} if tool == GET else {}
+
+    result = await call(serve(api_of(blamed), error_messages=False), tool, **arguments)
+
+    shown = text_of(result) + json.dumps(result.structured_content)
+    assert "is bad" not in shown
+    assert "VALIDATION" in shown or tool == EXPLAIN
+
+
+async def test_words_of_the_api_can_be_left_out_of_errors() -> None:
+    api = ScriptedTransport(lambda _: httpx.Response(400, json={"success": False, "message": "Zip is bad"}))
+
+    assert "Zip is bad" in await refused(serve(api), LIST)
+    assert "Zip is bad" not in await refused(serve(api, error_messages=False), LIST)
+
+
+@pytest.mark.parametrize("form", [TOKEN, base64.b64encode(TOKEN.encode()).decode().rstrip("=")])
+async def test_secrets_are_removed_from_answers_and_errors(form: str) -> None:
+    leaky = batch("b1", status="failure", failed={f"id {form}": ([f"Invalid token Bearer {form}"], [form])})
+    error = ScriptedTransport(lambda _: httpx.Response(400, json={"success": False, "message": f"token {form}"}))
+
+    result = await call(serve(api_of([leaky])), GET, batch_id="b1")
+
+    assert form not in text_of(result) + json.dumps(result.structured_content)
+    assert form not in await refused(serve(error), LIST)
+
+
+async def test_callers_token_in_the_data_is_removed_too() -> None:
+    leaky = batch("b1", status="failure", failed={"x": (["saw callers-own-token-1 and [1, 2]"], ["V"])})
+
+    result = await call(serve(api_of([leaky]), auth_token="callers-own-token-1"), GET, batch_id="b1")
+
+    assert "callers-own-token-1" not in text_of(result) + json.dumps(result.structured_content)
+    assert "callers-own-token-1" not in json.dumps(result.structured_content)
+
+
+async def test_pinned_tenant_refuses_another_one() -> None:
+    server = serve(api_of(BATCHES), tenant_id="acme")
+
+    assert "pinned to one tenant" in await refused(server, LIST, tenant_id="other")
+    assert "b1" in await ask(server, LIST, tenant_id="acme")
+
+
+async def test_unknown_schema_is_an_error_with_the_known_names() -> None:
+    assert "transactions" in await refused(serve(api_of(BATCHES)), EXPLAIN, schema="transaction")
+
+
+async def test_deadline_that_is_over_ends_a_call() -> None:
+    async def stall(_: httpx.Request) -> Answer:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    text = await refused(serve(ScriptedTransport(stall), deadline=0.05), EXPLAIN)
+
+    assert "deadline" in text or "time" in text
+
+
+async def test_shutdown_ends_a_running_analysis() -> None:
+    server = serve(api_of(BATCHES))
+    server.context.stopping.set()
+
+    result = await call(server, EXPLAIN)
+
+    assert result.is_error or "left out" in text_of(result).lower() or "not worked out" in text_of(result).lower()
+
+
+async def test_failed_reading_is_not_kept() -> None:
+    api = ScriptedTransport(403, page(*BATCHES))
+    server = serve(api)
+
+    await refused(server, EXPLAIN)
+
+    assert "customers:c1" in await ask(server, EXPLAIN)
+
+
+async def test_progress_names_pages_and_rows() -> None:
+    told: list[tuple[float, float | None, str | None]] = []
+
+    async def report(done: float, total: float | None = None, message: str | None = None) -> None:
+        told.append((done, total, message))
+
+    CALLER.set(Caller(report=report))
+    await ask(serve(api_of(BATCHES)), EXPLAIN)
+
+    assert told == [(3, 3, "1 page read, 2 pending resources")]
+
+
+async def test_call_is_logged_in_one_line_with_outcome_kind_caller_and_tenant(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "reach_mcp")
+    CALLER.set(Caller(name="alice", request="7"))
+    server = serve(ScriptedTransport(403, page(*BATCHES)))
+
+    await refused(server, LIST, tenant_id="acme")
+    await ask(server, LIST)
+
+    facts: list[dict[str, Any]] = [record.facts for record in caplog.records if record.message == "call"]  # type: ignore[attr-defined]
+    assert [(one["outcome"], one.get("error"), one["caller"], one["tenant"], one["request"]) for one in facts] == [
+        ("error", "forbidden", "alice", "acme", "7"),
+        ("ok", None, "alice", "default", "7"),
+    ]
+
+
+async def test_crash_is_logged_as_one(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "reach_mcp")
+    server = serve(ScriptedTransport(RuntimeError("a bug")))
+
+    with pytest.raises(RuntimeError):
+        await server.call_tool(LIST, {})
+
+    assert caplog.records[-1].facts["outcome"] == "crash"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("tool", [LIST, GET, EXPLAIN])
+@pytest.mark.parametrize(("response_format", "limit"), [("concise", 8_000), ("detailed", 24_000)])
+async def test_both_forms_keep_to_their_bytes(tool: str, response_format: str, limit: int) -> None:
+    rows = [pending(f"transactions:{number:036d}", f"customers:{number:036d}") for number in range(900)]
+    failed = {f"{number:036d}": ([f"error {number} " * 9], ["V"]) for number in range(300)}
+    many = [batch("b1", *rows, failed=failed), *(batch(f"{number:036d}", schema="x" * 60) for number in range(300))]
+    arguments = {"batch_id": "b1"} if tool == GET else {"scope": "all"} if tool == LIST else {}
+
+    result = await call(
+        serve(api_of(many)), tool, response_format=response_format, limit=1000, strange_argument=1, **arguments
+    )
+
+    structured = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
+    assert limit / 2 < max(len(text_of(result).encode()), len(structured.encode()))
+    assert len(text_of(result).encode()) <= limit
+    assert len(structured.encode()) <= limit
+
+
+def test_tools_carry_the_words_that_people_search_by() -> None:
+    words = " ".join(tool.description for tool in TOOLS.values()).lower()
+
+    for word in ("pending", "blocked", "stuck", "waiting", "missing dependency", "unresolved reference",
+                 "failed ingest", "partial_success", "expired", "which records to resend"):  # fmt: skip
+        assert word in words
+    assert all(tool.title.startswith("Reach") and tool.description.startswith("Reach") for tool in TOOLS.values())
