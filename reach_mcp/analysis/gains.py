@@ -69,6 +69,7 @@ class Gains:
 
     def send(self, root: int) -> None:
         """Let a candidate arrive."""
+        self._tick()
         del self.gain[root]
         cleared = [row for row in self._freed.pop(root, ()) if self._remaining[row]]
         keys = [root]

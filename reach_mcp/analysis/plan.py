@@ -168,7 +168,8 @@ class _Bundles:
             if gains.waits(row) and (selection is None or selection[row])
         ]
         same = Counter(map(missing.__getitem__, rows))
-        return sorted(rows, key=lambda row: (-len(gains.remaining_keys(row)), same[missing[row]]))
+        keys, key_of = self._graph.snapshot.keys, self._graph.key_of
+        return sorted(rows, key=lambda row: (-len(gains.remaining_keys(row)), same[missing[row]], keys[key_of[row]]))
 
     @cached_property
     def _first_row(self) -> dict[int, int]:

@@ -178,5 +178,15 @@ def test_the_checkpoint_ends_a_search_for_cycles() -> None:
         StuckGraph(graph, Clearance(graph), checkpoint=_stop)
 
 
+def test_the_checkpoint_ends_a_plan_that_is_read_on() -> None:
+    graph = draw("x: " + " ".join(f"m{number}" for number in range(2 * STEPS)), "y: m0", "z: m1")
+    checks = [lambda: None]
+    steps = plan(graph, rank(graph, count_waiting(graph)), first=0, checkpoint=lambda: checks[-1]())
+    next(steps)
+    checks.append(_stop)
+    with pytest.raises(AnalysisStopped):
+        list(steps)
+
+
 def _stop() -> None:
     raise AnalysisStopped
