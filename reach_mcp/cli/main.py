@@ -119,6 +119,5 @@ def cli(ctx: click.Context) -> None:
 def main() -> None:
     """The console script. A character that the output's encoding lacks is replaced."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # they are text streams of a process
     cli(prog_name="embedreach-mcp")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -80,6 +81,17 @@ def test_serving_without_a_host_ends_with_stdin() -> None:
     out, _ = process.communicate("", timeout=60)
 
     assert (process.returncode, out) == (0, "")
+
+
+def test_a_host_that_is_gone_ends_the_server_quietly() -> None:
+    process = start("--demo")
+    assert process.stdout is not None
+    process.stdout.close()
+    message = {"jsonrpc": "2.0", "id": 1, "method": "nosuch"}
+    _, err = process.communicate(f"{json.dumps(message)}\n" * 3, timeout=60)
+
+    assert process.returncode == 0
+    assert "Traceback" not in err
 
 
 @contextmanager
