@@ -1,0 +1,295 @@
+"""The HTTP app: who is let in, what is served in spite of small differences, and what is refused, by name."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from reach_mcp.server import CALLER_KEY
+from reach_mcp.settings import ConfigurationError
+from reach_mcp.transports.connections import guarded
+from reach_mcp.transports.http import _listen, build_http_app, serve_app
+from reach_mcp.transports.middleware import AuthMiddleware, BodyMiddleware, Tokens, check_body, check_proxies
+from tests.builders import batch
+from tests.fakes import ScriptedTransport
+from tests.helpers import LIST, api_of, client_of, http_client, read_events, rpc, serve, settings_of
+
+pytestmark = pytest.mark.anyio
+
+CALL = rpc("tools/call", {"name": LIST, "arguments": {}})
+LONG_TOKEN = "a-long-random-token-1"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/mcp", {}),
+        ("/mcp/", {}),
+        ("/mcp", {"accept": "text/event-stream"}),
+        ("/mcp", {"accept": ""}),
+        ("/mcp", {"accept": "*/*"}),
+        ("/mcp", {"content-type": "Application/JSON"}),
+        ("/mcp", {"host": "LOCALHOST:8000"}),
+        ("/mcp", {"host": "mcp.example.com"}),
+        ("/mcp", {"origin": "http://localhost:3000"}),
+        ("/mcp", {"origin": "https://Chat.example.com"}),
+    ],
+)
+async def test_small_differences_are_served(path: str, headers: dict[str, str]) -> None:
+    flags = {"allowed_hosts": "mcp.example.com", "allowed_origins": "https://chat.example.com"}
+    async with http_client(serve(api_of([batch("b1")])), **flags) as client:
+        response = await client.post(path, json=CALL, headers=headers)
+
+    assert response.status_code == 200
+    assert not read_events(response)["result"].get("isError")
+
+
+@pytest.mark.parametrize(
+    ("request_of", "status", "words"),
+    [
+        ({"headers": {"host": "evil.example"}}, 421, "REACH_MCP_ALLOWED_HOSTS"),
+        ({"headers": {"origin": "https://evil.example"}}, 403, "REACH_MCP_ALLOWED_ORIGINS"),
+        ({"method": "GET"}, 405, ""),
+        ({"method": "DELETE"}, 405, ""),
+        ({"url": "/other"}, 404, "The MCP endpoint is /mcp"),
+        ({"content": b" " * 1_000_001}, 413, "too large"),
+        ({"headers": {"accept": "application/json"}}, 406, ""),
+        ({"content": b"{"}, 400, "-32700"),
+        ({"json": rpc("ping", id=1.5)}, 400, "-32600"),
+        ({"json": rpc("ping", id=None)}, 400, "-32600"),
+        ({"content": rb'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a\ud800":1}}'}, 400, '"id":7'),
+    ],
+)
+async def test_wrong_request_is_refused_with_a_word(request_of: dict[str, Any], status: int, words: str) -> None:
+    sent = {"method": "POST", "url": "/mcp", "headers": {}} | request_of
+    if sent["method"] == "POST" and not {"json", "content"} & sent.keys():
+        sent["json"] = CALL
+    sent["headers"] = {"content-type": "application/json"} | sent["headers"]
+    async with http_client(serve(api_of([]))) as client:
+        response = await client.request(**sent)
+
+    assert response.status_code == status
+    assert words in response.text
+
+
+@pytest.mark.parametrize(("method", "name"), [("m" * 900_000, ""), ("resources/read", "u" * 900_000)])
+async def test_errors_repeat_little_of_the_request(method: str, name: str) -> None:
+    async with http_client(serve(api_of([]))) as client:
+        response = await client.post("/mcp", json=rpc(method, {"uri": name} if name else {}))
+
+    assert len(response.content) < 500
+    assert "error" in read_events(response)
+
+
+async def test_health_and_readiness_are_two_questions() -> None:
+    async with http_client(serve(ScriptedTransport(), api_token=None)) as client:
+        alive, ready = await client.get("/healthz"), await client.get("/readyz")
+    async with http_client(serve(ScriptedTransport())) as client:
+        configured = await client.get("/readyz", headers={"host": "10.0.0.1"})
+
+    assert (alive.status_code, ready.status_code, configured.status_code) == (200, 503, 200)
+    assert "REACH_API_TOKEN" in ready.json()["reason"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_browser_may_ask_from_a_named_origin(method: str) -> None:
+    flags = {"allowed_origins": "https://chat.example.com", "auth_token": LONG_TOKEN}
+    origin = {"origin": "https://chat.example.com"}
+    asks = {
+        "access-control-request-method": method,
+        "access-control-request-headers": "authorization,mcp-protocol-version",
+    }
+    async with http_client(serve(api_of([])), **flags) as client:
+        preflight = await client.options("/mcp", headers=origin | asks)
+        answer = await client.post("/mcp", json=CALL, headers=origin | {"authorization": f"Bearer {LONG_TOKEN}"})
+
+    assert preflight.status_code == 200
+    assert method in preflight.headers["access-control-allow-methods"]
+    assert answer.headers["access-control-expose-headers"] == "Mcp-Session-Id"
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer wrong", f"Basic {LONG_TOKEN}", "Bearer \u00e9"])
+async def test_caller_without_a_token_is_refused_and_logged(shown: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with http_client(serve(api_of([])), auth_token=LONG_TOKEN) as client:
+        responses = [
+            await client.post("/mcp", json=CALL, headers=[(b"authorization", shown.encode("latin-1"))])
+            for _ in range(3)
+        ]
+
+    assert {response.status_code for response in responses} == {401}
+    assert responses[0].headers["www-authenticate"] == "Bearer"
+    refusals = [record for record in caplog.records if record.message == "unauthorized request"]
+    assert [record.facts for record in refusals] == [{"address": "127.0.0.1", "count": 1}]  # type: ignore[attr-defined]
+
+
+async def test_token_is_checked_before_the_body_is_read() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        raise AssertionError("the body was read")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = build_http_app(serve(api_of([])), settings_of(auth_token=LONG_TOKEN))
+    scope = {"type": "http", "method": "POST", "path": "/mcp", "root_path": "", "query_string": b"",
+             "headers": [(b"host", b"localhost")]}  # fmt: skip
+    await app(scope, receive, send)
+
+    assert sent[0]["status"] == 401
+
+
+class Seen:
+    """Remembers the scope that reaches the endpoint."""
+
+    scope: Scope
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        self.scope = scope
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown", "caller"),
+    [
+        ({"auth_token": f"alice:{LONG_TOKEN}, bob:another-long-token-2"}, "another-long-token-2", "bob"),
+        ({"auth_token": f"alice:{LONG_TOKEN}, bob:another-long-token-2"}, LONG_TOKEN, "alice"),
+        ({}, "whatever", "10.1.2.3"),
+    ],
+)
+async def test_callers_are_told_apart_by_name_and_their_token_goes_no_further(
+    flags: dict[str, str], shown: str, caller: str
+) -> None:
+    seen = Seen()
+    async with client_of(AuthMiddleware(seen, Tokens(settings_of(**flags))), "10.1.2.3") as client:
+        await client.get("/", headers={"authorization": f"bearer {shown}", "x-forwarded-for": "9.9.9.9"})
+
+    assert seen.scope[CALLER_KEY] == caller
+    assert not [name for name, _ in seen.scope["headers"] if name == b"authorization"]
+
+
+def test_token_file_is_read_again_when_it_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(f"alice:{LONG_TOKEN}\n")
+    tokens = Tokens(settings_of(auth_token_file=file))
+    assert tokens.caller(LONG_TOKEN) == "alice"
+
+    file.write_text(f"alice:{LONG_TOKEN}\nunnamed-long-token-3\n")
+    os.utime(file, ns=(1, 1))
+    unnamed = tokens.caller("unnamed-long-token-3")
+    file.unlink()
+
+    assert unnamed is not None
+    assert unnamed.startswith("token-")
+    assert tokens.caller(LONG_TOKEN) == "alice"
+    assert "the tokens read before stay valid" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"host": "0.0.0.0"}, "needs REACH_MCP_AUTH_TOKEN"),
+        ({"host": "0.0.0.0", "auth_token": "short"}, "too short"),
+        ({"auth_token": " , "}, "nothing but white space"),
+        ({"auth_token_file": Path("/nonexistent")}, "REACH_MCP_AUTH_TOKEN_FILE can't be used"),
+    ],
+)
+def test_app_that_would_be_open_does_not_start(flags: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        build_http_app(serve(api_of([])), settings_of(**flags))
+
+
+def test_long_token_opens_other_addresses() -> None:
+    assert build_http_app(serve(api_of([])), settings_of(host="::", auth_token=LONG_TOKEN))
+    assert build_http_app(serve(api_of([])), settings_of(host="::1"))
+
+
+async def test_slow_and_endless_bodies_are_refused() -> None:
+    async def drip() -> Any:
+        yield b"{"
+        await anyio.sleep_forever()
+
+    async def flood() -> Any:
+        for _ in range(20):
+            yield b" " * 10
+
+    async with client_of(BodyMiddleware(Seen(), seconds=0.01, max_bytes=100)) as client:
+        slow = await client.post("/", content=drip())
+        large = await client.post("/", content=flood())
+
+    assert (slow.status_code, large.status_code) == (408, 413)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"[" * 100_000, b'{"method": "x"}', b'{"id": 1}', b'{"id": "a"}'])
+def test_body_that_the_sdk_can_answer_is_passed_on(body: bytes) -> None:
+    assert check_body(body) is None
+
+
+def test_proxies_are_named_by_address() -> None:
+    assert check_proxies(["10.0.0.2", "::1"]) == ["10.0.0.2", "::1"]
+    with pytest.raises(ConfigurationError, match="IP addresses"):
+        check_proxies(["proxy.example.com"])
+
+
+def test_listening_socket_sends_without_delay() -> None:
+    with _listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_address_in_use_is_named() -> None:
+    with _listen("127.0.0.1", 0) as listener, pytest.raises(ConfigurationError, match="Can't listen on 127.0.0.1"):
+        await serve_app(Seen(), "127.0.0.1", listener.getsockname()[1], grace=1)
+
+
+async def test_silent_and_surplus_connections_are_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that sends no headers ends, one with an open call does not, and there is a bound on both."""
+    import uvicorn
+    from uvicorn.server import ServerState
+
+    state, config = ServerState(), uvicorn.Config(Seen(), ws="none", log_config=None)
+    config.load()
+
+    class Memory:
+        """The part of a transport that the protocol uses."""
+
+        closed = False
+
+        def get_extra_info(self, _: str) -> None: ...
+        def is_closing(self) -> bool:
+            return self.closed
+
+        def abort(self) -> None:
+            self.closed = True
+
+        close = abort
+
+        def write(self, _: bytes) -> None: ...
+        def resume_reading(self) -> None: ...
+
+    def connect() -> tuple[Any, Memory]:
+        protocol, transport = guarded(2)(config, state, {}), Memory()
+        protocol.header_seconds = 0.01
+        protocol.connection_made(transport)  # type: ignore[arg-type]
+        return protocol, transport
+
+    caplog.set_level(logging.WARNING)
+    (silent, first), (calling, second), (_, third) = connect(), connect(), connect()
+    calling.data_received(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    while not first.closed:
+        await anyio.lowlevel.checkpoint()
+    for protocol in (silent, calling):
+        protocol.connection_lost(None)
+
+    assert third.closed
+    assert "too many connections" in caplog.text
+    assert calling._timer is None
+    assert second.closed  # by the end of its connection
