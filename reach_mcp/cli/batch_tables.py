@@ -31,7 +31,10 @@ def report_listing(listing: BatchListing) -> Report:
 
 
 def _census_lines(census: Census) -> Iterable[str]:
-    yield f"{count(census.batches, 'batch', 'batches')}: {tally(census.by_status)}." if census.batches else "No batch."
+    if not census.batches:
+        yield "No batch."
+        return
+    yield f"{count(census.batches, 'batch', 'batches')}: {tally(census.by_status)}."
     counts = {name: count for name, count in census.records if name in ("total", "failed", "pending")}
     yield "Records, by the API's counters: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()) + "."
     if census.categories:

@@ -115,7 +115,8 @@ def explain_command(
     """
     session, chosen = ctx.ensure_object(Session), build_filter(arguments)
     view = view or ("blockers" if output == "csv" else "summary")
-    rows = limit or (SUMMARY_ROWS if view == "summary" else EVERYTHING)
+    in_brief = view == "summary" and not (arguments["focus"] or arguments["assume_arrived"])
+    rows = limit or (SUMMARY_ROWS if in_brief else EVERYTHING)
     analysis = anyio.run(lambda: session.read_all(tenant_id, details=True))
     explanation = explain(analysis, Question(view=view, limit=rows, filter=chosen, **arguments))  # type: ignore[arg-type]
     write(report_explanation(explanation), explanation, output, Clock(explanation.as_of, session.zone))

@@ -72,10 +72,14 @@ def _blockers(explanation: Explanation) -> Table:
     section = explanation.blockers
     rows = [_blocker_row(blocker) for blocker in section.items] if section else []
     return Table(
-        part("Missing records", section),
+        part(f"Missing records{_with_cause(explanation)}", section),
         columns("## | $record | #waiting | #direct | #frees | @first lost | action | ~why"),
         rows,
     )
+
+
+def _with_cause(explanation: Explanation) -> str:
+    return f" (cause: {explanation.cause.replace('_', ' ')})" if explanation.cause else ""
 
 
 def _blocker_row(blocker: Blocker) -> tuple[Cell, ...]:
@@ -99,7 +103,7 @@ def _plan(explanation: Explanation) -> Table:
         for step in (plan.steps.items if plan else ())
     ]
     return Table(
-        part("Send in this order", plan.steps if plan else None),
+        part(f"Send in this order{_with_cause(explanation)}", plan.steps if plan else None),
         columns("## | $record | #gain | #total | @deadline | action | ~why"),
         rows,
     )

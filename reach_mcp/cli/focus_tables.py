@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from reach_mcp.analysis.results import Changes, Explanation, Focus, Path, Record, WhatIf
 from reach_mcp.cli.batch_tables import at
-from reach_mcp.cli.table import Cell, Table, columns
+from reach_mcp.cli.table import Cell, Table, columns, part
 from reach_mcp.cli.words import ACTIONS, count, describe_cause
 from reach_mcp.render.formatting import listing
 
@@ -65,8 +65,8 @@ def _focus_tables(focus: Focus) -> list[Table]:
     rows: Rows = [(row.record, row.batch_id, at(row.expires_at, relative=True), row.misses) for row in focus.rows.items]
     paths: Rows = [_path_row(path) for path in focus.paths.items]
     return [
-        Table("Its pending records", columns("$record | batch | @expires | ~misses"), rows),
-        Table("It waits for", columns("$missing record | #waiting | action | ~why | ~path"), paths),
+        Table(part("It waits for", focus.paths), columns("$missing record | #waiting | action | ~why | ~path"), paths),
+        Table(part("Its pending records", focus.rows), columns("$record | batch | @expires | ~misses"), rows),
     ]
 
 
@@ -78,16 +78,16 @@ def _path_row(path: Path) -> tuple[Cell, ...]:
 def _what_if_lines(what_if: WhatIf) -> Iterable[str]:
     names = listing(record.name for record in what_if.assumed) or "nothing that is waited for"
     rounds = f" in {count(len(what_if.rounds), 'round')}" if what_if.rounds else ""
-    cleared = count(what_if.cleared, "pending record is", "pending records are")
-    yield f"If {names} arrived: {cleared} processed{rounds}."
-    yield f"{count(what_if.still_waiting, 'pending record still waits', 'pending records still wait')}."
+    cleared = count(what_if.cleared, "pending record would be", "pending records would be")
+    yield f"If {names} arrived, {cleared} processed{rounds}."
+    yield f"{count(what_if.still_waiting, 'pending record would still wait', 'pending records would still wait')}."
     if what_if.not_waited_for:
         yield f"Nothing waits for {listing(what_if.not_waited_for)}."
 
 
 def _still_missing(what_if: WhatIf) -> Table:
     rows: Rows = [(holder.record, holder.waiting) for holder in what_if.missing.items]
-    return Table("Still missing then", columns("$record | #waiting"), rows)
+    return Table(part("Still missing then", what_if.missing), columns("$record | #waiting"), rows)
 
 
 def _change_lines(changes: Changes) -> Iterable[str]:

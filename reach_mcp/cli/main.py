@@ -26,6 +26,8 @@ COMMANDS = {
 
 
 MAX_ERROR_CHARS = 2_000
+NAMES = {"list_batches": "embedreach-mcp list", "tenant_id": "--tenant-id", "batch_type": "--batch-type"}
+"""Names of tools and arguments in errors, and of the commands and options that stand for them."""
 
 
 class Failure(click.ClickException):
@@ -78,6 +80,8 @@ def _translate(error: Exception) -> Exception:
     from reach_mcp.settings import ConfigurationError
 
     text = " ".join(f"{getattr(error, 'message', error)} {getattr(error, 'advice', '')}".split())
+    for name, option in NAMES.items():
+        text = text.replace(name, option)
     match error:
         case ConfigurationError() | QuestionError():
             return Failure(visible(text, MAX_ERROR_CHARS), exit_codes.USAGE)

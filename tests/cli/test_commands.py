@@ -38,7 +38,7 @@ def rows(text: str) -> list[dict[str, str]]:
         ("batch bat_txn_0944", 1, "The API names 0 of 5 failed records."),
         ("batch bat_cus_0950", 0, "success"),
         ("explain", 1, "692 pending records wait in 19 batches, for 43 missing records."),
-        ("explain --view blockers --cause looks_like", 1, "looks like customers:cust_8841"),
+        ("explain --view blockers --cause looks_like", 1, "Missing records (cause: looks like)"),
         ("explain --view expiry", 1, "locations:loc_annex_02 (26)"),
         ("explain --view expired --limit 3", 1, "Expired: send these again"),
         ("explain --view cycles", 1, "in invoices:inv_9001 the reference to transactions:txn_9002"),
@@ -50,8 +50,8 @@ def rows(text: str) -> list[dict[str, str]]:
         ("explain --focus invoices:inv_9001", 1, "In or behind a cycle of 6"),
         ("explain --focus transactions:txn_1001", 1, "1 pending record has expired"),
         ("explain --focus customers:cust_4471", 1, "Did you mean"),
-        ("explain --focus bat_txn_0933", 1, "bat_txn_0933 is a batch."),
-        ("explain --assume-arrived locations:loc_harbor_12", 1, "424 pending records are processed"),
+        ("explain --focus bat_txn_0933", 1, "It waits for\n"),
+        ("explain --assume-arrived locations:loc_harbor_12", 1, "424 pending records would be processed in 2 rounds."),
         ("explain --assume-arrived locations:nosuch", 1, "Nothing waits for"),
     ],
 )
@@ -80,7 +80,7 @@ def test_a_batch_that_partly_failed_counts_without_counters() -> None:
     [
         ("list --schema custmers", "customers"),
         ("explain --schema custmers", "customers"),
-        ("batch nosuch", "no such batch"),
+        ("batch nosuch", "embedreach-mcp list shows the ids"),
         ("list --limit 0", "0 is not in the range"),
         ("list --status bad", "'bad' is not one of"),
         ("list --created-after soon", "is no time"),
