@@ -24,9 +24,6 @@ MAX_FAILURES = 20
 MAX_LOOKALIKES = 5
 """Lookalikes of one record that a finding lists."""
 
-CYCLE = CauseFinding("cycle", ACTION_OF["cycle"])
-"""The finding of a record that waits for itself through others."""
-
 
 class CauseFinder:
     """Finds why records are missing. Whatever records share is worked out once, on first use."""
