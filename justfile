@@ -27,7 +27,7 @@ fix:
     .venv/bin/ruff format .
     .venv/bin/ruff check --fix .
 
-# Write the generated parts of docs/ and manifest.json
+# Write the generated parts of docs/, manifest.json and server.json
 docs:
     {{ python }} -m docs.generate
 

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md and docs/, and manifest.json. Run `python -m docs.generate`.
+"""Write the generated parts of README.md and docs/, manifest.json and server.json. Run `python -m docs.generate`.
 
 A part stands between `<!-- generated: name -->` and `<!-- /generated -->`; `PARTS` has its function.
 """
@@ -35,6 +35,7 @@ from tests.faults.table import CASES
 
 ROOT = Path(__file__).parent.parent
 MANIFEST = ROOT / "manifest.json"
+SERVER = ROOT / "server.json"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DELIMITER = "k72"
 SAMPLE_LINES = 15
@@ -273,6 +274,36 @@ def build_manifest() -> str:
     return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
 
 
+def build_server_json() -> str:
+    """The entry of the MCP registry, which points to the package on the index."""
+    project = tomllib.loads(_read(ROOT / "pyproject.toml"))["project"]
+    variables = [
+        {
+            "name": str(Settings.model_fields[name].alias),
+            "description": field["description"],
+            "isSecret": field.get("sensitive", False),
+        }
+        for name, field in CONFIG_FIELDS.items()
+    ]
+    package = {
+        "registryType": "pypi",
+        "identifier": project["name"],
+        "version": __version__,
+        "transport": {"type": "stdio"},
+        "environmentVariables": variables,
+    }
+    entry = {
+        "$schema": "https://static.modelcontextprotocol.io/schemas/2025-10-17/server.schema.json",
+        "name": "io.github.embedreach/embedreach-mcp",
+        "title": "Reach batches",
+        "description": project["description"],
+        "version": __version__,
+        "repository": {"url": project["urls"]["Homepage"], "source": "github"},
+        "packages": [package],
+    }
+    return json.dumps(entry, indent=2, ensure_ascii=False) + "\n"
+
+
 def _describe_prompt(prompt: Any) -> dict[str, Any]:
     published = prompt.published
     names = [argument.name for argument in published.arguments or []]
@@ -288,6 +319,7 @@ def main() -> None:
     for path in pages():
         path.write_text(build_page(path), encoding="utf-8")
     MANIFEST.write_text(build_manifest(), encoding="utf-8")
+    SERVER.write_text(build_server_json(), encoding="utf-8")
 
 
 if __name__ == "__main__":

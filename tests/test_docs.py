@@ -16,7 +16,17 @@ import pytest
 from click.testing import CliRunner
 
 from docs import generate
-from docs.generate import MANIFEST, PARTS, ROOT, build_manifest, build_page, demo_client, pages
+from docs.generate import (
+    MANIFEST,
+    PARTS,
+    ROOT,
+    SERVER,
+    build_manifest,
+    build_page,
+    build_server_json,
+    demo_client,
+    pages,
+)
 from reach_mcp.cli.main import COMMANDS, cli
 from reach_mcp.prompts import load_prompts
 from reach_mcp.settings import Settings, load_settings
@@ -68,8 +78,17 @@ def test_every_part_has_its_page() -> None:
     assert used == set(PARTS)
 
 
-def test_the_manifest_is_current() -> None:
+def test_the_manifest_and_the_registry_entry_are_current() -> None:
     assert read(MANIFEST) == build_manifest(), "run `just docs`"
+    assert read(SERVER) == build_server_json(), "run `just docs`"
+
+
+def test_the_registry_accepts_name_and_description() -> None:
+    """The registry takes 100 characters, and checks ownership by a name in the README of the package."""
+    entry = json.loads(read(SERVER))
+
+    assert len(entry["description"]) <= 100
+    assert f"mcp-name: {entry['name']}" in read(README)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
