@@ -44,5 +44,19 @@ def _trace(graph: DependencyGraph, clearance: Clearance, rows: list[int]) -> lis
         chain.append(key)
         if key not in clearance.first_row:
             break
-        row = clearance.first_row[key]
+        row = _first_to_clear(graph, clearance, key)
     return chain
+
+
+def _first_to_clear(graph: DependencyGraph, clearance: Clearance, key: int) -> int:
+    """The row of a link that clears first; of several in one round, the first by the identity of all that it lists."""
+    keys, round_of = graph.snapshot.keys, clearance.round_of
+    first = clearance.first_row[key]
+    latest = max((round_of.get(below, 0) for below in graph.missing[first]), default=0)
+    arrived = [
+        row
+        for row in graph.rows_of(key)
+        if not clearance.is_stuck(row)
+        and max((round_of.get(one, 0) for one in graph.missing[row]), default=0) == latest
+    ]
+    return min(arrived, key=lambda row: sorted(map(keys.__getitem__, graph.missing[row])))
