@@ -23,6 +23,9 @@ Weights: TypeAlias = Mapping[Requirement, int]
 MAX_EFFORT = 10_000
 """Requirements that the search looks at after the greedy choice."""
 
+MAX_SEARCHED = 64
+"""Roots that are looked at, those with the largest shares; the best are hardly ever among the others."""
+
 MAX_PROMISING = 16
 """Alternatives of which the greedy choice works out the rows that clear."""
 
@@ -33,8 +36,8 @@ SHARES = 2520
 def choose_best(weights: Weights, size: int, *, checkpoint: Checkpoint = never_stop) -> list[tuple[int, int]]:
     """Choose at most `size` roots that clear most rows together.
 
-    The set is the best there is unless the search uses up its effort; then it is the best set found. Rows that need
-    more than `size` roots are ignored.
+    The set is the best there is unless there are more than `MAX_SEARCHED` roots or the search uses up its effort; then
+    it is the best set found. Rows that need more than `size` roots are ignored.
 
     Returns:
         (place of the root, rows that clear in addition), the highest gain first at each step.
@@ -69,6 +72,11 @@ def _within(weights: Weights, room: int) -> dict[Requirement, int]:
 def _only(weights: Weights, allowed: int) -> dict[Requirement, int]:
     """Requirements that allowed roots can meet, without alternatives that need others."""
     return _filter(weights, lambda roots: roots | allowed == allowed)
+
+
+def _without(weights: Weights, root: int) -> dict[Requirement, int]:
+    """Requirements that can be met without one root."""
+    return _filter(weights, lambda roots: not roots & root)
 
 
 def _filter(weights: Weights, keep: Callable[[int], bool]) -> dict[Requirement, int]:
@@ -119,7 +127,11 @@ class _Search:
         self._best = 0
         self._most = 0
 
-    def run(self, weights: dict[Requirement, int], size: int) -> int:
+    def run(self, weights: Weights, size: int) -> int:
+        shares = _share(weights)
+        ranked = sorted(shares, key=lambda root: (-shares[root], root))
+        if len(ranked) > MAX_SEARCHED:
+            weights = _only(weights, sum(ranked[:MAX_SEARCHED]))
         self._keep(*_choose_greedily(weights, size))
         self._descend(weights, size, 0, 0)
         return self._best
@@ -133,18 +145,22 @@ class _Search:
         while room and self._effort > 0:
             self._checkpoint()
             self._effort -= len(weights)
-            weights = _within(weights, room)
-            shares = _share(weights)
-            needed = (self._most - cleared) * SHARES
-            top = nlargest(room, shares.values())
-            if sum(top) <= needed:
+            weights, root = self._prune(_within(weights, room), room, cleared)
+            if not weights:
                 return
-            allowed = sum(root for root, share in shares.items() if share > needed - sum(top[: room - 1]))
-            weights = _only(weights, allowed)
-            root = max(shares, key=lambda root: (shares[root], -root))
             gain, left = _include(weights, root)
             self._descend(left, room - 1, chosen | root, cleared + gain)
-            weights = _only(weights, allowed & ~root)
+            weights = _without(weights, root)
+
+    def _prune(self, weights: Weights, room: int, cleared: int) -> tuple[Weights, int]:
+        """Requirements of the roots that can be in a better set than the best so far, and the root that claims most."""
+        shares = _share(weights)
+        needed = (self._most - cleared) * SHARES
+        top = nlargest(room, shares.values())
+        if sum(top) <= needed:
+            return {}, 0
+        allowed = sum(root for root, share in shares.items() if share > needed - sum(top[: room - 1]))
+        return _only(weights, allowed), max(shares, key=lambda root: (shares[root], -root))
 
 
 def _choose_greedily(weights: Weights, room: int) -> tuple[int, int]:
