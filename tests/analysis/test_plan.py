@@ -123,6 +123,7 @@ def test_many_candidates_are_looked_at_where_all_are_alike() -> None:
         ({(0b1, 0b110): 5, (0b110,): 4}, 2, [(1, 0), (2, 9)]),
         ({}, 3, []),
         ({(0b111,): 9}, 2, []),
+        ({(0b111, 0b11000): 9, (0b1,): 1}, 1, [(0, 1)]),
     ],
 )
 def test_the_best_set_is_chosen(weights: dict[tuple[int, ...], int], size: int, best: list[tuple[int, int]]) -> None:
