@@ -165,7 +165,7 @@ def _refuse_mistyped(environment: Mapping[str, str]) -> None:
         raise ConfigurationError(f"Mistyped setting: {' '.join(mistyped)}")
 
 
-def _without_placeholders(environment: Mapping[str, str]) -> dict[str, None]:
+def _without_placeholders(environment: Mapping[str, str]) -> dict[str, Any]:
     """Overrides for the fields that a host left empty. Raises ConfigurationError for any other placeholder."""
     variables = {str(field.alias): name for name, field in Settings.model_fields.items()}
     found = {name: environment[name].strip() for name in variables if name in environment}

@@ -36,7 +36,17 @@ def test_values_are_quoted_and_lines_without_a_value_left_out() -> None:
         ({"batch_id": "b" * 201}, "batch_id is longer than 200 characters"),
         *[
             ({"batch_id": f"b{hidden}"}, "batch_id contains control or invisible characters")
-            for hidden in "\u200b1|\u180b1|\u28001|\u034f1|\u31641|\u202e1|\x071|\U000e01001|\u00a01".split("|")
+            for hidden in [
+                "\u200b1",
+                "\u180b1",
+                "\u28001",
+                "\u034f1",
+                "\u31641",
+                "\u202e1",
+                "\x071",
+                "\U000e01001",
+                "\u00a01",
+            ]
         ],
     ],
 )

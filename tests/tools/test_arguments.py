@@ -24,11 +24,11 @@ def read(model: type[ToolArguments], **raw: Any) -> tuple[dict[str, Any], tuple[
 @pytest.mark.parametrize(
     ("model", "raw", "expected"),
     [
-        (ListBatchesArguments, {"toolCallId": 1, "sessionId": "s", "action": "x", "chatInput": "y", "task_progress": "z"}, {}),
+        (ListBatchesArguments, {"toolCallId": 1, "sessionId": "s", "action": "x", "chatInput": "y", "task_progress": "z"}, {}),  # noqa: E501
         (ListBatchesArguments, {"status": "null", "cursor": "", "tenant_id": None, "limit": "None"}, {}),
-        (ListBatchesArguments, {"status": "FAILURE", "batch_type": "json_ingest"}, {"status": "failure", "batch_type": "PARTNER_RESOURCE_JSON_INGEST"}),
-        (ListBatchesArguments, {"batchType": "delete", "sortBy": "completedat"}, {"batch_type": "PARTNER_RESOURCE_BATCH_DELETE", "sort_by": "completedAt"}),
-        (ListBatchesArguments, {"batch_type": "Partner-Resource Batch_Patch"}, {"batch_type": "PARTNER_RESOURCE_BATCH_PATCH"}),
+        (ListBatchesArguments, {"status": "FAILURE", "batch_type": "json_ingest"}, {"status": "failure", "batch_type": "PARTNER_RESOURCE_JSON_INGEST"}),  # noqa: E501
+        (ListBatchesArguments, {"batchType": "delete", "sortBy": "completedat"}, {"batch_type": "PARTNER_RESOURCE_BATCH_DELETE", "sort_by": "completedAt"}),  # noqa: E501
+        (ListBatchesArguments, {"batch_type": "Partner-Resource Batch_Patch"}, {"batch_type": "PARTNER_RESOURCE_BATCH_PATCH"}),  # noqa: E501
         (ListBatchesArguments, {"cursor": '{"after": 1}'}, {"cursor": '{"after": 1}'}),
         (ListBatchesArguments, {"since": "24h"}, {"created_after": "24h"}),
         (ListBatchesArguments, {"limit": "5", "offset": 2.0}, {"limit": 5, "offset": 2}),
@@ -57,7 +57,7 @@ def test_what_hosts_and_models_write_is_understood(
         (ListBatchesArguments, {"limit": 5000}, "limit was set to 1000, its largest value."),
         (ListBatchesArguments, {"offset": 10**19}, "offset was set to 1000000, its largest value."),
         (ListBatchesArguments, {"limitt": 5}, "Ignored unknown arguments: 'limitt' (did you mean limit?)."),
-        (ListBatchesArguments, {"zz": 1, "yy": 2, "xx": 3, "ww": 4}, "Ignored unknown arguments: 'zz', 'yy', 'xx' and 1 more."),
+        (ListBatchesArguments, {"zz": 1, "yy": 2, "xx": 3, "ww": 4}, "Ignored unknown arguments: 'zz', 'yy', 'xx' and 1 more."),  # noqa: E501
         (ExplainArguments, {"cursor": "c"}, "cursor has no effect here: every page is read."),
     ],
 )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Servers in processes of their own, and a Reach API that answers when it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tests.builders import batch, page
+
+ROOT = Path(__file__).parents[1]
+COMMAND = (sys.executable, "-m", "reach_mcp")
+ENDS_WITHIN = 30.0
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment without any setting of ours, and these over it."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("REACH_")}
+    return inherited | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"} | settings
+
+
+@dataclass
+class SlowApi:
+    """A Reach API whose answers wait for `release`; `asked` is set at the first request."""
+
+    url: str = ""
+    asked: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def slow_api() -> Iterator[SlowApi]:
+    api = SlowApi()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            api.asked.set()
+            api.release.wait(ENDS_WITHIN)
+            body = json.dumps(page(batch("b1"))).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None: ...
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        api.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield api
+        finally:
+            api.release.set()
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def start(*arguments: str, stdin: bool = False, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the command. It is ended by its id, whatever happens."""
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=environment(**settings),
+        cwd=ROOT,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if stdin else subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def wait_for_address(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """The address that a server over HTTP announces, and the lines up to there."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if found := re.search(r"listening on (http://[^\s\"]+)", line):
+            return found[1], said
+    raise AssertionError(f"the server ended before it was ready:\n{said}")

@@ -1,0 +1,82 @@
+"""Real processes: a signal lets open calls end, a second one does not; what is announced; what is not logged."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+
+import httpx
+import pytest
+
+from tests.helpers import LIST, read_events, rpc
+from tests.processes import ENDS_WITHIN, slow_api, start, wait_for_address
+
+MODERN = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": LIST}
+META = {
+    "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+}
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_open_http_call_ends_within_the_grace(era: str) -> None:
+    found: list[httpx.Response] = []
+    with (
+        slow_api() as api,
+        start("serve", "--http", "--port", "0", REACH_API_URL=api.url, REACH_API_TOKEN="x" * 20,
+              REACH_MCP_SHUTDOWN_SECONDS="20", REACH_MCP_LOG_FORMAT="json") as process,
+    ):  # fmt: skip
+        address, said = wait_for_address(process)
+        params = {"name": LIST, "arguments": {}, **(META if era == "modern" else {})}
+        headers = {"accept": "application/json, text/event-stream", **(MODERN if era == "modern" else {})}
+
+        def call() -> None:
+            with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client:
+                found.append(client.post(address, json=rpc("tools/call", params), headers=headers))
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        assert api.asked.wait(ENDS_WITHIN)
+        process.send_signal(signal.SIGTERM)
+        with httpx.Client(trust_env=False, timeout=1) as client:
+            while True:  # until the server has taken the signal and accepts no more
+                try:
+                    client.get(address.removesuffix("/mcp") + "/healthz", headers={"connection": "close"})
+                except httpx.HTTPError:
+                    break
+        api.release.set()
+        caller.join()
+        assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+        assert process.stderr is not None
+        rest = process.stderr.read()
+
+    assert "b1" in read_events(found[0])["result"]["content"][0]["text"]
+    assert all(json.loads(line)["level"] == "INFO" for line in (said + rest).splitlines())
+
+
+def test_second_signal_ends_a_server_over_http_at_once() -> None:
+    with (
+        slow_api() as api,
+        start("serve", "--http", "--port", "0", REACH_API_URL=api.url, REACH_API_TOKEN="x" * 20,
+              REACH_MCP_SHUTDOWN_SECONDS="300") as process,
+    ):  # fmt: skip
+        address, _ = wait_for_address(process)
+        caller = threading.Thread(target=_call_in_vain, args=(address,))
+        caller.start()
+        assert api.asked.wait(ENDS_WITHIN)
+        process.send_signal(signal.SIGTERM)
+        with httpx.Client(trust_env=False, timeout=1) as client:
+            while True:
+                try:
+                    client.get(address.removesuffix("/mcp") + "/healthz", headers={"connection": "close"})
+                except httpx.HTTPError:
+                    break
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+        caller.join()
+
+
+def _call_in_vain(address: str) -> None:
+    with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client, pytest.raises(httpx.HTTPError):
+        headers = {"accept": "application/json, text/event-stream"}
+        client.post(address, json=rpc("tools/call", {"name": LIST, "arguments": {}}), headers=headers)
