@@ -52,10 +52,6 @@ class ToolArguments(BaseModel):
         """The arguments that differ from their defaults, for the next calls to repeat."""
         return self.model_dump(by_alias=True, exclude_defaults=True, exclude={"fresh"})
 
-    @classmethod
-    def names(cls) -> list[str]:
-        return list(cls.model_fields)
-
 
 class ListBatchesArguments(ToolArguments):
     """Arguments of `list_batches`."""

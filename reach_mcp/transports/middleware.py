@@ -1,4 +1,7 @@
-"""ASGI middlewares in front of the MCP endpoint. Each has one concern; all refuse before a body is read."""
+"""ASGI middlewares in front of the MCP endpoint, for HTTP requests alone. Each has one concern.
+
+All but the last refuse before a body is read.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,6 @@ class NormalizeMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
         if scope["path"].rstrip("/") != MCP_PATH:
             return await Response(f"Not found. The MCP endpoint is {MCP_PATH}.", 404)(scope, receive, send)
         if scope["method"] != "POST":
@@ -71,8 +72,7 @@ class HostMiddleware:
         self._origins = {origin.lower() for origin in split_list(settings.allowed_origins)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refuse(Headers(scope=scope)) if scope["type"] == "http" else None
-        await (refusal or self._app)(scope, receive, send)
+        await (self._refuse(Headers(scope=scope)) or self._app)(scope, receive, send)
 
     def _refuse(self, headers: Headers) -> Response | None:
         host, origin = headers.get("host", "").lower(), headers.get("origin", "").lower()
@@ -156,8 +156,6 @@ class AuthMiddleware:
         self._refusals = ThrottledLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
         address = str((scope.get("client") or ("",))[0])
         caller = self._caller(Headers(scope=scope)) if self._tokens.required else address
         if caller is None:
@@ -181,8 +179,6 @@ class BodyMiddleware:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
         length = Headers(scope=scope).get("content-length", "0")
         if length.isdecimal() and (len(length) > 12 or int(length) > self._max_bytes):
             return await Response("The request is too large.", 413)(scope, receive, send)

@@ -77,6 +77,6 @@ def test_second_signal_ends_a_server_over_http_at_once() -> None:
 
 
 def _call_in_vain(address: str) -> None:
+    headers = {"accept": "application/json, text/event-stream"}
     with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client, pytest.raises(httpx.HTTPError):
-        headers = {"accept": "application/json, text/event-stream"}
         client.post(address, json=rpc("tools/call", {"name": LIST, "arguments": {}}), headers=headers)
