@@ -11,8 +11,12 @@ import anyio
 import httpx
 import pytest
 
+from reach_mcp.analysis.stop import AnalysisStopped
+from reach_mcp.render.options import Rendered
 from reach_mcp.tools import TOOLS
-from reach_mcp.tools.context import CALLER, Caller
+from reach_mcp.tools.answers import run_call
+from reach_mcp.tools.arguments import GetBatchArguments
+from reach_mcp.tools.context import CALLER, Call, Caller
 from reach_mcp.tools.get_batch import unwrap_id
 from tests.builders import batch, detail, page, pending
 from tests.fakes import Answer, ScriptedTransport
@@ -302,3 +306,31 @@ def test_tools_carry_the_words_that_people_search_by() -> None:
                  "failed ingest", "partial_success", "expired", "which records to resend"):  # fmt: skip
         assert word in words
     assert all(tool.title.startswith("Reach") and tool.description.startswith("Reach") for tool in TOOLS.values())
+
+
+async def test_analysis_that_has_no_time_left_is_an_error_that_names_the_setting() -> None:
+    async def work(_: Call, __: GetBatchArguments) -> Rendered:
+        raise AnalysisStopped
+
+    result = await run_call(serve(api_of([])).context, GET, GetBatchArguments, {"batch_id": "b1"}, work)
+
+    assert "REACH_MCP_DEADLINE" in text_of(result)
+
+
+async def test_meta_has_the_request_id_of_reach_and_the_wait_that_it_asks_for() -> None:
+    body = page(*BATCHES)
+    api = ScriptedTransport(
+        lambda request: httpx.Response(
+            429 if "cursor" in request.url.params else 200,
+            headers={"x-request-id": "req-7", "retry-after": "600"},
+            json=body,
+        )
+    )
+    server = serve(api)
+
+    answered, limited = await call(server, LIST), await call(server, LIST, cursor="c")
+
+    assert answered.meta is not None
+    assert answered.meta["reach/cost"]["request_id"] == "req-7"
+    assert limited.meta is not None
+    assert limited.meta["reach/retry_after"] == 600
