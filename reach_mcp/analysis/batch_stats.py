@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 
 from reach_mcp.analysis.batch_summary import most_first, summarize_batch
@@ -13,10 +13,10 @@ from reach_mcp.analysis.results import BatchDetail, BatchSummary, Census, ErrorG
 from reach_mcp.analysis.rows import describe_row, section
 from reach_mcp.analysis.snapshot import SnapshotBuilder
 from reach_mcp.analysis.times import DAY, HOUR
-from reach_mcp.api.models import Batch
+from reach_mcp.api.models import Batch, RecordErrors
 from reach_mcp.api.pagination import Coverage
 
-__all__ = ["census", "describe_batch", "group_errors", "summarize_batch"]
+__all__ = ["census", "describe_batch", "group_all_errors", "group_errors", "summarize_batch"]
 
 DEFAULT_LIMIT = 50
 """Rows, missing records and error groups of one batch that are listed unless a limit is given."""
@@ -72,6 +72,9 @@ def _largest(batches: Iterable[BatchSummary], size: Callable[[BatchSummary], int
     return tuple(found[:MAX_NAMED_BATCHES])
 
 
+Messages = dict[str, dict[tuple[int, str], None]]
+"""Exact message to the records that have it: batch number and name."""
+
 _VARIABLE = re.compile(r"""(?<!\w)(["'`]).*?\1|(?<!\S)[^\s\d]*\d\S*""")
 """A quoted part (an apostrophe inside a word opens none), or a word with a digit. Matches in linear time."""
 
@@ -81,25 +84,38 @@ def group_errors(batch: Batch, examples: int = 3) -> tuple[ErrorGroup, ...]:
 
     A record counts once per group and once per exact message, however many texts it has.
     """
-    groups: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
-    for external_id, record in ((batch.errors and batch.errors.details) or {}).items():
-        for position, text in enumerate(record.errors or [""]):
-            category = record.categories[min(position, len(record.categories) - 1)] if record.categories else ""
-            messages = groups.setdefault((category, _VARIABLE.sub("…", text)), {})
-            messages.setdefault(text, {})[external_id] = None
+    return group_all_errors([("", (batch.errors and batch.errors.details) or {})], examples)
+
+
+def group_all_errors(
+    batches: Iterable[tuple[str, Mapping[str, RecordErrors]]], examples: int = 3
+) -> tuple[ErrorGroup, ...]:
+    """Group the record errors of several batches, given with their schemas. A record counts once per batch.
+
+    Examples are `schema:external_id` where the schema is given.
+    """
+    groups: dict[tuple[str, str], Messages] = {}
+    shapes: dict[str, str] = {}
+    for number, (schema, details) in enumerate(batches):
+        for external_id, record in details.items():
+            named = (number, f"{schema}:{external_id}" if schema else external_id)
+            for position, text in enumerate(record.errors or [""]):
+                category = record.categories[min(position, len(record.categories) - 1)] if record.categories else ""
+                shape = shapes[text] if text in shapes else shapes.setdefault(text, _VARIABLE.sub("…", text))
+                groups.setdefault((category, shape), {}).setdefault(text, {})[named] = None
     found = [_describe_group(category, shape, messages, examples) for (category, shape), messages in groups.items()]
     return tuple(sorted(found, key=lambda group: (-group.records, group.category, group.message)))
 
 
-def _describe_group(category: str, shape: str, messages: dict[str, dict[str, None]], examples: int) -> ErrorGroup:
-    ids = {external_id: None for records in messages.values() for external_id in records}
+def _describe_group(category: str, shape: str, messages: Messages, examples: int) -> ErrorGroup:
+    ids = {named: None for records in messages.values() for named in records}
     counts = most_first((text, len(records)) for text, records in messages.items())
     return ErrorGroup(
         category=category,
         message=counts[0][0] if len(counts) == 1 else shape,
         records=len(ids),
         variants=counts[:MAX_VARIANTS] if len(counts) > 1 else (),
-        examples=tuple(ids)[:examples],
+        examples=tuple(dict.fromkeys(name for _, name in ids))[:examples],
     )
 
 

@@ -8,15 +8,14 @@ from functools import partial
 
 from reach_mcp.analysis import results
 from reach_mcp.render import glossary, models, parts
-from reach_mcp.render.batch_parts import build_batch, quoted_tally
+from reach_mcp.render.batch_parts import build_batch, build_group, error_lines, quoted_tally
 from reach_mcp.render.budget import Trim, fit
 from reach_mcp.render.formatting import clock, plural, to_datetime, until
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.sanitize import Quoter, exact_id, inert
-from reach_mcp.render.text import RESOURCE_COLUMNS, Row, closing, resource_row, section, shown
+from reach_mcp.render.text import RESOURCE_COLUMNS, Row, closing, resource_row, section
 
 TOOL = "get_batch"
-MAX_EXAMPLES = 5
 TRIMS = (
     Trim("errors.items.variants", 2),
     Trim("resources.items", 20),
@@ -55,7 +54,7 @@ def _build(detail: results.BatchDetail, options: RenderOptions) -> models.BatchD
         tenant=exact_id(options.tenant or ""),
         batch=build_batch(detail.batch, whole=True, categories=12),
         failed_records_named=detail.batch.failed_records_named,
-        errors=parts.items(models.Items[models.ErrorGroup], detail.error_groups, _group, options),
+        errors=parts.items(models.Items[models.ErrorGroup], detail.error_groups, build_group, options),
         pending=detail.pending,
         expired=detail.expired,
         within_1_h=detail.within_hour,
@@ -67,16 +66,6 @@ def _build(detail: results.BatchDetail, options: RenderOptions) -> models.BatchD
     )
     report.verdict = " ".join(filter(None, _verdict(report, detail, options)))
     return report
-
-
-def _group(group: results.ErrorGroup) -> models.ErrorGroup:
-    return models.ErrorGroup(
-        category=inert(group.category, 60),
-        error=inert(group.message),
-        records=group.records,
-        variants=[models.Variant(error=inert(error), records=records) for error, records in group.variants],
-        examples=[exact_id(example) for example in group.examples[:MAX_EXAMPLES]],
-    )
 
 
 def _verdict(report: models.BatchDetailReport, detail: results.BatchDetail, options: RenderOptions) -> Iterator[str]:
@@ -180,7 +169,7 @@ def _write(report: models.BatchDetailReport, options: RenderOptions) -> str:
     blocks = [
         [report.verdict],
         list(_facts(report, quoter)),
-        list(_errors(report.errors, quoter)),
+        list(error_lines(report.errors, quoter)),
         section(
             "Listed as missing", report.missing, ("record", "resources that list it"), partial(_holding, quoter=quoter)
         ),
@@ -209,15 +198,3 @@ def _facts(report: models.BatchDetailReport, quoter: Quoter) -> Iterator[str]:
         yield f"The batch failed as a whole: {quoter.text(batch.error)}"
     if batch.categories:
         yield f"Errors by category: {quoted_tally(batch.categories, quoter)}"
-
-
-def _errors(errors: models.Items[models.ErrorGroup] | None, quoter: Quoter) -> Iterator[str]:
-    """One line a message; where messages of one shape differ, the commonest follow it."""
-    if errors is None or not errors.total:
-        return
-    yield f"Errors{shown(errors)}, records | category | message | example ids:"
-    for group in errors.items:
-        examples = ", ".join(quoter.id(each) for each in group.examples)
-        yield " | ".join((str(group.records), quoter.text(group.category), quoter.text(group.error), examples))
-        for variant in group.variants:
-            yield f"  of these {variant.records} | {quoter.text(variant.error)}"

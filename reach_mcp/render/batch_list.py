@@ -10,6 +10,8 @@ from reach_mcp.render import models, parts
 from reach_mcp.render.batch_parts import (
     LIST_COLUMNS,
     build_batch,
+    build_group,
+    error_lines,
     list_row,
     named_counts,
     quoted_tally,
@@ -23,15 +25,21 @@ from reach_mcp.render.text import closing, section, undated_line
 
 TOOL = "list_batches"
 TRIMS = (
+    Trim("errors.items.variants", 2),
+    Trim("errors.items", 5),
     Trim("census.by_schema", 5),
     Trim("census.error_categories", 5),
     Trim("batches.items", 20),
+    Trim("errors.items.variants"),
+    Trim("errors.items.examples", 1),
+    Trim("errors.items", 3),
     Trim("batches.items.categories", 1),
     Trim("census.most_failed", 3),
     Trim("census.most_pending", 3),
     Trim("census.by_schema"),
     Trim("census.error_categories"),
     Trim("batches.items.categories"),
+    Trim("errors.items"),
     Trim("batches.items", 5),
     Trim("census.most_failed"),
     Trim("census.most_pending"),
@@ -62,6 +70,10 @@ def _build(listing: BatchListing, options: RenderOptions) -> models.BatchListRep
         filter=parts.left_out(listing.filter),
         coverage=parts.coverage(listing.coverage, listing.filter, options),
         census=_census(listing.census),
+        errors=parts.given(
+            listing.error_groups,
+            lambda groups: parts.items(models.Items[models.ErrorGroup], groups, build_group, options),
+        ),
         batches=parts.items(
             models.Items[models.Batch], listing.batches, partial(build_batch, whole=options.detailed), options
         ),
@@ -152,6 +164,7 @@ def _write(report: models.BatchListReport, options: RenderOptions) -> str:
     blocks = [
         [report.verdict, *undated_line(report.filter, quoter)],
         list(_census_lines(report.census, quoter)),
+        list(error_lines(report.errors, quoter)),
         section("Batches", report.batches, LIST_COLUMNS, row),
         closing(report, quoter),
     ]

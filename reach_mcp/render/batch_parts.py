@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from reach_mcp.analysis import results
 from reach_mcp.render import models
 from reach_mcp.render.formatting import clock, deadline, tally, to_datetime
 from reach_mcp.render.sanitize import Quoter, exact_id, inert
-from reach_mcp.render.text import Row
+from reach_mcp.render.text import Row, shown
 
 TYPE_PREFIXES = ("PARTNER_RESOURCE_", "BATCH_")
 COUNTERS = {
@@ -20,6 +20,7 @@ COUNTERS = {
     "pending": "pending",
 }
 MAX_NAME_CHARS = 60
+MAX_EXAMPLES = 5
 LIST_COLUMNS = (
     "batch",
     "status",
@@ -102,3 +103,25 @@ def _counter(batch: models.Batch, name: str, zero: str = "0") -> str:
     count: int = getattr(batch, name)
     done = f"{batch.processed} of " if name == "records" and batch.processed and batch.processed != count else ""
     return f"{done}{count}" if count else zero
+
+
+def build_group(group: results.ErrorGroup) -> models.ErrorGroup:
+    return models.ErrorGroup(
+        category=inert(group.category, 60),
+        error=inert(group.message),
+        records=group.records,
+        variants=[models.Variant(error=inert(error), records=records) for error, records in group.variants],
+        examples=[exact_id(example) for example in group.examples[:MAX_EXAMPLES]],
+    )
+
+
+def error_lines(errors: models.Items[models.ErrorGroup] | None, quoter: Quoter) -> Iterator[str]:
+    """One line a message; where messages of one shape differ, the commonest follow it."""
+    if errors is None or not errors.total:
+        return
+    yield f"Errors{shown(errors)}, records | category | message | example ids:"
+    for group in errors.items:
+        examples = ", ".join(quoter.id(each) for each in group.examples)
+        yield " | ".join((str(group.records), quoter.text(group.category), quoter.text(group.error), examples))
+        for variant in group.variants:
+            yield f"  of these {variant.records} | {quoter.text(variant.error)}"

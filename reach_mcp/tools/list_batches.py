@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from reach_mcp.analysis.batch_stats import census, summarize_batch
+from reach_mcp.analysis.batch_stats import census, group_all_errors, summarize_batch
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.results import BatchListing, BatchSummary, FilterReport, Section
-from reach_mcp.api.models import Batch
+from reach_mcp.api.models import RecordErrors
 from reach_mcp.api.pagination import BatchReader, Coverage
 from reach_mcp.api.query import BatchQuery
 from reach_mcp.render.batch_list import render_listing
@@ -17,6 +17,9 @@ from reach_mcp.tools.arguments import ListBatchesArguments
 from reach_mcp.tools.batch_filter import build_filter
 from reach_mcp.tools.context import Call
 from reach_mcp.tools.snapshot import KeptAnalysis, read_listing
+
+MAX_ERROR_GROUPS = 10
+"""Kinds of errors that a list names."""
 
 
 async def list_batches(call: Call, arguments: ListBatchesArguments) -> Rendered:
@@ -48,9 +51,12 @@ async def _list_page(call: Call, arguments: ListBatchesArguments) -> Rendered:
     finally:
         call.spend(deadline)
     call.coverage = reader.coverage
-    batches = [batch for page in pages for batch in page.batches]
+    read = [batch for page in pages for batch in page.batches]
+    batches = read if call.context.settings.error_messages else list(map(without_messages, read))
     now = float(int(call.context.clock() + reader.coverage.clock_skew))
-    listing = _list(_summarize(call, batches, arguments), arguments, reader.coverage, now, None)
+    summaries = [summarize_batch(batch, arguments.include_pending_details) for batch in batches]
+    errors = [(one.schema, batch.errors.details) for one, batch in zip(summaries, batches, strict=True) if batch.errors]
+    listing = _list(summaries, errors, arguments, reader.coverage, now, None)
     options = render_options(call, arguments)
     return await call.analyse(lambda _: render_listing(listing, options))
 
@@ -68,20 +74,20 @@ def _page_query(arguments: ListBatchesArguments) -> BatchQuery:
     )
 
 
-def _summarize(call: Call, batches: Sequence[Batch], arguments: ListBatchesArguments) -> list[BatchSummary]:
-    shown = batches if call.context.settings.error_messages else map(without_messages, batches)
-    return [summarize_batch(batch, arguments.include_pending_details) for batch in shown]
-
-
 def _select(kept: KeptAnalysis, arguments: ListBatchesArguments, conditions: BatchFilter) -> BatchListing:
     snapshot = kept.analysis.snapshot
     selection = conditions.apply(snapshot)
     batches = [snapshot.batches[number] for number in selection.batches]
-    return _list(batches, arguments, snapshot.coverage, snapshot.read_at, selection.report)
+    selected = set(selection.batches)
+    errors = [
+        (snapshot.batches[number].schema, details) for number, details in snapshot.error_details if number in selected
+    ]
+    return _list(batches, errors, arguments, snapshot.coverage, snapshot.read_at, selection.report)
 
 
 def _list(
     batches: list[BatchSummary],
+    errors: Sequence[tuple[str, Mapping[str, RecordErrors] | None]],
     arguments: ListBatchesArguments,
     coverage: Coverage,
     as_of: float,
@@ -90,6 +96,7 @@ def _list(
     page = arguments.one_page
     start = 0 if page else arguments.offset
     shown = batches if page else batches[start : start + arguments.limit]
+    groups = group_all_errors([(schema, details) for schema, details in errors if details])
     return BatchListing(
         as_of=as_of,
         coverage=coverage,
@@ -97,4 +104,5 @@ def _list(
         census=census(batches),
         scope="page" if page else "all",
         batches=Section(tuple(shown), total=len(batches), offset=start),
+        error_groups=Section(groups[:MAX_ERROR_GROUPS], total=len(groups)) if groups else None,
     )

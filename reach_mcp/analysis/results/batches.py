@@ -120,3 +120,5 @@ class BatchListing:
     """Over all that matched; in scope page, over the page."""
     scope: Literal["page", "all"]
     batches: Section[BatchSummary]
+    error_groups: Section[ErrorGroup] | None = None
+    """Record errors of all that matched, most records first. Examples are `schema:external_id`."""

@@ -45,17 +45,6 @@ class Census(BaseModel):
     without_counters: int = Field(default=0, description="Batches that are in no sum")
 
 
-class _ListBody(Head):
-    filter: LeftOut | None = None
-    coverage: Coverage
-    census: Census
-    batches: Items[Batch]
-
-
-class BatchListReport(Tail, _ListBody):
-    """`list_batches`"""
-
-
 class Variant(BaseModel):
     error: str
     records: int
@@ -66,7 +55,19 @@ class ErrorGroup(BaseModel):
     error: str
     records: int
     variants: list[Variant] = Field(default_factory=list)
-    examples: list[str] = Field(default_factory=list, description="External ids")
+    examples: list[str] = Field(default_factory=list, description="Records")
+
+
+class _ListBody(Head):
+    filter: LeftOut | None = None
+    coverage: Coverage
+    census: Census
+    errors: Items[ErrorGroup] | None = None
+    batches: Items[Batch]
+
+
+class BatchListReport(Tail, _ListBody):
+    """`list_batches`"""
 
 
 class _DetailBody(Head):
