@@ -107,12 +107,15 @@ def demo_client() -> Client:
 
 
 def call_tool(tool: str, arguments: dict[str, Any]) -> str:
-    """The text of one answer."""
+    """The text of one answer. An error is no sample: it ends the script."""
 
     async def call() -> str:
         async with demo_client() as client:
             result = await client.call_tool(tool, arguments)
-            return "\n".join(getattr(part, "text", "") for part in result.content)
+            text = "\n".join(getattr(part, "text", "") for part in result.content)
+            if result.is_error:
+                raise RuntimeError(f"{tool} {json.dumps(arguments)} failed: {text}")
+            return text
 
     return anyio.run(call)
 
