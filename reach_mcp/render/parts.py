@@ -12,8 +12,8 @@ from reach_mcp.render import models
 from reach_mcp.render.budget import MAX_CALLS, size_of
 from reach_mcp.render.formatting import duration, plural, to_datetime
 from reach_mcp.render.glossary import ACTIONS, MATCHED, STOPPED
-from reach_mcp.render.options import RenderOptions
-from reach_mcp.render.sanitize import MAX_ID_CHARS, exact_id, inert
+from reach_mcp.render.options import ArgumentValue, RenderOptions
+from reach_mcp.render.sanitize import MAX_ID_CHARS, exact_id, inert, is_plain_id
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -210,13 +210,20 @@ def _resource(row: results.WaitingResource, *, batch: bool, detailed: bool) -> m
 
 
 def call(why: str, tool: str, arguments: models.Arguments, options: RenderOptions) -> models.Call | None:
-    """A next call with the filters of this one; None where its arguments are too long to repeat or to paste."""
+    """A next call with the filters of this one.
+
+    None where an argument is too long to repeat, or is an id from the tenant that is not plain: a call is not quoted.
+    """
     kept = {key: value for key, value in options.arguments.items() if key not in PAGING}
     if tool == "get_batch":
         kept = {key: value for key, value in kept.items() if key in ("tenant_id", "response_format")}
     whole = kept | arguments
-    shortened = any("…(+" in str(value) for value in whole.values())
-    return None if shortened or size_of(whole) > MAX_CALL_BYTES else models.Call(why=why, tool=tool, arguments=whole)
+    ours = all(_is_safe(value) or options.arguments.get(key) == value for key, value in arguments.items())
+    return models.Call(why=why, tool=tool, arguments=whole) if ours and size_of(whole) <= MAX_CALL_BYTES else None
+
+
+def _is_safe(value: ArgumentValue) -> bool:
+    return not isinstance(value, str) or is_plain_id(value)
 
 
 def first_calls(calls: Iterable[models.Call | None]) -> list[models.Call]:

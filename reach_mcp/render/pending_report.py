@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Literal
 
 from reach_mcp.analysis import results
 from reach_mcp.render import glossary, models, parts
@@ -19,27 +18,30 @@ from reach_mcp.render.pending_verdict import verdict
 from reach_mcp.render.sanitize import exact_id
 
 HOLDERS_IN_SUMMARY = 1
-DAY_SECONDS = 86_400
+WITH_TALLY = ("summary", "blockers", "plan")
 
 TRIMS = (
     Trim("plan.references", 4),
     Trim("chains.longest", 6),
     Trim("cycles.items.members", 24),
-    Trim("blockers.items", 30),
     Trim("resources.items", 30),
-    Trim("expired.records.items", 30),
-    Trim("plan.items", 30),
+    Trim("expired.records.items"),
+    Trim("counters.items", 3),
     Trim("expired.batches.items", 5),
     Trim("expiry.hours.items.held_by", 1),
-    Trim("expiry.hours.items", 12),
+    Trim("blockers.items", 30),
+    Trim("plan.items", 30),
     Trim("cycles.items.members", 10),
     Trim("cycles.items", 5),
+    Trim("resources.items", 8),
     Trim("focus.paths.items", 8),
     Trim("focus.paths.items.records", 8),
     Trim("plan.references"),
+    Trim("counters.items"),
+    Trim("expired.batches.items"),
     Trim("cycles.items.leave_out", 2),
-    Trim("expiry.hours.items", 8),
     Trim("what_if.missing.items", 5),
+    Trim("expiry.hours.items", 8),
     Trim("blockers.items", 10),
     Trim("plan.items", 5),
     Trim("changes.moved", 3),
@@ -47,17 +49,17 @@ TRIMS = (
     Trim("expired.records.items.misses", 2),
     Trim("chains.longest"),
     Trim("notes", 3),
-)
-LAST_RESORT = tuple(
-    Trim(path)
-    for path in (
-        "chains.longest", "chains.by_depth", "plan.references", "what_if.rounds", "what_if.not_waited_for",
-        "what_if.assumed", "focus.alternatives", "focus.paths.items",
-        "resources.items", "counters.items", "expired.batches.items", "expired.records.items", "cycles.items",
-        "expiry.hours.items", "what_if.missing.items", "changes.moved", "plan.upload_order", "plan.items",
-        "blockers.items", "filter.undated", "skipped", "notes",
-    )
+    *map(Trim, (
+        "chains.by_depth", "what_if.rounds", "what_if.not_waited_for", "what_if.assumed", "focus.alternatives",
+        "resources.items", "cycles.items", "expiry.hours.items", "focus.paths.items", "what_if.missing.items",
+        "changes.moved", "plan.upload_order", "plan.items", "blockers.items", "filter.undated", "skipped", "notes",
+    )),
 )  # fmt: skip
+"""Least important first. The section that the view is about moves to the end."""
+
+
+def trims_of(view: results.View) -> list[Trim]:
+    return sorted(TRIMS, key=lambda trim: trim.path.startswith(f"{view}."))
 
 
 def render_explanation(explanation: results.Explanation, options: RenderOptions) -> Rendered:
@@ -68,7 +70,7 @@ def render_explanation(explanation: results.Explanation, options: RenderOptions)
         finish=partial(_finish, explanation=explanation, options=options),
         legend=legend,
         write=partial(write_report, options=options),
-        trims=(*TRIMS, *LAST_RESORT),
+        trims=trims_of(explanation.view),
         options=options,
     )
 
@@ -79,7 +81,7 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> mo
     of_batch = focus is not None and focus.kind == "batch"
     resources = partial(parts.resources, batch=not of_batch, options=options)
     summary = explanation.view == "summary"
-    brief: Literal["", "brief"] = "brief" if summary and not options.detailed else ""
+    evidence: parts.Evidence = "full" if options.detailed else "brief"
     report = models.PendingReport(
         verdict="",
         as_of=parts.moment(explanation.as_of),
@@ -89,12 +91,15 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> mo
         filter=parts.left_out(explanation.filter),
         coverage=parts.coverage(explanation.coverage, explanation.filter, options),
         counts=_counts(explanation.counts),
-        by_cause=[_tally(line) for line in explanation.tally],
+        by_cause=_tallies(explanation),
         changes=given(explanation.changes, build_changes),
         what_if=given(explanation.what_if, partial(build_what_if, options=options)),
         focus=given(focus, partial(build_focus, options=options)),
-        blockers=given(explanation.blockers, partial(_blockers, options=options, evidence=brief or "full")),
-        plan=given(explanation.plan, partial(_plan, options=options, evidence="none" if brief else "full")),
+        blockers=given(explanation.blockers, partial(_blockers, options=options, evidence=evidence)),
+        plan=given(
+            explanation.plan,
+            partial(_plan, options=options, evidence="none" if summary and not options.detailed else evidence),
+        ),
         cycles=given(_cycles(explanation), partial(build_cycles, options=options)),
         expiry=given(explanation.expiry, partial(_expiry, options=options, summary=summary)),
         expired=given(explanation.expired, partial(_expired, options=options)),
@@ -116,6 +121,8 @@ def _cycles(explanation: results.Explanation) -> results.Section[results.Cycle] 
 def _finish(report: models.PendingReport, *, explanation: results.Explanation, options: RenderOptions) -> None:
     cycles = _cycles(explanation)
     say_where_the_rest_is(report)
+    if report.expired and report.expired.batches and report.expired.batches.end < report.expired.batches.total:
+        report.expired.batches.more = "view=expired"
     say_how_many(report, cycles.items if cycles else ())
     report.next = next_calls(report, explanation, options)
 
@@ -154,6 +161,12 @@ def _counts(counts: results.Counts) -> models.Counts:
         unreadable_resources=counts.unreadable_resources,
         batches_without_rows=counts.batches_with_counter_but_no_rows,
     )
+
+
+def _tallies(explanation: results.Explanation) -> list[models.Tally]:
+    """All causes, or the line of the one asked for; not where the view is about something else."""
+    lines = explanation.tally if explanation.view in WITH_TALLY else ()
+    return [_tally(line) for line in lines if explanation.cause in (None, line.cause)]
 
 
 def _tally(line: results.ActionTally) -> models.Tally:

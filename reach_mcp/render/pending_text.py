@@ -122,7 +122,10 @@ class PendingText:
         return f"- {ring} ({', '.join(filter(None, pieces))}){self._opening(cycle)}"
 
     def _opening(self, cycle: models.Cycle) -> str:
-        ways = [f"{self.quoter.id(each.resend)} without {self.quoter.id(each.without)}" for each in cycle.leave_out]
+        ways = [
+            f"{self.quoter.id(each.resend)} without its reference to {self.quoter.id(each.without)}"
+            for each in cycle.leave_out
+        ]
         hidden = max(cycle.leave_out_total - len(ways), 0)
         return f". Resend {listing([*ways, f'{hidden} more' if hidden else ''])}" if ways or hidden else ""
 
@@ -183,7 +186,9 @@ class PendingText:
         depths = ", ".join(f"{rows} at depth {depth}" for depth, rows in enumerate(chains.by_depth, 1))
         lines = [f"Chains: {depths} (depth 1 waits for missing records only)."]
         if len(chains.longest) > 1:
-            lines.append(f"A longest chain, {plural(chains.steps, 'step')}: {self._ids(chains.longest, ' -> ')}")
+            hidden = chains.steps + 1 - len(chains.longest)
+            rest = f" -> ({hidden} more)" if hidden > 0 else ""
+            lines.append(f"A longest chain, {plural(chains.steps, 'step')}: {self._ids(chains.longest, ' -> ')}{rest}")
         return lines
 
     def _focus(self, focus: models.Focus | None) -> list[str]:

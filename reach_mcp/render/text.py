@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import TypeVar
 
 from reach_mcp.render import glossary, models
-from reach_mcp.render.budget import to_json
+from reach_mcp.render.budget import escape_hidden, to_json
 from reach_mcp.render.formatting import clock, deadline, plural, table
 from reach_mcp.render.sanitize import Quoter
 
 M = TypeVar("M")
 Row = Sequence[str | int]
 
-_OUR_WORDS = re.compile(r"(?:[\w'().,+;-]{1,24} ?){0,12}\Z", re.ASCII)
-"""Rules and their differences are in our words, and their quotes are short."""
+_PLAIN_WORDS = re.compile(r"[\w'() .,+;-]*\Z", re.ASCII)
+MAX_RULE_WORDS, MAX_RULE_WORD_CHARS = 14, 24
 
 
 def cause_of(line: models.Why | models.Tally) -> str:
@@ -31,11 +31,18 @@ def evidence_of(why: models.Why, quoter: Quoter) -> str:
     pieces = [
         ": ".join(filter(None, (batch, error))),
         f"like {quoter.id(why.like)}" if why.like else "",
-        why.how if _OUR_WORDS.match(why.how) else quoter.quote(why.how),
+        why.how if _is_plain_rule(why.how) else quoter.quote(why.how),
         f"{why.others} more" if why.others else "",
         plural(why.later_batches, "later batch", "later batches") if why.later_batches else "",
     ]
     return "; ".join(filter(None, pieces))
+
+
+def _is_plain_rule(text: str) -> bool:
+    """Whether a rule that names a part of an id is short and plain enough to stand without quotes."""
+    words = text.split()
+    plain = bool(_PLAIN_WORDS.match(text)) and len(words) <= MAX_RULE_WORDS
+    return plain and all(len(word) <= MAX_RULE_WORD_CHARS for word in words)
 
 
 def undated_line(left_out: models.LeftOut | None, quoter: Quoter) -> list[str]:
@@ -58,6 +65,8 @@ def section(title: str, part: models.Items[M] | None, columns: Sequence[str], ro
     """A titled table that says how much of the whole it is."""
     if part is None or not part.total:
         return []
+    if not part.items:
+        return [f"{title}: {part.total} in all{', see ' + part.more if part.more else ''}."]
     return [f"{title}{shown(part)}:", *table(columns, [row(item) for item in part.items])]
 
 
@@ -78,5 +87,6 @@ def closing(report: models.Tail, quoter: Quoter) -> list[str]:
     if quoter.used:
         lines.append(quoter.legend)
     for each in report.next:
-        lines.append(f"{each.why}: {to_json({'tool': each.tool, 'arguments': each.arguments})}")
+        arguments = escape_hidden(to_json({"tool": each.tool, "arguments": each.arguments}))
+        lines.append(f"{each.why}: {arguments}")
     return lines

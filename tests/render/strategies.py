@@ -206,8 +206,8 @@ details = st.builds(
     maybe(sections(resources)),
 )
 listings = st.builds(
-    lambda shown, coverage, scope, total, filter_: replace(
-        fabricated.listing(0), coverage=coverage, scope=scope, filter=filter_, batches=shown,
+    lambda shown, coverage, scope, total, filter_, errors: replace(
+        fabricated.listing(0), error_groups=errors, coverage=coverage, scope=scope, filter=filter_, batches=shown,
         census=replace(
             fabricated.census(list(shown.items), total),
             categories=tuple((each.id, 2) for each in shown.items[:40]),
@@ -219,6 +219,7 @@ listings = st.builds(
     st.sampled_from(["page", "all"]),
     numbers,
     filters,
+    maybe(sections(groups)),
 )  # fmt: skip
 arguments = st.dictionaries(
     st.sampled_from(["schema", "status", "focus", "offset", "limit", "assume_arrived", "tenant_id", "view"]),

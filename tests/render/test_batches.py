@@ -156,6 +156,13 @@ def test_many_schemas_are_counted_and_the_first_shown() -> None:
     assert structured["census"]["schemas"] == 14
 
 
+def test_a_list_groups_the_errors_of_all_its_batches() -> None:
+    text, structured = listed(replace(fabricated.listing(), error_groups=replace(detail().error_groups, total=9)))
+    assert "Errors (2 of 9), records | category | message | example ids:" in text
+    assert len(structured["errors"]["items"]) == 2
+    assert len(structured["batches"]["items"]) == 20
+
+
 def test_a_batch_in_both_forms() -> None:
     text, structured = described(detail())
     assert text == snapshot("""\

@@ -19,13 +19,16 @@ from reach_mcp.render import (
     render_explanation,
     render_listing,
 )
+from reach_mcp.render.sanitize import is_hidden
 from tests.render import fabricated, strategies
 
 Json = object
+SCHEMAS = {model: output_schema(model) for model in (PendingReport, BatchListReport, BatchDetailReport)}
 
 
 def check(rendered: Rendered, options: RenderOptions, schema: dict[str, object]) -> None:
     assert len(rendered.text.encode()) <= options.limit_bytes
+    assert [char for char in set(rendered.text) - {"\n"} if is_hidden(char)] == []
     if options.parts == "text":
         assert rendered.structured is None
         assert rendered.model is None
@@ -53,17 +56,17 @@ def undeclared(value: Json, schema: dict[str, object], path: str = "$") -> Itera
 
 @given(strategies.explanations, strategies.options)
 def test_every_explanation_fits_and_is_declared(explanation: results.Explanation, options: RenderOptions) -> None:
-    check(render_explanation(explanation, options), options, output_schema(PendingReport))
+    check(render_explanation(explanation, options), options, SCHEMAS[PendingReport])
 
 
 @given(strategies.listings, strategies.options)
 def test_every_listing_fits_and_is_declared(listing: results.BatchListing, options: RenderOptions) -> None:
-    check(render_listing(listing, options), options, output_schema(BatchListReport))
+    check(render_listing(listing, options), options, SCHEMAS[BatchListReport])
 
 
 @given(strategies.details, strategies.options)
 def test_every_detail_fits_and_is_declared(detail: results.BatchDetail, options: RenderOptions) -> None:
-    check(render_detail(detail, options), options, output_schema(BatchDetailReport))
+    check(render_detail(detail, options), options, SCHEMAS[BatchDetailReport])
 
 
 def test_a_limit_below_the_fixed_parts_gives_the_shortest_answer() -> None:

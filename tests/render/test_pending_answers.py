@@ -50,7 +50,7 @@ Upload order of schemas: customers, then locations, then transactions, then invo
 It follows from these references (resources): locations -> customers (500), transactions -> locations (490), invoices -> transactions (480), appointments -> invoices (470).
 
 Cycles (1 of 5; more: view=cycles, offset=1):
-- invoices:inv_900 -> invoices:inv_901 -> invoices:inv_902 -> invoices:inv_903 -> invoices:inv_904 -> invoices:inv_905 -> back (6 records, 6 resources, 5 wait behind, also waits for 1 missing record, first lost 11-27 00:00 (in 24 h)). Resend invoices:inv_900 without invoices:inv_901
+- invoices:inv_900 -> invoices:inv_901 -> invoices:inv_902 -> invoices:inv_903 -> invoices:inv_904 -> invoices:inv_905 -> back (6 records, 6 resources, 5 wait behind, also waits for 1 missing record, first lost 11-27 00:00 (in 24 h)). Resend invoices:inv_900 without its reference to invoices:inv_901
 
 Expiry by clock hour (2 of 24; more: view=expiry, offset=2):
 hour from | expire | of these stuck | held by (waiting)
@@ -269,7 +269,7 @@ path down to the missing record | steps | of its resources | cause: action | evi
 invoices:txn_1 -> customers:cus_3 | 1 | 2 | failed: correct and resend | batch bat_1: VALIDATION_ERROR k72"email is not a valid address"
 
 Cycles (1 of 2; more: offset=1):
-- invoices:inv_900 -> invoices:inv_901 -> invoices:inv_902 -> invoices:inv_903 -> invoices:inv_904 -> invoices:inv_905 -> back (6 records, 6 resources, 5 wait behind, also waits for 1 missing record, first lost 11-27 00:00 (in 24 h)). Resend invoices:inv_900 without invoices:inv_901
+- invoices:inv_900 -> invoices:inv_901 -> invoices:inv_902 -> invoices:inv_903 -> invoices:inv_904 -> invoices:inv_905 -> back (6 records, 6 resources, 5 wait behind, also waits for 1 missing record, first lost 11-27 00:00 (in 24 h)). Resend invoices:inv_900 without its reference to invoices:inv_901
 
 Its pending resources (2):
 record | expires | lists as missing
