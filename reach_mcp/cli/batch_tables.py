@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reach_mcp.analysis.results import BatchDetail, BatchListing, BatchSummary, Census
-from reach_mcp.cli.table import Cell, Column, Report, Table, Time, columns, part
+from reach_mcp.analysis.results import BatchDetail, BatchListing, BatchSummary, Census, ErrorGroup
+from reach_mcp.cli.table import Cell, Column, Report, Table, Time, columns, items, part
 from reach_mcp.cli.words import count, describe_coverage, describe_filter, short_type
 from reach_mcp.render.formatting import tally
 
@@ -27,7 +27,8 @@ def report_listing(listing: BatchListing) -> Report:
     """Counts over all batches that matched, and a row for each batch shown."""
     census, batches = listing.census, listing.batches
     lines = [describe_coverage(listing.coverage), *describe_filter(listing.filter), *_census_lines(census)]
-    return Report(lines, Table(part("Batches", batches), BATCH_COLUMNS, [batch_row(batch) for batch in batches.items]))
+    shown = Table(part("Batches", batches), BATCH_COLUMNS, [batch_row(batch) for batch in batches.items])
+    return Report(lines, shown, after=[_errors(items(listing.error_groups))])
 
 
 def _census_lines(census: Census) -> Iterable[str]:
@@ -62,7 +63,10 @@ def report_detail(detail: BatchDetail) -> Report:
     ]
     state = Table("", (Column("field"), Column("value")), [row for row in facts if row[1] not in (None, "")])
     return Report(
-        [f"Batch {batch.id}", *_pending_lines(detail)], _records(detail), [state, _errors(detail)], [_missing(detail)]
+        [f"Batch {batch.id}", *_pending_lines(detail)],
+        _records(detail),
+        [state, _errors(detail.error_groups.items)],
+        [_missing(detail)],
     )
 
 
@@ -78,9 +82,9 @@ def _pending_lines(detail: BatchDetail) -> Iterable[str]:
         yield f"The API names {batch.failed_records_named} of {count(batch.failed, 'failed record')}."
 
 
-def _errors(detail: BatchDetail) -> Table:
+def _errors(groups: tuple[ErrorGroup, ...]) -> Table:
     rows: list[tuple[Cell, ...]] = [
-        (group.records, group.category, group.message, ", ".join(group.examples)) for group in detail.error_groups.items
+        (group.records, group.category, group.message, ", ".join(group.examples)) for group in groups
     ]
     return Table("Errors of records", columns("#records | category | ~message | ~such as"), rows)
 

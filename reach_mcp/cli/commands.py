@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import click
 
-from reach_mcp.analysis.batch_stats import census, describe_batch
+from reach_mcp.analysis.batch_stats import census, describe_batch, group_all_errors
 from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.results import BatchListing, Section
 from reach_mcp.cli.batch_tables import report_detail, report_listing
@@ -51,14 +51,19 @@ def list_command(
     chosen = build_filter(arguments, only_pending=only_pending)
     analysis = anyio.run(lambda: session.read_all(tenant_id, details=False))
     selection = chosen.apply(analysis.snapshot)
-    batches = [analysis.snapshot.batches[number] for number in selection.batches]
+    snapshot, numbers = analysis.snapshot, set(selection.batches)
+    batches = [snapshot.batches[number] for number in selection.batches]
+    errors = group_all_errors(
+        (snapshot.batches[number].schema, details) for number, details in snapshot.error_details if number in numbers
+    )
     listing = BatchListing(
         as_of=analysis.as_of,
-        coverage=analysis.snapshot.coverage,
+        coverage=snapshot.coverage,
         filter=selection.report,
         census=census(batches),
         scope="all",
         batches=Section(tuple(batches[: limit or EVERYTHING]), len(batches)),
+        error_groups=Section(errors, len(errors)),
     )
     write(report_listing(listing), listing, output, Clock(analysis.as_of, session.zone))
     ctx.exit(code_of_listing(listing, batches))

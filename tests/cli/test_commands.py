@@ -27,7 +27,7 @@ def rows(text: str) -> list[dict[str, str]]:
     [
         ("list", 1, "142 batches: 101 success, 38 partial_success, 2 processing, 1 failure."),
         ("list --status failure", 1, "bat_cus_0918  failure"),
-        ("list --batch-type patch", 1, "2 batches: 1 partial_success, 1 success."),
+        ("list --batch-type patch", 1, "no resource with this externalId exists"),
         ("list --batch-type PARTNER_RESOURCE_BATCH_DELETE", 1, "1 batch: 1 partial_success."),
         ("list --only-pending --limit 2", 1, "Batches, 2 of 20"),
         ("list --created-after 3m", 0, "1 batch: 1 processing."),
