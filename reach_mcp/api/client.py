@@ -6,70 +6,70 @@ import re
 import ssl
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import KW_ONLY, dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Self, TypeVar
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
 import httpx
 import stamina
-from pydantic import SecretStr
 
-from reach_mcp.api.auth import BearerAuth, Credential, StaticToken, build_credential
-from reach_mcp.api.deadline import Deadline
-from reach_mcp.api.decoding import decode_batch, decode_page
-from reach_mcp.api.errors import Busy, InvalidArgument, TimedOut, WrongBatch
-from reach_mcp.api.failures import RetryPolicy, status_error, transport_error
-from reach_mcp.api.headers import clock_skew, request_id
+from reach_mcp import __version__
+from reach_mcp.api import errors
+from reach_mcp.api.auth import BearerAuth, Credential, build_credential, token_end
+from reach_mcp.api.deadline import Deadline, clock_skew, retry_after
+from reach_mcp.api.decoding import decode_batch, decode_error, decode_page
 from reach_mcp.api.models import Batch, Page
 from reach_mcp.api.query import BatchQuery
 from reach_mcp.api.redaction import redact, redact_bytes
-from reach_mcp.api.slots import RequestSlots
 from reach_mcp.api.transport import BoundedTransport, asgi_transport, network_transport
 from reach_mcp.settings import Settings
 
 MAX_ATTEMPTS = 4
 """Attempts at one request, the first included."""
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 20.0
-"""A request that brings no byte for so long ends and gives its slot back."""
+MAX_REQUEST_ID_CHARS = 80
 LARGE_BODY_BYTES = 262_144
 """Larger bodies are decoded in a thread, so that the event loop goes on."""
-MAX_TENANT_CHARS = 256
 
 Decoded = TypeVar("Decoded")
+_TENANT = re.compile("[!-~]([ -~]{0,254}[!-~])?")
+_STATUS_ERRORS: dict[int, type[errors.ReachError]] = {
+    400: errors.BadRequest,
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    429: errors.RateLimited,
+}
 
 
+@dataclass(eq=False, repr=False)
 class ReachClient:
     """The Reach API over HTTP, with credential, retries, and bounds on time, size and requests in flight.
 
     Every method raises a ReachError, or a ConfigurationError where a setting is wrong. Retried within the deadline, at
     most four attempts: connection errors, bodies that break off, 408, 429 and 5xx. A `Retry-After` longer than the time
-    left is reported, not waited for. `transport` replaces the network, `clock` the time of day.
+    left is reported, not waited for.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        credential: Credential,
-        *,
-        tenant: str | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-        max_body: int = 32_000_000,
-        max_requests: int = 4,
-        read_timeout: float = READ_SECONDS,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.credential = credential
-        self.pinned_tenant = tenant
-        self._base_url = base_url
-        self._transport = transport
-        self._max_body = max_body
-        self._slots = RequestSlots(max_requests)
-        self._read_timeout = read_timeout
-        self._clock = clock
+    base_url: str
+    credential: Credential
+    _: KW_ONLY
+    pinned_tenant: str | None = None
+    transport: httpx.AsyncBaseTransport | None = None
+    """Replaces the network."""
+    max_body: int = 32_000_000
+    max_requests: int = 4
+    """Requests in flight. A tenant that a call names gets half of them, so that its stalls leave slots to others."""
+    read_timeout: float = 20.0
+    """A request that brings no byte for so many seconds ends and gives its slot back."""
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self._slots = anyio.Semaphore(self.max_requests)
+        self._tenant_slots: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,17 +84,19 @@ class ReachClient:
         body = await self._get("/api/batches", query.params(), tenant, deadline)
         return await self._decode(decode_page, body)
 
-    async def get_batch(
-        self, batch_id: str, *, tenant: str | None, deadline: Deadline, include_pending_details: bool = True
-    ) -> Batch:
-        """`GET /api/batches/{batchId}`: one batch. Raises WrongBatch if the answer is about another one."""
+    async def get_batch(self, batch_id: str, *, tenant: str | None, deadline: Deadline) -> Batch:
+        """`GET /api/batches/{batchId}`, with pending details. Raises UnexpectedAnswer if another batch comes."""
         if batch_id.strip() in ("", ".", ".."):
-            raise InvalidArgument("batch_id must name one batch.")
-        params = {"includePendingDetails": "true"} if include_pending_details else {}
+            raise errors.InvalidArgument("batch_id must name one batch.")
+        params = {"includePendingDetails": "true"}
         path = f"/api/batches/{quote(batch_id, safe='', errors='replace')}"
         batch = await self._decode(decode_batch, await self._get(path, params, tenant, deadline, one_batch=True))
         if batch.batch_id.casefold() != batch_id.strip().casefold():
-            raise WrongBatch(quotes=[batch.batch_id], request_id=deadline.request_id)
+            raise errors.UnexpectedAnswer(
+                "Reach answered with another batch than the one asked for.",
+                advice="Try again; if it stays so, a proxy or cache may be answering instead of Reach.",
+                quotes=[batch.batch_id],
+            )
         return batch
 
     def redact(self, text: str) -> str:
@@ -107,110 +109,132 @@ class ReachClient:
         def run() -> Decoded:
             return decode(redact_bytes(body, secrets))
 
-        if len(body) <= LARGE_BODY_BYTES:
-            return run()
-        return await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
+        return run() if len(body) <= LARGE_BODY_BYTES else await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
 
     async def _get(
         self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline, *, one_batch: bool = False
     ) -> bytes:
         """The body of a 200 answer, with retries."""
-        check_tenant(tenant)
         if deadline.expired:
-            raise TimedOut
-        policy = RetryPolicy(deadline)
+            raise errors.TimedOut
+        request, policy = self._build(path, params, tenant, deadline), RetryPolicy(deadline)
         try:
             with anyio.fail_after(deadline.left()):
                 async for attempt in stamina.retry_context(
                     on=policy, attempts=MAX_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5, wait_jitter=0.3
                 ):
                     with attempt:
-                        response = await self._request(path, params, tenant, deadline, policy)
+                        async with self._slots_of(tenant), self._slots:
+                            policy.failure = errors.TimedOut()
+                            response = await self._send(request, deadline)
                         if response.status_code != 200:
-                            raise status_error(response, self.credential, one_batch=one_batch, now=self._clock())
+                            raise self._status_error(response, one_batch=one_batch)
                         return response.content
         except TimeoutError:
-            raise (policy.failure or TimedOut()) from None
+            raise policy.failure from None
         raise AssertionError("stamina ends with a result or an error")  # pragma: no cover
 
-    async def _request(
-        self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline, policy: RetryPolicy
-    ) -> httpx.Response:
-        """One answer, whatever its status. Twice asked where the credential is renewed after a 401."""
-        policy.failure = policy.failure or Busy("Other calls hold all request slots towards Reach.")
-        # A pinned tenant is alone here.
-        async with self._slots.hold(None if tenant == self.pinned_tenant else tenant):
-            policy.failure = None
-            try:
-                response = await self._http.get(
-                    path,
-                    params=params,
-                    headers={} if tenant is None else {"reach-tenant-id": tenant},
-                    auth=BearerAuth(self.credential),
-                    extensions={"deadline": deadline},
-                )
-            except (httpx.TransportError, ssl.SSLError) as error:
-                raise transport_error(error, self._read_timeout) from error
-            except (httpx.InvalidURL, UnicodeEncodeError):
-                raise InvalidArgument("An argument is too long for a URL, or is not text.") from None
-        self._note(response, deadline)
+    def _build(self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline) -> httpx.Request:
+        if tenant is not None and not _TENANT.fullmatch(tenant):
+            raise errors.InvalidArgument("tenant_id must be plain ASCII, as a header, without spaces around it.")
+        headers = {} if tenant is None else {"reach-tenant-id": tenant}
+        try:
+            return self._http.build_request(
+                "GET", path, params=params, headers=headers, extensions={"deadline": deadline}
+            )
+        except (httpx.InvalidURL, UnicodeEncodeError):
+            raise errors.InvalidArgument("An argument is too long for a URL, or is not text.") from None
+
+    async def _send(self, request: httpx.Request, deadline: Deadline) -> httpx.Response:
+        """One answer, whatever its status. Keeps its request id and the difference of the clocks for the call."""
+        try:
+            response = await self._http.send(request, auth=BearerAuth(self.credential))
+        except (httpx.TransportError, ssl.SSLError) as error:
+            raise self._transport_error(error) from error
+        identity = response.headers.get("x-request-id") or response.headers.get("cf-ray", "")
+        deadline.request_id = self.redact(identity[:MAX_REQUEST_ID_CHARS]) or deadline.request_id
+        skew = clock_skew(response.headers, self.clock())
+        deadline.clock_skew = deadline.clock_skew if skew is None else skew
         return response
 
-    def _note(self, response: httpx.Response, deadline: Deadline) -> None:
-        """Keep the request id and the difference of the clocks for the call."""
-        identity = request_id(response.headers)
-        if identity is not None:
-            deadline.request_id = self.redact(identity)
-        skew = clock_skew(response.headers, self._clock())
-        deadline.clock_skew = deadline.clock_skew if skew is None else skew
+    def _status_error(self, response: httpx.Response, *, one_batch: bool) -> errors.ReachError:
+        """The error for an answer whose status is not 200."""
+        status, message, advice = response.status_code, "", ""
+        quotes = [self.redact(text) for text in decode_error(response.content)]
+        kind = _STATUS_ERRORS.get(
+            status, errors.ServerFailed if status >= 500 or status == 408 else errors.UnexpectedStatus
+        )
+        if status == 404 and one_batch and not response.content.lstrip().startswith(b"<"):
+            kind = errors.BatchNotFound
+        elif status == 404 and quotes:
+            message, advice = "Reach did not find the list of batches (404).", "Check tenant_id, then REACH_API_URL."
+        elif kind in (errors.ServerFailed, errors.UnexpectedStatus):
+            message = f"Reach answered with status {status}{', a redirect' if response.is_redirect else ''}."
+        elif kind is errors.Unauthorized:
+            advice = self.credential.refusal_advice
+            end = token_end(response.request.headers["Authorization"].removeprefix("Bearer "))
+            if end is not None and end < self.clock():
+                age = timedelta(seconds=int(self.clock() - end))
+                message = f"Reach did not accept the credential (401): the token ended {age} h ago."
+        identity, wait = response.request.extensions["deadline"].request_id, retry_after(response.headers)
+        return kind(message, advice=advice, quotes=quotes, request_id=identity, retry_after=wait)
+
+    def _transport_error(self, error: Exception) -> errors.ReachError:
+        """The error for an exception of httpx."""
+        cause: BaseException | None = error
+        while cause is not None and type(cause) not in (ssl.SSLCertVerificationError, ssl.SSLError):
+            cause = cause.__cause__ or cause.__context__  # other subclasses: connections that wait or have ended
+        if isinstance(cause, ssl.SSLError):
+            return errors.TLSFailed(f"No TLS connection to the Reach API that can be trusted: {cause.args[-1]}.")
+        if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
+            return errors.Stalled(f"Reach sent nothing for {self.read_timeout:g} s.")
+        return errors.NoConnection()
+
+    def _slots_of(self, tenant: str | None) -> anyio.Semaphore:
+        slots = self.max_requests if tenant in (None, self.pinned_tenant) else max(1, self.max_requests // 2)
+        return self._tenant_slots.setdefault(tenant or "", anyio.Semaphore(slots))
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:
         """The HTTP client, made at the first request: reading the CA bundle would slow every start."""
         return httpx.AsyncClient(
-            base_url=self._base_url,
-            transport=BoundedTransport(self._transport or network_transport(self._base_url), self._max_body),
+            base_url=self.base_url,
+            transport=BoundedTransport(self.transport or network_transport(self.base_url), self.max_body),
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx.Timeout(self._read_timeout, connect=CONNECT_SECONDS, pool=None),
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "Connection": "close",
-                "User-Agent": "reach-mcp",
-            },
+            timeout=httpx.Timeout(self.read_timeout, connect=10.0, pool=None),
+            headers={"Accept-Encoding": "gzip", "User-Agent": f"embedreach-mcp/{__version__}"},
         )
 
 
-def check_tenant(tenant: str | None) -> None:
-    """Raise InvalidArgument unless a tenant id can be sent in a header."""
-    if tenant is not None and (len(tenant) > MAX_TENANT_CHARS or not re.fullmatch("[!-~]([ -~]*[!-~])?", tenant)):
-        raise InvalidArgument("tenant_id must be plain ASCII without spaces around it: it is sent in a header.")
+class RetryPolicy:
+    """Tells stamina whether to try again, and after how many seconds: `Retry-After`, else its own backoff."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self.failure: errors.ReachError = errors.Busy("Other calls hold all request slots towards Reach.")
+        """The reason for the present wait: raised if the deadline passes meanwhile."""
+
+    def __call__(self, error: Exception) -> bool | float:
+        if not isinstance(error, errors.NoConnection | errors.RateLimited | errors.ServerFailed):
+            return False
+        self.failure = error
+        wait = error.retry_after
+        return wait is None or (wait if wait < self._deadline.left() else False)
 
 
 def build_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> ReachClient:
     """The client that the settings describe, of the built-in demo if they say so. `transport` replaces the network."""
+    url, credential, tenant = settings.api_url, build_credential(settings), settings.tenant_id
     if settings.demo:
-        url, credential, tenant, demo = _describe_demo(settings.demo_tenant)
-        transport = transport or demo
-    else:
-        url, credential, tenant = settings.api_url, build_credential(settings), settings.tenant_id
+        from reach_mcp.demo.api import build_demo_api
+        from reach_mcp.demo.story import DEFAULT_TENANT, build_story
+
+        demo = build_demo_api(build_story(datetime.now(UTC)), default_tenant=DEFAULT_TENANT)
+        tenant = None if settings.demo_tenant == DEFAULT_TENANT else settings.demo_tenant
+        token = "demo" if tenant is None else "demo-partner"  # the default tenant has a token of its own
+        url, credential, transport = "http://reach.demo", Credential(lambda: token), transport or asgi_transport(demo)
+    max_body, slots = int(settings.max_body_mb * 1_000_000), settings.max_requests
     return ReachClient(
-        url,
-        credential,
-        tenant=tenant,
-        transport=transport,
-        max_body=int(settings.max_body_mb * 1_000_000),
-        max_requests=settings.max_requests,
+        url, credential, pinned_tenant=tenant, transport=transport, max_body=max_body, max_requests=slots
     )
-
-
-def _describe_demo(tenant: str) -> tuple[str, Credential, str | None, httpx.AsyncBaseTransport]:
-    """Address, credential, tenant and transport of the demo. Its default tenant has a token of its own."""
-    from reach_mcp.demo.api import build_demo_api
-    from reach_mcp.demo.story import DEFAULT_TENANT, build_story
-
-    app = build_demo_api(build_story(datetime.now(UTC)), default_tenant=DEFAULT_TENANT)
-    named = None if tenant == DEFAULT_TENANT else tenant
-    token = "demo" if named is None else "demo-partner"
-    return "http://reach.demo", StaticToken(SecretStr(token)), named, asgi_transport(app)

@@ -1,8 +1,19 @@
-"""The time that one call has, and what it has spent."""
+"""The time that one call has, and what response headers say on clocks and waits. Unreadable headers are ignored."""
 
 from __future__ import annotations
 
+import email.utils
+import math
 import time
+from collections.abc import Mapping
+from datetime import UTC
+
+MIN_SKEW_SECONDS = 60
+"""A smaller difference between two clocks is no skew: a `Date` has whole seconds, and an answer takes time."""
+MAX_SKEW_SECONDS = 86_400
+"""A larger one is no clock, but an answer from a cache or nonsense."""
+MAX_WAIT_SECONDS = 31_536_000
+"""A longer `Retry-After` than a year is nonsense."""
 
 
 class Deadline:
@@ -27,3 +38,27 @@ class Deadline:
     def expired(self) -> bool:
         """Whether no time is left."""
         return self.left() <= 0
+
+
+def http_date(value: str) -> float | None:
+    """A date of HTTP in Unix seconds; None where it can't be read."""
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait; None where `Retry-After` is absent, a date, or can't be read."""
+    value = headers.get("retry-after", "").strip()
+    wait = float(value) if value.isascii() and value.isdecimal() else math.inf
+    return wait if wait <= MAX_WAIT_SECONDS else None
+
+
+def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the API's clock is ahead of `now`, 0 where they agree; None where `Date` tells nothing."""
+    sent = http_date(headers.get("date", ""))
+    if sent is None or abs(sent - now) > MAX_SKEW_SECONDS:
+        return None
+    return sent - now if abs(sent - now) > MIN_SKEW_SECONDS else 0.0

@@ -1,35 +1,23 @@
 """Everything that can fail between a tool call and the Reach API, each error with advice.
 
 ReachError
- ├── InvalidArgument       an argument of the call is wrong; nothing was sent
- ├── CredentialMissing     no usable credential is set; nothing was sent
- ├── ClockSkewed           our clock and the API's differ by over an hour, so no JWT can be signed
- ├── Busy                  too many calls at once; nothing was sent
- ├── StatusError           Reach answered with an error status
- │    ├── BadRequest       400, with the API's reasons
- │    ├── Unauthorized     401
- │    ├── Forbidden        403
- │    ├── BatchNotFound    404 for one batch
- │    ├── EndpointNotFound 404 for an endpoint: the base URL is wrong
- │    ├── RateLimited      429, with the wait that Reach asks for
- │    ├── ServerFailed     408, 500 and above
- │    ├── Redirected       3xx
- │    └── UnexpectedStatus any other
- ├── TransportError        no complete answer arrived
- │    ├── TimedOut         the deadline of the call passed
- │    ├── Stalled          no byte arrived for the length of the read timeout
- │    ├── NoConnection     refused, reset, broken off, no such host
- │    └── TLSFailed        the certificate was not accepted
- └── AnswerError           an answer arrived that cannot be used
-      ├── NotJSON          HTML, for instance
-      ├── EmptyAnswer      status 200 without a body
-      ├── TruncatedJSON    cut short, or nested too deep
-      ├── UnexpectedShape  JSON without the documented fields
-      ├── TooManyUnreadable  too many items of one page could not be decoded
-      ├── WrongBatch       the API answered with another batch than the one asked for
-      ├── Refused          `success: false` under status 200
-      ├── BodyTooLarge     over the size limit
-      └── CursorRepeats    pagination would never end
+ ├── InvalidArgument    an argument of the call is wrong; nothing was sent
+ ├── CredentialMissing  no usable credential is set; nothing was sent
+ ├── Busy               too many calls at once; nothing was sent
+ ├── BadRequest         400, with the API's reasons
+ ├── Unauthorized       401, also where the clocks differ too much to sign a JWT
+ ├── Forbidden          403
+ ├── BatchNotFound      404 for one batch
+ ├── RateLimited        429, with the wait that Reach asks for
+ ├── ServerFailed       408, 500 and above, or `success: false` under status 200
+ ├── UnexpectedStatus   any other status: redirects, 404 of a wrong base URL
+ ├── TimedOut           the deadline of the call passed
+ ├── Stalled            no byte arrived for the length of the read timeout
+ ├── NoConnection       refused, reset, broken off, no such host
+ ├── TLSFailed          no common TLS, or the certificate was not accepted
+ ├── NotJSON            HTML, for instance, nothing, or JSON that is cut short
+ ├── UnexpectedAnswer   JSON without the documented fields, or about another batch
+ └── BodyTooLarge       over the size limit
 
 `message` and `advice` are one short sentence each, in our words. Upstream text is in `quotes`, for `render` to delimit.
 """
@@ -75,8 +63,6 @@ class ReachError(Exception):
 
 
 class InvalidArgument(ReachError):
-    """The argument is wrong. `quotes` hold near misses."""
-
     message = "An argument is wrong."
     advice = ""
     introduces = "Did you mean"
@@ -91,133 +77,79 @@ class CredentialMissing(ReachError):
     )
 
 
-class ClockSkewed(ReachError):
-    message = "This machine's clock and the Reach API's clock differ by more than an hour."
-    advice = "Set this machine's clock; Reach does not accept JWTs that are signed by a wrong one."
-
-
 class Busy(ReachError):
     message = "This server has too many calls at work."
     advice = "Try again later, with fewer calls at once."
 
 
-class StatusError(ReachError):
-    """Reach answered with an error status, which the message names."""
-
-
-class BadRequest(StatusError):
+class BadRequest(ReachError):
     message = "Reach refused the request as invalid (400)."
     advice = "Correct the argument that it names; a cursor is only valid for the filters that it came with."
 
 
-class Unauthorized(StatusError):
+class Unauthorized(ReachError):
     message = "Reach did not accept the credential (401)."
     advice = "Set a fresh JWT (they last about an hour), or set REACH_PARTNER_ID with REACH_JWT_SECRET."
 
 
-class Forbidden(StatusError):
+class Forbidden(ReachError):
     message = "The credential may not read this tenant's batches (403)."
     advice = "Check tenant_id, and that the JWT is scoped to this tenant or to its partner."
 
 
-class BatchNotFound(StatusError):
+class BatchNotFound(ReachError):
     message = "Reach has no such batch (404)."
     advice = "Check the batch id and tenant_id; list_batches shows the ids of this tenant."
 
 
-class EndpointNotFound(StatusError):
-    message = "Nothing at this address answers as the Reach API (404)."
-    advice = "Check REACH_API_URL: it is the address of the API without a path such as /api/batches."
-
-
-class RateLimited(StatusError):
+class RateLimited(ReachError):
     message = "Reach limits the rate of requests (429)."
     advice = "Wait before the next call."
 
 
-class ServerFailed(StatusError):
+class ServerFailed(ReachError):
     message = "Reach answered with a server error."
     advice = "This is a failure at Reach; try again in a minute."
 
 
-class Redirected(StatusError):
-    message = "The address redirects elsewhere; redirects are not followed."
-    advice = "Check REACH_API_URL and the token: a redirect to a sign-in page means that one of them is wrong."
-
-
-class UnexpectedStatus(StatusError):
+class UnexpectedStatus(ReachError):
     message = "Reach answered with an unexpected status."
-    advice = "Check REACH_API_URL; a proxy may have answered instead of Reach."
+    advice = "Check REACH_API_URL, an address without a path such as /api/batches: something else seems to answer."
 
 
-class TransportError(ReachError):
-    """No complete answer arrived."""
-
-
-class TimedOut(TransportError):
+class TimedOut(ReachError):
     message = "Reach did not answer within the deadline of this call."
     advice = "Try again, or ask for less: a smaller limit, one batch_type, or no pending details."
 
 
-class Stalled(TransportError):
+class Stalled(ReachError):
     message = "Reach stopped sending."
     advice = "Try again, or ask for less: a smaller limit or no pending details."
 
 
-class NoConnection(TransportError):
-    message = "The Reach API can't be reached: the connection failed."
+class NoConnection(ReachError):
+    message = "The Reach API can't be reached: the connection failed or broke off."
     advice = "Check REACH_API_URL, the network and HTTPS_PROXY."
 
 
-class TLSFailed(TransportError):
-    message = "The Reach API's TLS certificate was not accepted."
-    advice = "Behind a corporate proxy, name its CA bundle in SSL_CERT_FILE; otherwise check REACH_API_URL."
+class TLSFailed(ReachError):
+    message = "No TLS connection to the Reach API that can be trusted."
+    advice = (
+        "Behind a corporate proxy, name its CA bundle in SSL_CERT_FILE; otherwise check REACH_API_URL: its port must "
+        "speak TLS."
+    )
 
 
-class AnswerError(ReachError):
-    """An answer arrived that cannot be used."""
-
-
-class NotJSON(AnswerError):
+class NotJSON(ReachError):
     message = "The answer is not JSON."
     advice = "Check REACH_API_URL: a proxy or a sign-in page seems to answer instead of Reach."
 
 
-class EmptyAnswer(AnswerError):
-    message = "The answer is empty."
-    advice = "Try again; if it stays so, a proxy may be answering instead of Reach."
-
-
-class TruncatedJSON(AnswerError):
-    message = "The answer was cut short or is nested too deep to read."
-    advice = "Try again with a smaller limit."
-
-
-class UnexpectedShape(AnswerError):
+class UnexpectedAnswer(ReachError):
     message = "The answer is JSON, but not the documented answer of Reach."
     advice = "Check REACH_API_URL; if it is right, the API has changed and reach-mcp needs an update."
 
 
-class TooManyUnreadable(AnswerError):
-    message = "Too many items of one answer could not be decoded."
-    advice = "Check REACH_API_URL; if it is right, the API has changed and reach-mcp needs an update."
-
-
-class WrongBatch(AnswerError):
-    message = "Reach answered with another batch than the one asked for."
-    advice = "Try again; if it stays so, a proxy or cache may be answering instead of Reach."
-
-
-class Refused(AnswerError):
-    message = "Reach answered 200 but said that the request failed."
-    advice = "Read its message and try again."
-
-
-class BodyTooLarge(AnswerError):
+class BodyTooLarge(ReachError):
     message = "The answer is larger than the limit."
     advice = "Ask with a smaller limit, or raise REACH_MCP_MAX_BODY_MB."
-
-
-class CursorRepeats(AnswerError):
-    message = "Reach gave a cursor that it had given before, so pagination would never end."
-    advice = "Try again with another sort_by or limit."

@@ -7,8 +7,13 @@ fields may be absent or null. Times stay strings: the contract gives them no for
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
+
+_SENSIBLE = msgspec.Meta(ge=0, le=2**53)  # the largest integer that JSON carries exactly everywhere
+Count = Annotated[int, _SENSIBLE]
+Rate = Annotated[float, _SENSIBLE]
 
 
 class MissingDependency(msgspec.Struct, gc=False, rename="camel"):
@@ -30,12 +35,12 @@ class PendingResource(msgspec.Struct, gc=False, rename="camel"):
 class Progress(msgspec.Struct, gc=False, rename="camel"):
     """Counters of a batch. A counter that is no sensible number (negative, fractional, 1e400) is decoded as None."""
 
-    total_records: int | None = None
-    processed_records: int | None = None
-    successful_records: int | None = None
-    pending_records: int | None = None
-    failed_records: int | None = None
-    success_rate: float | None = None
+    total_records: Count | None = None
+    processed_records: Count | None = None
+    successful_records: Count | None = None
+    pending_records: Count | None = None
+    failed_records: Count | None = None
+    success_rate: Rate | None = None
 
 
 class RecordErrors(msgspec.Struct, rename="camel"):
@@ -44,12 +49,14 @@ class RecordErrors(msgspec.Struct, rename="camel"):
 
 
 class BatchErrors(msgspec.Struct, rename="camel"):
-    summary: dict[str, int] | None = None
+    summary: dict[str, Count] | None = None
     details: dict[str, RecordErrors] | None = None
     message: str | None = None
 
 
 class Batch(msgspec.Struct, rename="camel"):
+    """One batch. The last two fields are not the API's: their names on the wire are ones that it does not send."""
+
     batch_id: str
     status: str
     batch_type: str
@@ -61,10 +68,10 @@ class Batch(msgspec.Struct, rename="camel"):
     schema_definition_id: str | None = None
     errors: BatchErrors | None = None
     pending_resources: list[PendingResource] | None = None
-    unreadable_resources: int = 0
-    """Pending resources that the API listed and that could not be decoded. Not a field of the API."""
-    unreadable_counters: tuple[str, ...] = ()
-    """API names of counters that held no sensible number. Not a field of the API."""
+    unreadable_resources: int = msgspec.field(default=0, name="(unreadable resources)")
+    """Pending resources that the API listed and that could not be decoded."""
+    unreadable_counters: tuple[str, ...] = msgspec.field(default=(), name="(unreadable counters)")
+    """API names of counters that held no sensible number."""
 
 
 @dataclass

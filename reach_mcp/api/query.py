@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -27,8 +28,5 @@ class BatchQuery:
     def params(self) -> dict[str, str]:
         """The parameters by their names on the wire; numbers and booleans as strings, as documented."""
         values = {to_camel(field.name): getattr(self, field.name) for field in fields(self)}
-        return {name: _wire(value) for name, value in values.items() if value is not None}
-
-
-def _wire(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+        return {name: text for name, text in texts.items() if values[name] is not None}

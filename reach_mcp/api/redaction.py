@@ -27,24 +27,17 @@ def redact_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
 
 
 def _forms(secrets: Iterable[str]) -> list[str]:
-    """Every form to look for, the longest first, so that no part of one is left over."""
-    forms = {form for secret in secrets for part in _parts(secret) for form in _encodings(part)}
-    return sorted((form for form in forms if len(form) >= MIN_SECRET_CHARS), key=len, reverse=True)
-
-
-def _parts(secret: str) -> Iterator[str]:
-    """The secret, and the signature of a JWT: without it the rest is no credential."""
-    if len(secret) >= MIN_SECRET_CHARS:
-        yield secret
-        if secret.count(".") == 2:
-            yield secret.rpartition(".")[2]
+    """The secrets and, of JWTs, the signatures: without it the rest is no credential. The longest first."""
+    parts = {
+        part for secret in secrets for part in (secret, secret.rpartition(".")[2] if secret.count(".") == 2 else "")
+    }
+    forms = {form for part in parts if len(part) >= MIN_SECRET_CHARS for form in _encodings(part)}
+    return sorted(forms, key=len, reverse=True)
 
 
 def _encodings(secret: str) -> Iterator[str]:
-    quoted = quote(secret, safe="")
-    escaped = json.dumps(secret)[1:-1]
+    quoted, escaped, raw = quote(secret, safe=""), json.dumps(secret)[1:-1], secret.encode()
     yield from (secret, quoted, quoted.lower(), quote_plus(secret), escaped, escaped.replace("/", r"\/"))
-    raw = secret.encode()
     yield from (raw.hex(), raw.hex().upper())
     for offset, start in ((0, 0), (1, 2), (2, 3)):  # base64 of a longer text that contains the secret
         encoded = base64.b64encode(bytes(offset) + raw).decode()[start : (offset + len(raw)) * 8 // 6]

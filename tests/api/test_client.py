@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import logging
 import ssl
-import zlib
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from urllib.parse import quote
@@ -17,18 +15,14 @@ import anyio.lowlevel
 import httpx
 import jwt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from reach_mcp.api import errors
-from reach_mcp.api.auth import Credential, PartnerSecret, StaticToken
+from reach_mcp.api.auth import Credential, PartnerSecret
 from reach_mcp.api.client import ReachClient, build_client
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import ReachError
 from reach_mcp.api.models import Batch, Page
 from reach_mcp.api.query import BatchQuery
-from reach_mcp.api.transport import asgi_transport
 from reach_mcp.settings import load_settings
 from tests.builders import batch, detail, page, pending
 from tests.fakes import Answer, Handler, ScriptedTransport
@@ -46,7 +40,7 @@ def client_of(
 ) -> ReachClient:
     return ReachClient(
         "https://reach.test/base",
-        credential or StaticToken(SecretStr(TOKEN)),
+        credential or Credential(lambda: TOKEN),
         transport=transport,
         max_requests=requests,
         max_body=body,
@@ -118,7 +112,7 @@ async def test_a_batch_id_stays_one_segment_of_the_path(batch_id: str) -> None:
     name = batch_id.encode("utf-8", "replace").decode()
     transport = ScriptedTransport(detail(batch(batch_id)))
     async with client_of(transport) as client:
-        with pytest.raises(errors.WrongBatch) if name != batch_id else anyio.CancelScope():
+        with pytest.raises(errors.UnexpectedAnswer) if name != batch_id else anyio.CancelScope():
             await get_one(client, batch_id)
     raw = transport.requests[0].url.raw_path.decode()
     assert raw == f"/base/api/batches/{quote(name, safe='')}?includePendingDetails=true"
@@ -143,27 +137,9 @@ async def test_a_cursor_that_no_url_can_hold_is_refused(cursor: str) -> None:
             await client.list_batches(BatchQuery(cursor=cursor), tenant=None, deadline=Deadline(30))
 
 
-@given(st.text(min_size=1), st.text())
-def test_only_get_is_sent_and_only_below_api_batches(batch_id: str, cursor: str) -> None:
-    transport = ScriptedTransport(lambda _: 404)
-
-    async def call() -> None:
-        async with client_of(transport) as client:
-            for attempt in (
-                lambda: get_one(client, batch_id),
-                lambda: client.list_batches(BatchQuery(cursor), tenant=None, deadline=Deadline(30)),
-            ):
-                with pytest.raises(ReachError):
-                    await attempt()
-
-    anyio.run(call)
-    assert {request.method for request in transport.requests} <= {"GET"}
-    assert all(request.url.raw_path.startswith(b"/base/api/batches") for request in transport.requests)
-
-
 async def test_an_answer_about_another_batch_is_an_error() -> None:
     async with client_of(ScriptedTransport(detail(batch("theirs")), detail(batch("MINE")))) as client:
-        with pytest.raises(errors.WrongBatch) as raised:
+        with pytest.raises(errors.UnexpectedAnswer) as raised:
             await get_one(client, "mine")
         assert raised.value.quotes == ["theirs"]
         assert (await get_one(client, "mine")).batch_id == "MINE"
@@ -196,10 +172,9 @@ async def test_a_large_body_is_decoded_off_the_event_loop() -> None:
         (400, errors.BadRequest),
         (401, errors.Unauthorized),
         (403, errors.Forbidden),
-        (404, errors.EndpointNotFound),
-        (302, errors.Redirected),
+        (404, errors.UnexpectedStatus),
+        (302, errors.UnexpectedStatus),
         (418, errors.UnexpectedStatus),
-        (204, errors.UnexpectedStatus),
     ],
 )
 async def test_a_final_status_is_asked_once_and_quoted(status: int, kind: type[ReachError]) -> None:
@@ -208,12 +183,12 @@ async def test_a_final_status_is_asked_once_and_quoted(status: int, kind: type[R
     assert (error.quotes, requests) == (["limit is wrong", "limit: at most 100"], 1)
     assert (error.request_id or "")[:10] == "req-7req-7"
     assert len(error.request_id or "") == 80
-    assert str(status) in error.message or status == 302
+    assert str(status) in error.message
     assert error.advice
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"), [({"message": "no batch"}, errors.BatchNotFound), (b"<html>", errors.EndpointNotFound)]
+    ("body", "kind"), [({"message": "no batch"}, errors.BatchNotFound), (b"<html>", errors.UnexpectedStatus)]
 )
 async def test_an_unknown_batch_is_told_apart_from_a_wrong_base_url(body: object, kind: type[ReachError]) -> None:
     async with client_of(ScriptedTransport(reply(404, body))) as client:
@@ -223,9 +198,9 @@ async def test_an_unknown_batch_is_told_apart_from_a_wrong_base_url(body: object
 
 
 async def test_a_404_of_the_list_with_a_message_may_be_about_the_tenant() -> None:
-    error, _ = await fail(errors.EndpointNotFound, reply(404, {"message": "no tenant"}))
+    error, _ = await fail(errors.UnexpectedStatus, reply(404, {"message": "no tenant"}))
     assert (error.quotes, error.advice) == (["no tenant"], "Check tenant_id, then REACH_API_URL.")
-    error, _ = await fail(errors.EndpointNotFound, reply(404, b"<html>"))
+    error, _ = await fail(errors.UnexpectedStatus, reply(404, b"<html>"))
     assert "without a path" in error.advice
 
 
@@ -235,29 +210,17 @@ def test_every_error_has_two_sentences_and_a_stable_kind() -> None:
         assert each.message.endswith(".")
         assert each.advice.endswith(".") or each is errors.InvalidArgument
         assert each.__name__ in (errors.__doc__ or "")
-    assert {errors.NotJSON().kind, errors.TLSFailed().kind, errors.BodyTooLarge().kind} == {
+    assert (errors.NotJSON().kind, errors.TLSFailed().kind, errors.TimedOut().kind) == (
         "not_json",
         "tls_failed",
-        "body_too_large",
-    }
-
-
-@pytest.mark.parametrize("status", [408, 429, 500, 501, 502, 503, 504, 520])
-async def test_a_passing_failure_is_retried_and_then_told(status: int) -> None:
-    found, transport = await ask(status, status, status, GOOD)
-    assert (len(found.batches), len(transport.requests)) == (1, 4)
-    kind = errors.RateLimited if status == 429 else errors.ServerFailed
-    error, requests = await fail(kind, *[status] * 4)
-    assert (requests, str(status) in error.message) == (4, True)
+        "timed_out",
+    )
 
 
 @pytest.mark.parametrize(
     ("fault", "kind", "attempts"),
     [
-        (httpx.ConnectError("refused"), errors.NoConnection, 4),
         (httpx.ConnectTimeout("slow"), errors.NoConnection, 4),
-        (httpx.ReadError("reset"), errors.NoConnection, 4),
-        (httpx.RemoteProtocolError("cut"), errors.NoConnection, 4),
         (httpx.ReadTimeout("silent"), errors.Stalled, 1),
         (ssl.SSLCertVerificationError("unknown authority"), errors.TLSFailed, 1),
         (ssl.SSLError("wrong version"), errors.TLSFailed, 1),
@@ -270,48 +233,7 @@ async def test_a_transport_failure_has_its_own_error(fault: Exception, kind: typ
     assert requests == attempts
 
 
-async def test_a_body_that_breaks_off_is_retried() -> None:
-    packed = gzip.compress(json.dumps(GOOD).encode())
-    for broken in (packed[:-9], packed[:20] + b"\0\0\0\0" + packed[24:]):
-        _, transport = await ask(httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Raw(broken)), GOOD)
-        assert len(transport.requests) == 2
-
-
 # Bodies
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "identity"])
-async def test_a_compressed_page_is_read(encoding: str) -> None:
-    body = json.dumps(GOOD).encode()
-    packed = {"deflate": zlib.compress(body), "identity": body}.get(encoding, gzip.compress(body))
-    found, _ = await ask(httpx.Response(200, headers={"Content-Encoding": encoding}, stream=Raw(packed)))
-    assert found.size == len(body)
-
-
-async def test_gzip_of_several_members_is_read() -> None:
-    body = json.dumps(GOOD).encode()
-    packed = gzip.compress(body[:10]) + gzip.compress(body[10:])
-    for pieces in ([packed], [packed[n : n + 1] for n in range(len(packed))]):
-        response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Raw(*pieces))
-        found, _ = await ask(response)
-        assert found.size == len(body)
-
-
-async def test_a_compression_that_was_not_asked_for_is_named() -> None:
-    error, _ = await fail(
-        errors.UnexpectedStatus, httpx.Response(200, headers={"Content-Encoding": "br"}, stream=Raw())
-    )
-    assert "compression" in error.message
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-async def test_a_body_over_the_limit_is_refused(pack: Callable[[bytes], bytes]) -> None:
-    encoding = "identity" if pack is bytes else "gzip"
-    raw = Raw(pack(b" " * 40_000 + b"x" * 40_000))
-    error, requests = await fail(
-        errors.BodyTooLarge, httpx.Response(200, headers={"Content-Encoding": encoding}, stream=raw)
-    )
-    assert (requests, "0.05 MB" in error.message, raw.closed) == (1, True, True)
 
 
 async def test_an_error_body_that_is_too_large_or_broken_does_not_hide_the_status() -> None:
@@ -322,35 +244,29 @@ async def test_an_error_body_that_is_too_large_or_broken_does_not_hide_the_statu
 
 
 class Raw(httpx.AsyncByteStream):
-    """A body in pieces, as it arrives from the network."""
+    """A body as it arrives from the network."""
 
     def __init__(self, *pieces: bytes) -> None:
         self._pieces = pieces
-        self.closed = False
 
     async def __aiter__(self):  # type: ignore[no-untyped-def]
         for piece in self._pieces:
             yield piece
 
-    async def aclose(self) -> None:
-        self.closed = True
-
 
 # Waits and clocks
 
 
-@pytest.mark.parametrize("wait", ["90", http_time(90)])
-async def test_a_wait_that_does_not_fit_is_returned(wait: str) -> None:
+async def test_a_wait_that_does_not_fit_is_returned() -> None:
     for status, kind in ((429, errors.RateLimited), (503, errors.ServerFailed)):
-        error, requests = await fail(kind, reply(status, Retry_After=wait, Date=http_time(0)))
+        error, requests = await fail(kind, reply(status, Retry_After="90"))
         assert (requests, error.retry_after) == (1, 90.0)
 
 
 @pytest.mark.parametrize(
     "wait",
     [
-        *("1", "0", "soon", "", "9" * 9, "9" * 400, "²", "-5", http_time(-60), "Mon, 99 Nov 2026 25:00:00 GMT"),
-        *("Thu, 26 Nov 2026 00:00:00 +99999999999999", "Fri, 31 Dec 9999 23:59:59 -2359", "Thu, 01 Jan 0001 00:00:00"),
+        *("1", "0", "soon", "", "9" * 9, "9" * 400, "²", "-5", http_time(60)),
     ],
 )
 async def test_a_wait_that_fits_or_is_absurd_is_followed_by_a_retry(wait: str) -> None:
@@ -383,60 +299,28 @@ async def test_an_expired_deadline_sends_nothing() -> None:
     assert (requests, deadline.expired, deadline.left(), error.kind) == (0, True, 0.0, "timed_out")
 
 
-async def test_a_deadline_that_passes_names_the_reason() -> None:
-    async def hang(_: httpx.Request) -> Answer:
-        await anyio.sleep_forever()
-        return 500  # pragma: no cover
-
-    await fail(errors.TimedOut, hang, seconds=0.05)
-    await fail(errors.TimedOut, 503, hang, seconds=0.1)
-
-
 # Credentials
 
 
-@pytest.mark.parametrize(("ago", "text"), [(40, "40 s"), (600, "10 min"), (7_200, "2 h"), (200_000, "2 d"), (-60, "")])
+@pytest.mark.parametrize(("ago", "text"), [(40, "0:00:40"), (7_200, "2:00:00"), (200_000, "2 days"), (-60, "")])
 async def test_a_refused_token_that_has_ended_is_told_with_its_age(ago: int, text: str) -> None:
     token = jwt.encode({"exp": int(NOW) - ago}, "k" * 40, algorithm="HS256")
     with pytest.raises(errors.Unauthorized) as raised:
-        await ask(401, credential=StaticToken(SecretStr(token)))
-    assert ("it ended" in raised.value.message) == bool(text)
+        await ask(401, credential=Credential(lambda: token))
+    assert ("ended" in raised.value.message) == bool(text)
     assert text in raised.value.message
 
 
 async def test_a_signed_jwt_that_is_refused_is_signed_again_by_the_clock_of_the_api() -> None:
     partner = PartnerSecret("p1", lambda: SECRET, clock=lambda: NOW)
     deadline = Deadline(30)
-    _, transport = await ask(reply(401, Date=http_time(-900)), GOOD, credential=partner, deadline=deadline)
+    _, transport = await ask(reply(401, Date=http_time(-1_800)), GOOD, credential=partner, deadline=deadline)
     first, second = (jwt.decode(token, options={"verify_signature": False}) for token in transport.tokens)
-    assert (second["iat"] - first["iat"], deadline.requests) == (-900, 2)
+    assert (second["iat"] < first["iat"], second["exp"] > NOW - 1_800, deadline.requests) == (True, True, 2)
     with pytest.raises(errors.Unauthorized, match="Check REACH_PARTNER_ID"):
         await ask(401, credential=partner)
-    with pytest.raises(errors.ClockSkewed, match="differ by 2 h"):
+    with pytest.raises(errors.Unauthorized, match="differ by 2:00:00 h"):
         await ask(reply(401, Date=http_time(7_200)), credential=partner)
-
-
-async def test_requests_that_are_refused_together_all_succeed() -> None:
-    partner = PartnerSecret("p1", lambda: SECRET, clock=lambda: NOW)
-    old = partner.token()
-
-    async def refuse_old(request: httpx.Request) -> Answer:
-        refused = request.headers["authorization"].endswith(old)
-        await anyio.wait_all_tasks_blocked() if refused else None
-        return reply(401, Date=http_time(-900)) if refused else GOOD
-
-    transport = ScriptedTransport(refuse_old)
-    async with client_of(transport, partner) as client, anyio.create_task_group() as tasks:
-        for _ in range(4):
-            tasks.start_soon(lambda: client.list_batches(BatchQuery(), tenant=None, deadline=Deadline(30)))
-    assert len(transport.requests) == 8
-
-
-async def test_without_a_credential_nothing_is_sent() -> None:
-    deadline = Deadline(30)
-    with pytest.raises(errors.CredentialMissing):
-        await ask(credential=Credential(), deadline=deadline)
-    assert deadline.requests == 0
 
 
 SIGNED = PartnerSecret("p1", lambda: SECRET, clock=lambda: NOW)
@@ -452,7 +336,7 @@ ENCODINGS: Sequence[Callable[[str], str]] = [
 
 
 @pytest.mark.parametrize("encode", ENCODINGS)
-@pytest.mark.parametrize("credential", [StaticToken(SecretStr(TOKEN)), SIGNED], ids=["static", "partner"])
+@pytest.mark.parametrize("credential", [Credential(lambda: TOKEN), SIGNED], ids=["static", "partner"])
 async def test_no_secret_that_the_api_repeats_is_quoted(
     encode: Callable[[str], str], credential: Credential, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -471,10 +355,9 @@ async def test_no_secret_that_the_api_repeats_is_quoted(
 
 
 async def test_no_secret_that_the_api_repeats_stands_in_a_page() -> None:
-    found, transport = await ask(lambda request: page(batch("b1", message=f"by {request.headers['authorization']}")))
+    found, _ = await ask(lambda request: page(batch("b1", message=f"by {request.headers['authorization']}")))
     assert found.batches[0].errors is not None
     assert found.batches[0].errors.message == "by Bearer [redacted]"
-    assert client_of(transport).redact(f"see {TOKEN} and words") == "see [redacted] and words"
 
 
 # Slots
@@ -545,18 +428,3 @@ async def test_the_client_of_the_settings() -> None:
     for name in ("northwind", "healthy"):
         async with build_client(load_settings(demo=True, demo_tenant=name)) as client:
             await client.list_batches(BatchQuery(), tenant=client.pinned_tenant, deadline=Deadline(30))
-
-
-async def test_an_asgi_app_can_answer_instead_of_the_network() -> None:
-    async def app(scope, receive, send):  # type: ignore[no-untyped-def]
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"set-cookie", b"a=b")]})
-        await send({"type": "http.response.body", "body": json.dumps(GOOD).encode()})
-
-    async with client_of(asgi_transport(app)) as client:
-        assert (await client.list_batches(BatchQuery(), tenant=None, deadline=Deadline(30))).batches
-        assert not client._http.cookies
-
-
-def test_a_deadline_never_runs_below_zero() -> None:
-    assert 0 < Deadline(5).left() <= 5
-    assert Deadline(-1).left() == 0

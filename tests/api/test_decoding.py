@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 
 from reach_mcp.api.decoding import decode_batch, decode_error, decode_page
 from reach_mcp.api.errors import (
-    AnswerError,
-    EmptyAnswer,
     NotJSON,
-    Refused,
-    TooManyUnreadable,
-    TruncatedJSON,
-    UnexpectedShape,
+    ReachError,
+    ServerFailed,
+    UnexpectedAnswer,
 )
 from reach_mcp.api.models import Batch, Page
 from tests.builders import Json, batch, detail, page, pending
@@ -48,27 +45,11 @@ def test_a_page_has_every_documented_field() -> None:
     assert read_one(detail(item)) == first
 
 
-def test_unknown_values_and_fields_pass() -> None:
-    strange = {"status": "paused", "batchType": "PARTNER_RESOURCE_MERGE", "mood": [True]}
-    (found,) = read(page(batch("b1") | strange) | {"trace": 7}).batches
-    assert (found.status, found.batch_type) == ("paused", "PARTNER_RESOURCE_MERGE")
-
-
-@pytest.mark.parametrize("value", ["absent", None])
-def test_optional_fields_may_be_absent_or_null(value: str | None) -> None:
-    optional = (
-        "completedAt",
-        "startedAt",
-        "createdAt",
-        "schemaName",
-        "schemaDefinitionId",
-        "errors",
-        "pendingResources",
-    )
-    item = batch("b1", progress=None) if value is None else {name: batch("b1")[name] for name in ("batchId", "status")}
-    item |= {"batchType": "T", "progress": dict.fromkeys(COUNTERS) if value is None else {}}
-    item |= dict.fromkeys(optional) if value is None else {}
-    (found,) = read(page(item)).batches
+@pytest.mark.parametrize("null", [False, True])
+def test_optional_fields_may_be_absent_or_null(null: bool) -> None:
+    item: Json = {"batchId": "b1", "status": "s", "batchType": "T", "progress": dict.fromkeys(COUNTERS) if null else {}}
+    names = ("completedAt", "startedAt", "createdAt", "schemaName", "schemaDefinitionId", "errors", "pendingResources")
+    (found,) = read(page(item | (dict.fromkeys(names) if null else {}))).batches
     assert (found.pending_resources, found.errors, found.progress.total_records) == (None, None, None)
 
 
@@ -100,7 +81,7 @@ def test_a_counter_that_is_no_count_is_named_and_unknown(number: str, counter: s
 def test_a_summary_count_that_is_no_count_is_named_and_left_out() -> None:
     item = batch("b1") | {"errors": {"summary": {"A": 2, "B": -1, "C": None}, "details": None, "message": None}}
     (found,) = read(page(item)).batches
-    assert found.unreadable_counters == ("errors.summary.B",)
+    assert found.unreadable_counters == ("errors.summary.B", "errors.summary.C")
     assert found.errors is not None
     assert found.errors.summary == {"A": 2}
 
@@ -117,12 +98,6 @@ def test_a_total_that_is_no_number_is_unknown(total: str) -> None:
     assert read(json.dumps(page(batch("b1"), total=3)).replace("3}", f"{total}}}").encode()).total is None
 
 
-def test_the_api_cannot_set_fields_that_are_not_its_own() -> None:
-    for strange in ({"unreadableResources": 5}, {"unreadableCounters": ["x"]}, {"unreadableResources": "x"}):
-        (found,) = read(page(batch("b1") | strange)).batches
-        assert (found.unreadable_resources, found.unreadable_counters) == (0, ())
-
-
 @pytest.mark.parametrize(
     ("raw", "text"), [(rb"\ud83d", "�"), (b"\xff", "�"), (rb"\ud83d\ude00", "😀"), (rb"\\ud83d", r"\ud83d")]
 )
@@ -134,42 +109,31 @@ def test_text_that_utf8_cannot_hold_has_a_replacement(raw: bytes, text: str) -> 
     assert found.batches[1].pending_resources[0].id == f"p{text}"
 
 
-@given(st.text())
-def test_every_id_can_be_encoded(text: str) -> None:
-    (found,) = read(page(batch(text or "b"))).batches
-    assert found.batch_id.encode()
-
-
-def test_a_byte_order_mark_is_skipped() -> None:
-    assert len(read(b"\xef\xbb\xbf" + json.dumps(page(batch("b1"))).encode()).batches) == 1
-    assert decode_error(b'\xef\xbb\xbf{"message": "no"}') == ["no"]
-
-
 UNUSABLE = [
-    (b"", EmptyAnswer, "is empty"),
-    (b" \n", EmptyAnswer, "is empty"),
+    (b"", NotJSON, "is empty"),
     (b"<!doctype html>", NotJSON, "HTML page"),
     (b"Bad gateway", NotJSON, "not JSON"),
-    (b'{"success": tru e, "data": {"results": []}}', NotJSON, "not valid"),
-    (b'{"success" true, "data": 1, "message": 2}', NotJSON, "not valid"),
-    (b"{7: 8, 9: 10, 11: 12}", NotJSON, "not valid"),
-    (b'{"success": true} {"success": true}', NotJSON, "not valid"),
-    (b'{"success": true, "data": {"results": [{"batchId": "b', TruncatedJSON, "cut short"),
-    (b'{"success": true, "data": ' + b"[" * 100_000, TruncatedJSON, "nested too deep"),
-    (b'{"success": true, "data": "' + b"\\n" * 3_000_000, TruncatedJSON, "cut short"),
-    (b"[1]", UnexpectedShape, "not the documented"),
-    (b'{"success": true}', UnexpectedShape, "no list of batches"),
-    (b'{"success": true, "data": null}', UnexpectedShape, "no list of batches"),
-    (b'{"success": true, "data": {"results": [], "more": 1}}', UnexpectedShape, "no list of batches"),
-    (b'{"success": true, "data": {"results": 7, "pagination": {}}}', UnexpectedShape, "no list of batches"),
-    (b'{"success": true, "data": {"results": [], "pagination": {}}}', UnexpectedShape, "next page"),
-    (b'{"success": false, "message": "paused", "errors": ["why"]}', Refused, "request failed"),
-    (b'{"success": false, "data": {"results": [], "pagination": {"hasNextPage": false}}}', Refused, "request failed"),
+    (b'{"success": tru e, "data": {"results": []}}', NotJSON, "no valid JSON"),
+    (b'{"success": true} {"success": true}', NotJSON, "no valid JSON"),
+    (b'{"success": true, "data": {"results": [{"batchId": "b', NotJSON, "cut short"),
+    (b'{"success": true, "data": ' + b"[" * 100_000 + b"}", NotJSON, "cut short"),
+    (b'{"success": true, "data": "' + b"\\n" * 2_000_001, UnexpectedAnswer, "over 2,000,000 values and escapes"),
+    (b'{"success": true, "data": [' + b"{}," * 1_000_001, UnexpectedAnswer, "over 2,000,000 values and escapes"),
+    (b"[1]", UnexpectedAnswer, "not the documented"),
+    (b'{"success": true}', UnexpectedAnswer, "no list of batches"),
+    (b'{"success": true, "data": {"results": [], "more": 1}}', UnexpectedAnswer, "no list of batches"),
+    (b'{"success": true, "data": {"results": [], "pagination": {}}}', UnexpectedAnswer, "next page"),
+    (b'{"success": false, "message": "paused", "errors": ["why"]}', ServerFailed, "request failed"),
+    (
+        b'{"success": false, "data": {"results": [], "pagination": {"hasNextPage": false}}}',
+        ServerFailed,
+        "request failed",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("body", "kind", "message"), UNUSABLE, ids=lambda value: str(value)[:40])
-def test_unusable_answers_are_told_apart(body: bytes, kind: type[AnswerError], message: str) -> None:
+def test_unusable_answers_are_told_apart(body: bytes, kind: type[ReachError], message: str) -> None:
     with pytest.raises(kind, match=message) as raised:
         decode_page(body)
     assert type(raised.value) is kind
@@ -178,14 +142,10 @@ def test_unusable_answers_are_told_apart(body: bytes, kind: type[AnswerError], m
 
 @pytest.mark.parametrize("data", [None, {"batchId": "b1"}, []])
 def test_an_answer_without_a_batch_is_an_error(data: object) -> None:
-    with pytest.raises(UnexpectedShape, match="no batch"):
-        read_one({"success": True, "data": data})
-
-
-def test_success_may_be_absent() -> None:
-    body = page(batch("b1"))
-    del body["success"]
-    assert len(read(body).batches) == 1
+    with pytest.raises(UnexpectedAnswer, match="no batch"):
+        read_one({"data": data})
+    with pytest.raises(ServerFailed, match="request failed"):
+        read_one(detail(batch("b1")) | {"success": False})
 
 
 @pytest.mark.parametrize("item", [b"0", b"{}", b"null"])
@@ -193,33 +153,18 @@ def test_a_page_of_junk_ends_after_a_thousand_items(item: bytes) -> None:
     body = json.dumps(page(batch("b1") | {"pendingResources": ["here"]})).encode()
     whole = b'{"success":true,"data":{"results":[%b],"pagination":{"hasNextPage":false}}}'
     for junk in (whole % b",".join([item] * 200_000), body.replace(b'"here"', b",".join([item] * 200_000))):
-        with pytest.raises(TooManyUnreadable, match="1,000 items"):
+        with pytest.raises(UnexpectedAnswer, match="1,000 items"):
             decode_page(junk)
-
-
-def test_a_malformed_answer_of_millions_of_objects_is_refused_at_one_look() -> None:
-    rows = [ROW | {"missingDependencies": ["here"]}]
-    body = json.dumps(page(batch("b1") | {"pendingResources": rows})).encode()
-    with pytest.raises(TooManyUnreadable, match="2,000,000 objects"):
-        decode_page(body.replace(b'"here"', b",".join([b"{}"] * 2_000_000)))
 
 
 @given(st.integers(min_value=1, max_value=10_000))
 def test_a_page_cut_anywhere_is_cut_short(at: int) -> None:
     body = json.dumps(page(batch("b1", ROW), total=1)).encode()
-    with pytest.raises((TruncatedJSON, NotJSON)):
+    with pytest.raises(NotJSON):
         decode_page(body[: at % (len(body) - 1) + 1])
 
 
-@pytest.mark.parametrize(
-    ("body", "texts"),
-    [
-        (b'{"message": "no", "errors": ["a", 5, "", "b"]}', ["no", "a", "b"]),
-        (b'{"message": 5, "errors": "x"}', []),
-        (rb'{"message": "cut \ud83d"}', ["cut �"]),
-        (b"<html>", []),
-        (b"[]", []),
-    ],
-)
-def test_error_answers_are_quoted_as_far_as_they_are_texts(body: bytes, texts: list[str]) -> None:
-    assert decode_error(body) == texts
+def test_error_answers_are_quoted_as_far_as_they_are_texts() -> None:
+    assert decode_error(b'\xef\xbb\xbf{"message": "no", "errors": ["a", 5, "", "b"]}') == ["no", "a", "b"]
+    assert decode_error(rb'{"message": "cut \ud83d", "errors": "x"}') == ["cut �"]
+    assert decode_error(b"<html>") == decode_error(b"[]") == []

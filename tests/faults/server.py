@@ -13,12 +13,10 @@ import asyncio
 import contextlib
 import json
 import socket
-import ssl
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Self, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,11 +27,9 @@ DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
 
 
 class Act(Enum):
-    """An act in the middle of an answer."""
+    """An act in the middle of an answer: silence until the client hangs up, a RST, or the end of the connection."""
 
-    HANG = "send nothing until the client hangs up"
-    RESET = "end the connection with a RST"
-    CLOSE = "end the connection"
+    HANG, RESET, CLOSE = "hang", "reset", "close"
 
 
 HANG, RESET, CLOSE = Act.HANG, Act.RESET, Act.CLOSE
@@ -79,19 +75,9 @@ def good_body(request: Request, batches: Sequence[object] = BATCHES) -> bytes:
 class FaultServer:
     """Answers requests `first` to `last` by the fault and all others rightly. Use as async context manager."""
 
-    def __init__(
-        self,
-        fault: Fault | None = None,
-        *,
-        first: int = 1,
-        last: int = 99,
-        host: str = "127.0.0.1",
-        tls: Path | None = None,
-    ) -> None:
-        self._fault = fault
-        self._faulty = range(first, last + 1)
-        self._host = host
-        self._tls = tls
+    def __init__(self, fault: Fault | None = None, *, first: int = 1, last: int = 99) -> None:
+        self.fault = fault
+        self.faulty = range(first, last + 1)
         self._open: set[asyncio.StreamWriter] = set()
         self.requests: list[Request] = []
         self.connections = 0
@@ -100,20 +86,11 @@ class FaultServer:
         self._idle.set()
 
     @property
-    def port(self) -> int:
-        return int(self._server.sockets[0].getsockname()[1])
-
-    @property
     def url(self) -> str:
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}"
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
-        context = None
-        if self._tls is not None:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(self._tls)
-        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=context)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -136,7 +113,7 @@ class FaultServer:
                     writer.write(reply(b"", status=400))
                     break
                 await self._answer(first + await reader.readuntil(b"\r\n\r\n"), reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
             self._open.discard(writer)
@@ -155,9 +132,8 @@ class FaultServer:
             writer.write(reply(b"", status=403))
             raise ConnectionAbortedError
         body = good_body(request)
-        faulty = self._fault is not None and request.number in self._faulty
-        pieces = self._fault(request, body) if self._fault is not None and faulty else [reply(body, f"Date: {DATE}")]
-        for piece in pieces:
+        faulty = self.fault is not None and request.number in self.faulty
+        for piece in self.fault(request, body) if self.fault is not None and faulty else [reply(body, f"Date: {DATE}")]:
             await _send(piece, reader, writer)
 
 

@@ -10,11 +10,8 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import formatdate
 
-from pydantic import SecretStr
-
-from reach_mcp.api.auth import StaticToken
+from reach_mcp.api.auth import Credential
 from reach_mcp.api.client import ReachClient
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import ReachError
@@ -25,8 +22,6 @@ from tests.faults.server import BATCHES, CLOSE, DATE, HANG, RESET, Fault, FaultS
 
 TOKEN = "the-token-that-must-not-travel"
 MAX_BODY = 2_000_000
-IN_90_SECONDS = formatdate(1_795_435_200 + 90, usegmt=True)
-assert formatdate(1_795_435_200, usegmt=True) == DATE
 
 
 @dataclass(frozen=True)
@@ -45,42 +40,27 @@ class Case:
     deadline: float = 20
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a reading: `outcome` as in Case, and the error, if there was one."""
-
-    outcome: str
-    requests: int
-    error: ReachError | None
-    ids: list[str]
-
-
-async def meet(case: Case) -> Outcome:
-    """Read all batches through the fault, then check that the next call does not notice it."""
+async def meet(case: Case) -> tuple[str, int, list[str]]:
+    """Outcome, requests and batch ids of a reading through the fault. The next call must not notice it."""
     async with FaultServer(case.fault, first=case.first, last=case.last) as server:
-        async with ReachClient(server.url, StaticToken(SecretStr(TOKEN)), max_body=MAX_BODY) as client:
-            outcome = await _read(client, case, server)
-            server._fault = None
+        async with ReachClient(server.url, Credential(lambda: TOKEN), max_body=MAX_BODY) as client:
+            reader = BatchReader(client, BatchQuery(limit=3), tenant=None, deadline=Deadline(case.deadline))
+            ids: list[str] = []
+            try:
+                async for each in reader.pages():
+                    ids += [one.batch_id for one in each.batches]
+                coverage = reader.coverage
+                stop = " ".join(filter(None, [coverage.stop, coverage.error.kind if coverage.error else ""]))
+                outcome = "complete" if coverage.complete else stop or "incomplete"
+            except ReachError as error:
+                outcome = error.kind
+            requests = len(server.requests)
+            server.fault = None
             await client.get_batch("b0", tenant="t1", deadline=Deadline(20))
         await server.all_closed()
         assert {request.method for request in server.requests} == {"GET"}
         assert server.connections == len(server.requests)
-    return outcome
-
-
-async def _read(client: ReachClient, case: Case, server: FaultServer) -> Outcome:
-    deadline = Deadline(case.deadline)
-    reader = BatchReader(client, BatchQuery(limit=3), tenant=None, deadline=deadline)
-    ids: list[str] = []
-    try:
-        async for each in reader.pages():
-            ids += [one.batch_id for one in each.batches]
-    except ReachError as error:
-        return Outcome(error.kind, len(server.requests), error, ids)
-    coverage = reader.coverage
-    stop = " ".join(filter(None, [coverage.stop, coverage.error.kind if coverage.error else ""]))
-    outcome = "complete" if coverage.complete else stop or "incomplete"
-    return Outcome(outcome, len(server.requests), coverage.error, ids)
+    return outcome, requests, ids
 
 
 def always(*pieces: bytes | object) -> Fault:
@@ -120,16 +100,6 @@ def _cursor_loop(request: Request, _: bytes) -> Pieces:
 def _drift(request: Request, _: bytes) -> Pieces:
     fresh = [batch(f"new{n}", created=1.0 * n) for n in range(request.number - 1, 0, -1)]
     return [reply(good_body(request, [*fresh, *BATCHES]))]
-
-
-def _vanish(request: Request, _: bytes) -> Pieces:
-    return [reply(good_body(request, BATCHES[request.number - 1 :]))]
-
-
-def _twice(_: Request, body: bytes) -> Pieces:
-    answer = json.loads(body)
-    answer["data"]["results"] *= 2
-    return [reply(json.dumps(answer).encode())]
 
 
 def _edit(old: bytes, new: bytes) -> Fault:
@@ -178,13 +148,13 @@ CASES = [
     Case("a byte order mark before the JSON", lambda _, body: [reply(b"\xef\xbb\xbf" + body)], "complete", 4),
     Case("a second answer after the first", _planted, "complete", 4),
     Case("Content-Length too short, an answer in the surplus", _short_length, "complete", 4),
-    *_throughout("JSON cut short", lambda _, body: [reply(body[:-9])], "truncated_json"),
-    *_throughout("JSON nested 100,000 deep", instead(b'{"data":' + b"[" * 100_000), "truncated_json"),
+    *_throughout("JSON cut short", lambda _, body: [reply(body[:-9])], "not_json"),
+    *_throughout("JSON nested 100,000 deep", instead(b'{"data":' + b"[" * 100_000), "not_json"),
     *_throughout("an HTML page", instead(b"<!doctype html><title>Sign in</title>"), "not_json"),
-    *_throughout("an empty body", instead(b""), "empty_answer"),
-    *_throughout("status 200 without data", instead(b'{"success": true}'), "unexpected_shape"),
-    *_throughout("JSON of another shape", instead(b'{"batches": []}'), "unexpected_shape"),
-    *_throughout("status 200 that says `success: false`", instead(b'{"success": false}'), "refused"),
+    *_throughout("an empty body", instead(b""), "not_json"),
+    *_throughout("status 200 without data", instead(b'{"success": true}'), "unexpected_answer"),
+    *_throughout("JSON of another shape", instead(b'{"batches": []}'), "unexpected_answer"),
+    *_throughout("status 200 that says `success: false`", instead(b'{"success": false}'), "server_failed"),
     *_throughout("a body over the size limit", _padded, "body_too_large"),
     *_throughout(
         "a body over the size limit when unpacked",
@@ -192,12 +162,12 @@ CASES = [
         "body_too_large",
     ),
     *_throughout(
-        "a page of 100,000 zeros", _edit(b'"results": [', b'"results": [' + b"0," * 100_000), "too_many_unreadable"
+        "a page of 100,000 zeros", _edit(b'"results": [', b'"results": [' + b"0," * 100_000), "unexpected_answer"
     ),
     *_throughout("status 400", instead(b'{"message": "limit"}', status=400), "bad_request"),
     *_throughout("status 401", instead(b"", status=401), "unauthorized"),
     *_throughout("status 403", instead(b"", status=403), "forbidden"),
-    *_throughout("status 404", instead(b"", status=404), "endpoint_not_found"),
+    *_throughout("status 404", instead(b"", status=404), "unexpected_status"),
     Case("status 418", instead(b"", status=418), "unexpected_status", 1),
     Case("status 503, three times", instead(b"", status=503), "complete", 7, 2, 4),
     *_throughout("status 500", instead(b"", status=500), "server_failed", tries=4),
@@ -205,13 +175,7 @@ CASES = [
     _once("status 429, Retry-After: 1", instead(b"", "Retry-After: 1", status=429)),
     _once("status 429, Retry-After of 400 digits", instead(b"", f"Retry-After: {'9' * 400}", status=429)),
     *_throughout("status 429, Retry-After: 90", instead(b"", "Retry-After: 90", status=429), "rate_limited"),
-    *_throughout(
-        "status 429, Retry-After in 90 s by date",
-        instead(b"", f"Retry-After: {IN_90_SECONDS}", status=429),
-        "rate_limited",
-    ),
-    Case("redirect to another origin", instead(b"", "Location: http://127.0.0.1:9/", status=302), "redirected", 1),
-    Case("a cookie with each page", lambda _, body: [reply(body, "Set-Cookie: a=b")], "complete", 4),
+    Case("a redirect", instead(b"", "Location: http://127.0.0.1:9/", status=302), "unexpected_status", 1),
     Case("two cursors that lead to each other", _cursor_loop, "cursor_repeats", 3),
     Case(
         "empty pages that promise more",
@@ -220,8 +184,6 @@ CASES = [
         1,
     ),
     Case("a new batch before each request", _drift, "incomplete", 5),
-    Case("a batch less before each request", _vanish, "incomplete", 3),
-    Case("each batch twice on its page", _twice, "complete", 4),
     Case("a total of 99 over 10 batches", _edit(b'"total": 10', b'"total": 99'), "incomplete", 4),
     Case("a counter of 1e400", _edit(b'"totalRecords": 1', b'"totalRecords": 1e400'), "complete", 4),
     Case("unknown status and type", _edit(b'"partial_success"', b'"paused"'), "complete", 4),
