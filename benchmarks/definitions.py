@@ -7,6 +7,7 @@ arguments (and a few with one) on the demo and on a tenant with 400 batches and 
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -39,7 +40,7 @@ def _encoder() -> Any:
 
 
 def tokens(text: str) -> int:
-    return int(_encoder().count(text))
+    return len(_encoder().encode(text))
 
 
 def compact(value: object) -> str:
@@ -86,6 +87,7 @@ async def answers() -> list[list[str]]:
 
 
 def main() -> None:
+    logging.disable(logging.WARNING)
     paid = ("tool", "tokens for the model", "bytes", "tokens of the whole definition", "bytes")
     print_table(paid, anyio.run(definitions))
     print()

@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(asdict(measure_floor(url) if kind == "floor" else measure_explain(url))))
         return
     columns = ("rows", "floor, s CPU / wall", "cold, s CPU / wall", "ratio CPU", "ratio wall", "follow-up", "peak")
-    print_table(columns, [measure(rows, options.runs) for rows in options.rows])
+    print_table(columns, (measure(rows, options.runs) for rows in options.rows))
 
 
 if __name__ == "__main__":
