@@ -1,4 +1,4 @@
-"""Run every benchmark and write `benchmarks/results.md`: `python -m benchmarks` (some 20 minutes on an idle machine)."""
+"""Run every benchmark and write `benchmarks/results.md`: `python -m benchmarks` (20 minutes on an idle machine)."""
 
 from __future__ import annotations
 
