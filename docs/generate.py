@@ -68,7 +68,7 @@ LIMITS = (
     ("render.sanitize", "MAX_ID_CHARS", "characters of an id in an answer"),
     ("render.sanitize", "MAX_MESSAGE_CHARS", "characters of an error message in an answer"),
     ("analysis.causes", "MAX_FAILURES", "failures kept as evidence for one missing record"),
-    ("analysis.descent", "MAX_PATH", "records of one path that a focus shows"),
+    ("analysis.focus", "MAX_PATH", "records of one path that a focus shows"),
     ("analysis.tokens", "MAX_TOKEN_CHARS", "characters of a `since` token"),
     ("prompts", "MAX_VALUE_CHARS", "characters of a prompt's argument"),
 )

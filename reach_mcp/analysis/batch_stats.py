@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 
 from reach_mcp.analysis.batch_summary import most_first, summarize_batch
-from reach_mcp.analysis.results import BatchDetail, BatchSummary, Census, ErrorGroup, Holder
+from reach_mcp.analysis.results import BatchDetail, BatchSummary, Census, CounterDifference, ErrorGroup, Holder
 from reach_mcp.analysis.rows import describe_row, section
 from reach_mcp.analysis.snapshot import SnapshotBuilder
 from reach_mcp.analysis.times import DAY, HOUR
@@ -147,3 +147,25 @@ def describe_batch(
         ),
         resources=section(live, offset, limit, lambda row: describe_row(snapshot, row)) if with_resources else None,
     )
+
+
+def find_differences(batches: Iterable[tuple[BatchSummary, int]]) -> list[CounterDifference]:
+    """Compare counters of pending records with the rows that the API lists, largest difference first.
+
+    A batch with an unreadable row is included even where the numbers agree. A batch without a readable counter is
+    included where it lists rows.
+
+    Args:
+        batches: each with the number of its expired rows, which the API lists as well.
+    """
+    found = [
+        CounterDifference(batch.id, batch.schema, batch.pending, batch.listed, expired, batch.unreadable_resources)
+        for batch, expired in batches
+        if batch.listed is not None and (batch.unreadable_resources or (batch.pending or 0) != batch.listed)
+    ]
+    return sorted(found, key=lambda one: (-abs((one.counter or 0) - one.listed), one.batch_id))
+
+
+def counted_without_rows(batches: Iterable[BatchSummary]) -> list[BatchSummary]:
+    """Batches whose counter says that records are pending and for which the API lists none."""
+    return [batch for batch in batches if batch.pending and batch.listed == 0]

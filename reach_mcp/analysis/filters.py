@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 
 from reach_mcp.analysis.lookup import resolve_schema
 from reach_mcp.analysis.results import BatchSummary, FilterReport
 from reach_mcp.analysis.snapshot import Snapshot
+from reach_mcp.analysis.stop import Checkpoint, never_stop, paced
 
 MAX_UNDATED = 20
 """Batches without a readable `createdAt` that a filter report names."""
@@ -21,8 +23,8 @@ class BatchFilter:
     Times are Unix seconds: `created_after` is included, `created_before` is not. A batch without a readable
     `createdAt` passes no time filter.
 
-    `schema` is a name or a definition id. In a list of batches it means the schema of the batch. In an explanation it
-    means the schema of the pending resource itself, which normally is that of its batch.
+    `schema` is a name or a definition id. It means the schema of the batch. Of a batch that has none, it means the
+    schema of each pending resource.
     """
 
     status: str | None = None
@@ -49,81 +51,68 @@ class BatchFilter:
 
         So a token made with `created_after=24h` is compared over the batches of that time, however late it is used.
         """
-        texts = [_clean(text).casefold() for text in (self.status, self.batch_type, self.schema)]
+        texts = [_fold(text) for text in (self.status, self.batch_type, self.schema)]
         return repr((texts, self.created_after is not None, self.created_before is not None, self.only_pending))
 
     def describe(self) -> str:
         """Return the conditions in words, empty where there are none."""
-        after, before = self.created_after, self.created_before
-        texts = (("status", self.status), ("batch type", self.batch_type), ("schema", self.schema))
-        parts = [f"{name} {_clean(text)}" for name, text in texts if _clean(text)]
-        parts += [f"created after {_format_time(after)}"] if after is not None else []
-        parts += [f"created before {_format_time(before)}"] if before is not None else []
-        parts += ["with pending resources"] if self.only_pending else []
-        return ", ".join(parts)
+        conditions = (
+            ("status", _clean(self.status)),
+            ("batch type", _clean(self.batch_type)),
+            ("schema", _clean(self.schema)),
+            ("created after", _format_time(self.created_after)),
+            ("created before", _format_time(self.created_before)),
+            ("with", "pending resources" if self.only_pending else ""),
+        )
+        return ", ".join(f"{name} {text}" for name, text in conditions if text)
 
-    def apply(self, snapshot: Snapshot) -> Matched:
-        """Select the batches that match, by the batch's own schema.
-
-        Raises:
-            UnknownSchema: no batch or pending resource has this schema.
-        """
-        schema = SchemaCondition.of(self.schema, snapshot)
-        matching = [number for number in self._match(snapshot) if schema.matches(snapshot.batches[number])]
-        return self._select(snapshot, matching, bytearray(_chosen(snapshot, set(matching))))
-
-    def apply_to_rows(self, snapshot: Snapshot) -> Matched:
-        """Select pending rows: their own schema matches, and their batch meets the other conditions.
-
-        A batch counts as matched where its own schema matches or it holds a row that does.
+    def apply(self, snapshot: Snapshot, *, checkpoint: Checkpoint = never_stop) -> Matched:
+        """Select the batches that match, and their pending rows.
 
         Raises:
             UnknownSchema: no batch or pending resource has this schema.
         """
-        schema = SchemaCondition.of(self.schema, snapshot)
-        matching = set(self._match(snapshot))
-        of_schema = [schema.ids is None or key[0] in schema.ids for key in snapshot.keys]
-        rows = bytearray(row.batch in matching and of_schema[row.key] for row in snapshot.rows)
-        batches = snapshot.batches
-        holding = {row.batch for row, chosen in zip(snapshot.rows, rows, strict=True) if chosen}
-        found = [number for number in sorted(matching) if number in holding or schema.matches(batches[number])]
-        return self._select(snapshot, found, rows)
+        if not self.is_set:
+            everything = bytearray(b"\1") * len(snapshot.rows)
+            return Matched(tuple(range(len(snapshot.batches))), everything, None)
+        schema = _Schema(self.schema or "", snapshot)
+        meeting = [number for number, batch in enumerate(snapshot.batches) if self._meets(batch)]
+        by_batch = {number for number in meeting if schema.is_of(snapshot.batches[number])}
+        by_row = {number for number in meeting if not schema.is_known(snapshot.batches[number])} - by_batch
+        rows, holding = bytearray(), set[int]()
+        for row in paced(snapshot.rows, checkpoint):
+            chosen = row.batch in by_batch or (row.batch in by_row and snapshot.keys[row.key][0] in schema.ids)
+            rows.append(chosen)
+            if chosen:
+                holding.add(row.batch)
+        matching = sorted(by_batch | holding)
+        return Matched(tuple(matching), rows, self._report(snapshot, len(matching), rows))
 
-    def _match(self, snapshot: Snapshot) -> list[int]:
-        """Return the batches that meet every condition but that on the schema."""
-        conditions = self._conditions()
-        return [number for number, batch in enumerate(snapshot.batches) if all(holds(batch) for holds in conditions)]
+    def _meets(self, batch: BatchSummary) -> bool:
+        """Whether a batch meets every condition but that on the schema."""
+        status, batch_type = _fold(self.status), _fold(self.batch_type)
+        return (
+            status in ("", batch.status.casefold())
+            and batch_type in ("", batch.type.casefold())
+            and (not self.only_pending or bool(batch.pending or batch.listed))
+            and (not self.is_timed or self._is_in_time(batch.created))
+        )
 
-    def _conditions(self) -> list[Callable[[BatchSummary], bool]]:
-        status, batch_type = _clean(self.status).casefold(), _clean(self.batch_type).casefold()
-        after, before = self.created_after, self.created_before
-        found: list[tuple[bool, Callable[[BatchSummary], bool]]] = [
-            (bool(status), lambda batch: batch.status.casefold() == status),
-            (bool(batch_type), lambda batch: batch.type.casefold() == batch_type),
-            (after is not None, lambda batch: batch.created is not None and batch.created >= (after or 0.0)),
-            (before is not None, lambda batch: batch.created is not None and batch.created < (before or 0.0)),
-            (self.only_pending, lambda batch: bool(batch.pending or batch.listed)),
-        ]
-        return [holds for is_set, holds in found if is_set]
+    def _is_in_time(self, created: float | None) -> bool:
+        after = -inf if self.created_after is None else self.created_after
+        before = inf if self.created_before is None else self.created_before
+        return created is not None and after <= created < before
 
-    def _select(self, snapshot: Snapshot, batches: list[int], rows: bytearray) -> Matched:
+    def _report(self, snapshot: Snapshot, matched: int, rows: Iterable[int]) -> FilterReport:
         undated = [batch.id for batch in snapshot.batches if batch.created is None] if self.is_timed else []
-        return Matched(
-            batches=tuple(batches),
-            rows=rows,
-            report=FilterReport(
-                description=self.describe(),
-                batches_matched=len(batches),
-                batches_left_out=len(snapshot.batches) - len(batches),
-                resources_left_out=sum(
-                    not chosen and not row.expires <= snapshot.read_at
-                    for row, chosen in zip(snapshot.rows, rows, strict=True)
-                ),
-                undated=tuple(undated[:MAX_UNDATED]),
-                undated_total=len(undated),
-            )
-            if self.is_set
-            else None,
+        live = (not row.expires <= snapshot.read_at for row in snapshot.rows)
+        return FilterReport(
+            description=self.describe(),
+            batches_matched=matched,
+            batches_left_out=len(snapshot.batches) - matched,
+            resources_left_out=sum(is_live > chosen for is_live, chosen in zip(live, rows, strict=True)),
+            undated=tuple(undated[:MAX_UNDATED]),
+            undated_total=len(undated),
         )
 
 
@@ -137,37 +126,34 @@ class Matched:
     """None where no condition is set."""
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaCondition:
-    """Definition ids of the schema asked for, and its names in lower case. `ids` is None where none is asked for."""
+class _Schema:
+    """The schema asked for, by every definition id and name that it may have; blank means any."""
 
-    ids: frozenset[str] | None
-    names: frozenset[str] = frozenset()
+    def __init__(self, asked: str, snapshot: Snapshot) -> None:
+        self.ids = resolve_schema(asked, snapshot)
+        """Definition ids."""
+        self._is_any = not asked.strip()
+        names = {name for schema_id in self.ids for name in snapshot.names.names(schema_id)}
+        self._names = {_fold(name) for name in (*names, asked)}
 
-    @classmethod
-    def of(cls, text: str | None, snapshot: Snapshot) -> SchemaCondition:
-        """Resolve a name or definition id over everything that was read."""
-        asked = _clean(text)
-        if not asked:
-            return cls(None)
-        ids = frozenset(resolve_schema(asked, snapshot))
-        names = {name for schema_id in ids for name in snapshot.names.names(schema_id)}
-        return cls(ids, frozenset(name.casefold() for name in {*names, asked}))
+    def is_known(self, batch: BatchSummary) -> bool:
+        """Whether the schema of a batch is known."""
+        return bool(batch.schema)
 
-    def matches(self, batch: BatchSummary) -> bool:
+    def is_of(self, batch: BatchSummary) -> bool:
         """Whether a batch has this schema, by definition id or, where it has none, by name."""
-        if self.ids is None:
+        if self._is_any:
             return True
-        return batch.schema_id in self.ids or (not batch.schema_id and batch.schema.casefold() in self.names)
-
-
-def _chosen(snapshot: Snapshot, batches: set[int]) -> list[bool]:
-    return [row.batch in batches for row in snapshot.rows]
+        return batch.schema_id in self.ids if batch.schema_id else _fold(batch.schema) in self._names
 
 
 def _clean(text: str | None) -> str:
     return (text or "").strip()
 
 
-def _format_time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%MZ")
+def _fold(text: str | None) -> str:
+    return _clean(text).casefold()
+
+
+def _format_time(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%MZ")

@@ -8,27 +8,23 @@ from math import isfinite
 
 from reach_mcp.analysis.analysis import Analysis
 from reach_mcp.analysis.cycles import describe_cycle
-from reach_mcp.analysis.descent import Descent, rows_above
 from reach_mcp.analysis.filters import BatchFilter
-from reach_mcp.analysis.lookup import Resolution
-from reach_mcp.analysis.results import (
-    BatchSummary,
-    CauseFinding,
-    Cycle,
-    Focus,
-    FocusKind,
-    Path,
-    Record,
-    Section,
-)
+from reach_mcp.analysis.results import BatchSummary, CauseFinding, Cycle, Focus, FocusKind, Path, Record, Section
 from reach_mcp.analysis.rows import describe_row, section, soonest_first
+from reach_mcp.analysis.stop import paced
 from reach_mcp.analysis.waiting import count_waiting
 
 MAX_CYCLES = 50
 """Cycles that a focus describes."""
 
+MAX_PATH = 20
+"""Records of one path. The middle of a longer one is left out."""
 
-@dataclass(frozen=True)
+_PREFERRED: tuple[FocusKind, ...] = ("pending", "missing", "arrived", "expired", "failed", "not_pending")
+"""Of several records that a name stands for, the first in this order is explained."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Subject:
     """What is in focus: keys with the live rows that are looked at."""
 
@@ -49,10 +45,9 @@ def focus_on(analysis: Analysis, asked: str, *, limit: int, offset: int = 0, ass
         assumed: names of records that are assumed to have arrived: one in focus is of kind `arrived`.
     """
     subject = _find_subject(analysis, asked, frozenset(key for name in assumed for key in analysis.keys_of(name)))
-    graph, snapshot = analysis.graph, analysis.snapshot
-    descent = _descend(analysis, subject)
-    above = rows_above(graph, subject.keys) - (set(subject.rows) if subject.batch else set())
-    cycles = _list_cycles(analysis, subject.rows)
+    snapshot, cycles = analysis.snapshot, _list_cycles(analysis, subject.rows)
+    above = _find_above(analysis, subject.keys) - (set(subject.rows) if subject.batch else set())
+    expires = map(analysis.graph.expires.__getitem__, subject.rows or above)
     return Focus(
         kind=subject.kind,
         asked=asked,
@@ -60,11 +55,11 @@ def focus_on(analysis: Analysis, asked: str, *, limit: int, offset: int = 0, ass
         batch=subject.batch,
         rows=section(subject.rows, 0, limit, lambda row: describe_row(snapshot, snapshot.rows[row])),
         expired_rows=subject.expired_rows,
-        paths=_list_paths(analysis, subject, descent, limit, offset),
+        paths=_list_paths(analysis, subject.rows, limit, offset),
         cycles=tuple(cycles[:MAX_CYCLES]),
         cycles_total=len(cycles),
         waits_for_it=len(above),
-        earliest_expiry=_earliest(analysis, subject.rows or above),
+        earliest_expiry=min(filter(isfinite, expires), default=None),
         finding=_find_cause(analysis, subject),
         alternatives=subject.alternatives,
         ambiguous=subject.ambiguous,
@@ -78,30 +73,22 @@ def _find_subject(analysis: Analysis, asked: str, assumed: frozenset[int]) -> _S
     found = analysis.lookup.resolve(asked)
     if found.batch is not None:
         return _batch_subject(analysis, found.batch)
-    if found.kind == "ambiguous":
-        return _ambiguous_subject(analysis, found, assumed)
-    if found.record is None:
+    if found.record is not None:
+        return _record_subject(analysis, found.record, assumed)
+    if found.kind != "ambiguous":
         return _Subject("not_pending", alternatives=found.alternatives)
-    return _record_subject(analysis, found.record, assumed)
+    subjects = [_record_subject(analysis, record, assumed) for record in found.alternatives]
+    chosen = min(subjects, key=lambda one: (_PREFERRED.index(one.kind), one.record and one.record.schema_id))
+    others = tuple(record for record in found.alternatives if record != chosen.record)
+    return replace(chosen, alternatives=others, ambiguous=True)
 
 
 def _batch_subject(analysis: Analysis, batch: int) -> _Subject:
     graph, snapshot = analysis.graph, analysis.snapshot
-    numbers = [number for number, row in enumerate(snapshot.rows) if row.batch == batch]
+    numbers = [number for number, row in enumerate(paced(snapshot.rows, analysis.check)) if row.batch == batch]
     rows = tuple(soonest_first(snapshot, filter(graph.is_live, numbers)))
     keys = tuple(dict.fromkeys(graph.key_of[row] for row in rows))
     return _Subject("batch", keys, rows, len(numbers) - len(rows), batch=snapshot.batches[batch])
-
-
-def _ambiguous_subject(analysis: Analysis, found: Resolution, assumed: frozenset[int]) -> _Subject:
-    """The first of the records meant that waits, else that is missing, else the first; the others are alternatives."""
-    subjects = [_record_subject(analysis, record, assumed) for record in found.alternatives]
-    chosen = min(subjects, key=lambda one: (_PREFERRED.index(one.kind), one.record and one.record.schema_id))
-    others = tuple(one.record for one in subjects if one is not chosen and one.record)
-    return replace(chosen, alternatives=others, ambiguous=True)
-
-
-_PREFERRED: tuple[FocusKind, ...] = ("pending", "missing", "arrived", "expired", "failed", "not_pending", "batch")
 
 
 def _record_subject(analysis: Analysis, record: Record, assumed: frozenset[int]) -> _Subject:
@@ -110,17 +97,16 @@ def _record_subject(analysis: Analysis, record: Record, assumed: frozenset[int])
     if key is None:
         return _Subject("failed", record=record)
     own = tuple(soonest_first(analysis.snapshot, graph.rows_of(key)))
-    expired = sum(row.key == key and row.expires <= graph.now for row in rows)
-    return _Subject(_kind(analysis, key, expired, assumed), (key,), own, expired, record)
+    expired = sum(row.key == key and row.expires <= graph.now for row in paced(rows, analysis.check))
+    return _Subject(_find_kind(analysis, key, expired, assumed), (key,), own, expired, record)
 
 
-def _kind(analysis: Analysis, key: int, expired: int, assumed: frozenset[int]) -> FocusKind:
-    graph = analysis.graph
+def _find_kind(analysis: Analysis, key: int, expired: int, assumed: frozenset[int]) -> FocusKind:
     if key in assumed:
         return "arrived"
-    if graph.pending[key]:
+    if analysis.graph.pending[key]:
         return "pending"
-    if graph.waits_on(key):
+    if analysis.graph.waits_on(key):
         return "missing"
     return "expired" if expired else "not_pending"
 
@@ -134,36 +120,49 @@ def _find_cause(analysis: Analysis, subject: _Subject) -> CauseFinding | None:
     return analysis.find_causes(subject.keys)[subject.keys[0]]
 
 
-def _earliest(analysis: Analysis, rows: Iterable[int]) -> float | None:
-    return min(filter(isfinite, (analysis.graph.expires[row] for row in rows)), default=None)
+# --- below and above -----------------------------------------------------------------------------------------------
 
 
-# --- paths and cycles ----------------------------------------------------------------------------------------------
+class _Descent:
+    """Shortest paths from the keys of some rows down to every key below. Linear in keys and links."""
+
+    def __init__(self, analysis: Analysis, rows: Iterable[int]) -> None:
+        graph, identity = analysis.graph, analysis.snapshot.keys.__getitem__
+        own: dict[int, list[int]] = {}
+        for row in rows:
+            own.setdefault(graph.key_of[row], []).extend(graph.missing[row])
+        self.order = sorted(own, key=identity)
+        """Every key reached, the nearest first; ties go by identity."""
+        self._above = dict.fromkeys(self.order, -1)
+        self.depth = dict.fromkeys(self.order, 0)
+        """Key to the steps from the nearest start down to it."""
+        for key in paced(self.order, analysis.check):  # it grows meanwhile
+            below = own[key] if key in own else graph.lower.get(key, ())
+            fresh = sorted({lower for lower in below if lower not in self.depth}, key=identity)
+            self._above.update(dict.fromkeys(fresh, key))
+            self.depth.update(dict.fromkeys(fresh, self.depth[key] + 1))
+            self.order += fresh
+
+    def path(self, key: int) -> list[int]:
+        """The keys of a shortest path, both ends included: all of them, or the first and last ten."""
+        found = [key]
+        while (key := self._above[key]) >= 0:
+            found.append(key)
+        if len(found) > MAX_PATH:
+            del found[MAX_PATH // 2 : -MAX_PATH // 2]
+        return found[::-1]
 
 
-def _descend(analysis: Analysis, subject: _Subject) -> Descent:
-    """The walk down from the rows in focus."""
-    graph = analysis.graph
-    own: dict[int, list[int]] = {}
-    for row in subject.rows:
-        own.setdefault(graph.key_of[row], []).extend(graph.missing[row])
-
-    def lists(key: int) -> Sequence[int]:
-        return list(dict.fromkeys(own[key])) if key in own else graph.lower.get(key, ())
-
-    return Descent(graph, own, lists, checkpoint=analysis.checkpoint)
-
-
-def _list_paths(analysis: Analysis, subject: _Subject, descent: Descent, limit: int, offset: int) -> Section[Path]:
+def _list_paths(analysis: Analysis, rows: Sequence[int], limit: int, offset: int) -> Section[Path]:
     """A path to each missing record below; those that most rows in focus wait for first."""
-    pending, snapshot = analysis.graph.pending, analysis.snapshot
-    ends = [key for key in descent.order if not pending[key]]
-    counts = _count_waiting(analysis, subject.rows, ends)
+    descent, snapshot = _Descent(analysis, rows), analysis.snapshot
+    ends = [key for key in descent.order if not analysis.graph.pending[key]]
+    counts = _count_waiting(analysis, rows, ends)
     ends.sort(key=lambda key: (-counts[key], snapshot.keys[key]))
     findings = analysis.find_causes(ends[offset : offset + limit])
 
     def describe(key: int) -> Path:
-        return Path(snapshot.records(descent.path(key)), descent.steps(key), findings[key], counts[key])
+        return Path(snapshot.records(descent.path(key)), descent.depth[key], findings[key], counts[key])
 
     return section(ends, offset, limit, describe)
 
@@ -175,12 +174,26 @@ def _count_waiting(analysis: Analysis, rows: Sequence[int], keys: Sequence[int])
     flags = bytearray(len(analysis.snapshot.rows))
     for row in rows:
         flags[row] = 1
-    return count_waiting(analysis.graph, flags, checkpoint=analysis.checkpoint).counts
+    return count_waiting(analysis.graph, flags, checkpoint=analysis.check).counts
 
 
 def _list_cycles(analysis: Analysis, rows: Sequence[int]) -> list[Cycle]:
     """Every cycle that the rows are in or wait behind, with counts over all rows."""
-    below = set(analysis.stuck.below(rows))
     graph, stuck = analysis.graph, analysis.stuck
-    found = [cycle for cycle in analysis.part(BatchFilter()).cycles if cycle.number in below]
+    below = set(stuck.below(rows))
+    found = [cycle for cycle in analysis.select(BatchFilter()).cycles if cycle.number in below]
     return [describe_cycle(graph, stuck, cycle) for cycle in found]
+
+
+def _find_above(analysis: Analysis, keys: Iterable[int]) -> set[int]:
+    """The live rows that wait for any of some keys, directly or through others."""
+    graph, found = analysis.graph, set[int]()
+    order = list(dict.fromkeys(keys))
+    seen = set(order)
+    for key in paced(order, analysis.check):  # it grows meanwhile
+        rows = graph.waits_on(key)
+        found.update(rows)
+        fresh = {graph.key_of[row] for row in rows} - seen
+        seen |= fresh
+        order += fresh
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from reach_mcp.analysis.counters import counted_without_rows
+from reach_mcp.analysis.batch_stats import counted_without_rows
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.results import Cause, Counts
 from reach_mcp.analysis.snapshot import Snapshot
@@ -49,11 +49,11 @@ def _about_rows(snapshot: Snapshot, counts: Counts) -> Iterator[str]:
 
 
 def _about_counters(snapshot: Snapshot, batches: Sequence[int]) -> Iterator[str]:
-    if empty := counted_without_rows(snapshot, batches):
+    selected = [snapshot.batches[number] for number in batches]
+    if empty := counted_without_rows(selected):
         total = sum(batch.pending or 0 for batch in empty)
         where = f"{_batches(len(empty))}{_name_some([batch.id for batch in empty])}"
         yield f"{total:,} pending by counter, no rows listed, in {where}: they are in no other number."
-    selected = [snapshot.batches[number] for number in batches]
     if silent := [batch.id for batch in selected if batch.listed and not batch.pending]:
         lists = _agree(len(silent), "lists", "list")
         counter = _agree(len(silent), "its counter is", "their counters are")

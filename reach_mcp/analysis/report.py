@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from functools import cache
+from typing import Concatenate, ParamSpec, TypeVar
 
-from reach_mcp.analysis.analysis import Analysis
-from reach_mcp.analysis.counters import find_differences
-from reach_mcp.analysis.diff import Measure, compare
-from reach_mcp.analysis.expiry import describe_expired
+from reach_mcp.analysis import sections
+from reach_mcp.analysis.analysis import PLANNED_TOGETHER, Analysis, SelectedRows
+from reach_mcp.analysis.diff import compare, measure
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.focus import focus_on
 from reach_mcp.analysis.notes import note_batches, note_cause, write_notes
-from reach_mcp.analysis.part import PLANNED_TOGETHER, Part
 from reach_mcp.analysis.results import (
     ActionTally,
     Blocker,
     Cause,
+    Chains,
     Changes,
-    CounterDifference,
     Counts,
-    Cycle,
-    Expired,
-    Expiry,
     Explanation,
+    Focus,
     Order,
-    Plan,
     Section,
     View,
-)
-from reach_mcp.analysis.rows import section
-from reach_mcp.analysis.sections import (
-    count_outcomes,
-    count_rows,
-    list_blockers,
-    list_by_direct_count,
-    list_cycles,
-    list_hours,
-    list_resources,
-    write_plan,
+    WhatIf,
 )
 from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint, never_stop
 from reach_mcp.analysis.tokens import TokenBinding, TokenState, read_token, write_token
@@ -47,6 +33,7 @@ from reach_mcp.analysis.what_if import assume_arrived
 
 __all__ = ["Analysis", "Question", "explain"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_LIMIT: dict[View, int] = {
@@ -61,14 +48,31 @@ DEFAULT_LIMIT: dict[View, int] = {
 }
 """Items of a view unless the question says otherwise. Of a summary: its missing records."""
 
+SUMMARY_LIMIT: dict[View, int] = {
+    "expired": 5,
+    "counters": 5,
+    "cycles": 5,
+    "expiry": 24,
+    "plan": PLANNED_TOGETHER,
+}
+"""Items of the other lists in a summary."""
+
+SUMMARY_MEMBERS = 20
+"""Members of one cycle in a summary."""
+
+PART_NAMES: dict[View, str] = {
+    "blockers": "resources that wait through others (missing records are ranked by direct count)",
+    "plan": "the plan",
+    "cycles": "cycles",
+    "expiry": "hours of expiry",
+    "expired": "expired pending resources",
+    "resources": "pending resources",
+    "counters": "counters",
+}
+"""How an answer calls the list of a view that it leaves out."""
+
 _WRAPPING = " \t\r\n\"'`"
 """Characters around a token that was pasted."""
-
-SUMMARY_CYCLES = 5
-SUMMARY_HOURS = 24
-SUMMARY_MEMBERS = 20
-SUMMARY_EXPIRED = 5
-SUMMARY_COUNTERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +91,29 @@ class Question:
     """'start' asks for a token; a token asks for what changed since it was made, and for the next one."""
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the whole summary is asked for, not one record, an assumption or what changed."""
-        return self.view == "summary" and not (self.focus or self.assume_arrived or self.token)
-
-    @property
     def token(self) -> str:
         """The token given; empty where there is none."""
         since = self.since.strip(_WRAPPING)
         return "" if since.casefold() == "start" else since
 
     @property
-    def shown(self) -> int:
-        """Items of the view."""
-        return DEFAULT_LIMIT[self.view] if self.limit is None else max(self.limit, 0)
+    def is_plain(self) -> bool:
+        """Whether the whole summary is asked for, not one record, an assumption or what changed."""
+        return self.view == "summary" and not (self.focus or self.assume_arrived or self.token)
+
+    @property
+    def page(self) -> tuple[int, int]:
+        """Limit and offset of the view."""
+        return DEFAULT_LIMIT[self.view] if self.limit is None else max(self.limit, 0), self.offset
+
+    def page_of(self, view: View) -> tuple[int, int] | None:
+        """Limit and offset of the list of a view; None where the answer does not have it.
+
+        A summary has all lists but the resources in brief: the page asked for is of its missing records.
+        """
+        if view == self.view or (view == "blockers" and self.is_plain):
+            return self.page
+        return (SUMMARY_LIMIT[view], 0) if self.is_plain and view in SUMMARY_LIMIT else None
 
 
 def explain(
@@ -117,11 +130,12 @@ def explain(
 
     Raises:
         QuestionError: an unknown schema, or a `since` token that is not ours or of another question.
+        AnalysisStopped: the checkpoint ended the work of the filter itself.
     """
     before = read_token(question.token, binding, question.filter.bound_text) if question.token else None
     analysis.checkpoint = checkpoint
     try:
-        return _Answer(analysis, question, analysis.part(question.filter)).write(before, binding)
+        return _Answer(analysis, question).write(before, binding)
     finally:
         analysis.checkpoint = never_stop
 
@@ -129,163 +143,118 @@ def explain(
 class _Answer:
     """The parts of one answer, and the names of those that were skipped."""
 
-    def __init__(self, analysis: Analysis, question: Question, part: Part) -> None:
+    def __init__(self, analysis: Analysis, question: Question) -> None:
         self.analysis = analysis
         self.question = question
-        self.part = part
+        self.selected = analysis.select(question.filter)
+        self.measure = cache(measure)
         self.skipped: list[str] = []
 
     def write(self, before: TokenState | None, binding: TokenBinding) -> Explanation:
-        question, part = self.question, self.part
-        counts = self._count()
-        snapshot = self.analysis.snapshot
-        answer = Explanation(
+        """Write the parts in the order of what they cost."""
+        question, order, cause = self.question, self.question.order, self.question.cause
+        counts = self.count()
+        return Explanation(
             as_of=self.analysis.as_of,
             view=question.view,
-            order=question.order,
-            coverage=snapshot.coverage,
-            filter=part.matched.report,
+            order=order,
+            coverage=self.analysis.snapshot.coverage,
+            filter=self.selected.matched.report,
             counts=counts,
-            cause=question.cause,
-            notes=(*write_notes(snapshot, counts, part.matched.batches), *note_cause(question.cause)),
+            cause=cause,
+            focus=self.attempt("the focus", self.focus),
+            what_if=self.attempt("what clears by assumption", self.assume),
+            expired=self.list("expired", sections.list_expired),
+            counters=self.list("counters", sections.list_counters),
+            blockers=self.list("blockers", sections.list_blockers, order, cause) or self.rank_by_direct_count(),
+            cycles=self.list("cycles", sections.list_cycles, SUMMARY_MEMBERS if question.is_plain else None),
+            chains=self.attempt("chains", self.chains),
+            tally=self.attempt("the tally of causes", self.tally) or (),
+            expiry=self.list("expiry", sections.list_hours),
+            plan=self.list("plan", sections.list_plan, order, cause),
+            resources=self.list("resources", sections.list_resources),
+            token=self.attempt("the token for `since`", self.make_token, binding) or "",
+            changes=self.attempt("the changes", self.compare, before),
+            notes=tuple(self.notes(counts, before)),
+            skipped=tuple(self.skipped),
         )
-        answer = self._add_focus(answer)
-        answer = self._add_view(answer)
-        answer = self._add_changes(answer, before, binding)
-        return replace(answer, skipped=tuple(self.skipped))
 
-    def take(self, name: str, work: Callable[[], T]) -> T | None:
+    def attempt(self, part: str, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T | None:
         """Do the work of one part; None, and its name in `skipped`, where the checkpoint ends it."""
         try:
-            return work()
+            return work(*args, **options)
         except AnalysisStopped:
-            self.skipped.append(name)
+            self.skipped.append(part)
             return None
 
-    # --- counts and the parts of the view ------------------------------------------------------------------------
+    def list(
+        self,
+        view: View,
+        work: Callable[Concatenate[SelectedRows, int, int, P], T],
+        *args: P.args,
+        **options: P.kwargs,
+    ) -> T | None:
+        """Attempt the list of a view; None where the question does not ask for it."""
+        page = self.question.page_of(view)
+        return page and self.attempt(PART_NAMES[view], work, self.selected, *page, *args, **options)
 
-    def _count(self) -> Counts:
-        part = self.part
-        if part.counts is not None:
-            return part.counts
-        counts = count_rows(part)
-        missing = self.take("the number of missing records", lambda: len(part.roots))
-        counts = replace(counts, missing_records=missing or 0)
-        part.counts = self.take("what clears and what is stuck in cycles", lambda: count_outcomes(part, counts))
-        return part.counts or counts
+    def count(self) -> Counts:
+        """Count the selected rows, and as much of what clears as there is time for."""
+        missing = self.attempt("the number of missing records", sections.count_missing, self.selected)
+        outcome = self.attempt("what clears and what is stuck in cycles", sections.count_outcome, self.selected)
+        return sections.count_rows(self.selected, missing or 0, outcome)
 
-    def _add_view(self, answer: Explanation) -> Explanation:
+    def rank_by_direct_count(self) -> Section[Blocker] | None:
+        """The missing records for an answer without time to count what waits through others."""
+        page = self.question.page_of("blockers")
+        if page is None or self.question.cause is not None:
+            return None
+        return self.attempt("the ranking by direct count", sections.list_by_direct_count, self.selected, *page)
+
+    def tally(self) -> tuple[ActionTally, ...]:
+        """The tally of causes, next to any list."""
         question = self.question
-        if question.is_plain:
-            return self._summarize(answer)
-        if question.view == "summary":
-            return answer
-        limit, offset = question.shown, question.offset
-        match question.view:
-            case "blockers":
-                answer = replace(answer, blockers=self._blockers(limit, offset))
-            case "plan":
-                answer = replace(answer, plan=self._plan(limit, offset))
-            case "cycles":
-                answer = replace(answer, cycles=self._cycles(limit, offset))
-            case "expiry":
-                answer = replace(answer, expiry=self._expiry(limit, offset))
-            case "expired":
-                answer = replace(answer, expired=self._expired(limit, offset))
-            case "resources":
-                answer = replace(answer, resources=list_resources(self.part, limit, offset))
-            case _:
-                answer = replace(answer, counters=self._counters(limit, offset))
-        return replace(answer, tally=self._tally())
+        return sections.tally_causes(self.selected) if question.is_plain or question.view != "summary" else ()
 
-    def _summarize(self, answer: Explanation) -> Explanation:
-        """Write all parts in brief. `limit` and `offset` are of the missing records."""
-        question = self.question
-        return replace(
-            answer,
-            expired=self._expired(SUMMARY_EXPIRED, 0),
-            counters=self._counters(SUMMARY_COUNTERS, 0),
-            blockers=self._blockers(question.shown, question.offset),
-            cycles=self._cycles(SUMMARY_CYCLES, 0, members=SUMMARY_MEMBERS),
-            chains=self.take("chains", lambda: self.part.chains),
-            tally=self._tally(),
-            expiry=self._expiry(SUMMARY_HOURS, 0),
-            plan=self._plan(PLANNED_TOGETHER, 0),
-        )
+    def chains(self) -> Chains | None:
+        """How deep rows wait, in a summary."""
+        return self.selected.chains if self.question.is_plain else None
 
-    def _tally(self) -> tuple[ActionTally, ...]:
-        return self.take("the tally of causes", lambda: self.part.tally) or ()
+    def focus(self) -> Focus | None:
+        """The record or batch in focus."""
+        question, (limit, offset) = self.question, self.question.page
+        if not question.focus:
+            return None
+        return focus_on(self.analysis, question.focus, limit=limit, offset=offset, assumed=question.assume_arrived)
 
-    def _blockers(self, limit: int, offset: int) -> Section[Blocker] | None:
-        part, question = self.part, self.question
-        found = self.take(
-            "resources that wait through others (missing records are ranked by direct count)",
-            lambda: list_blockers(part, part.ranked(question.order, question.cause), limit, offset),
-        )
-        if found is not None or question.cause is not None:
-            return found
-        return self.take("the ranking by direct count", lambda: list_by_direct_count(part, limit, offset))
+    def assume(self) -> WhatIf | None:
+        """What clears by assumption."""
+        question, (limit, offset) = self.question, self.question.page
+        if not question.assume_arrived:
+            return None
+        return assume_arrived(self.selected, question.assume_arrived, limit=limit, offset=offset)
 
-    def _plan(self, limit: int, offset: int) -> Plan | None:
-        question = self.question
-        return self.take(
-            "the plan", lambda: write_plan(self.part, question.order, question.cause, limit=limit, offset=offset)
-        )
+    def make_token(self, binding: TokenBinding) -> str:
+        """The token for the next `since`."""
+        if not self.question.since.strip():
+            return ""
+        return write_token(self.measure(self.selected), binding, self.question.filter.bound_text)
 
-    def _cycles(self, limit: int, offset: int, members: int | None = None) -> Section[Cycle] | None:
-        return self.take("cycles", lambda: list_cycles(self.part, limit, offset, members))
-
-    def _expiry(self, limit: int, offset: int) -> Expiry | None:
-        return self.take("hours of expiry", lambda: list_hours(self.part, limit, offset))
-
-    def _expired(self, limit: int, offset: int) -> Expired | None:
-        part = self.part
-        return self.take(
-            "expired pending resources",
-            lambda: describe_expired(part.analysis.graph, part.flags, offset=offset, limit=limit),
-        )
-
-    def _counters(self, limit: int, offset: int) -> Section[CounterDifference]:
-        found = find_differences(self.analysis.snapshot, self.part.matched.batches, self.analysis.as_of)
-        return section(found, offset, limit, lambda one: one)
-
-    # --- one record, an assumption, what changed -----------------------------------------------------------------
-
-    def _add_focus(self, answer: Explanation) -> Explanation:
-        question, part = self.question, self.part
-        limit, offset = question.shown, question.offset
-        if question.focus:
-            focus = self.take(
-                "the focus",
-                lambda: focus_on(
-                    self.analysis, question.focus, limit=limit, offset=offset, assumed=question.assume_arrived
-                ),
-            )
-            answer = replace(answer, focus=focus)
-        if question.assume_arrived:
-            what_if = self.take(
-                "what clears by assumption",
-                lambda: assume_arrived(part, question.assume_arrived, limit=limit, offset=offset),
-            )
-            answer = replace(answer, what_if=what_if)
-        return answer
-
-    def _add_changes(self, answer: Explanation, before: TokenState | None, binding: TokenBinding) -> Explanation:
-        question = self.question
-        if not question.since.strip():
-            return answer
-        token = self.take(
-            "the token for `since`",
-            lambda: write_token(Measure.of(self.part).state(), binding, question.filter.bound_text),
-        )
-        answer = replace(answer, token=token or "")
+    def compare(self, before: TokenState | None) -> Changes | None:
+        """The changes over the batches that the token's question selected: its times apply."""
         if before is None:
-            return answer
-        then = replace(question.filter, created_after=before.created_after, created_before=before.created_before)
-        changes = self.take("the changes", lambda: self._compare(before, self.analysis.part(then)))
-        return replace(answer, changes=changes, notes=(*answer.notes, *note_batches(then, question.filter)))
+            return None
+        selected = self.analysis.select(self.filter_of(before))
+        return compare(before, self.measure(selected), selected)
 
-    @staticmethod
-    def _compare(before: TokenState, part: Part) -> Changes:
-        """Compare over the batches that the token's question selected: its times apply."""
-        return compare(before, Measure.of(part), status=(part.filter.status or "").strip())
+    def filter_of(self, before: TokenState) -> BatchFilter:
+        """The filter of the token's question."""
+        times = before.created_after, before.created_before
+        return replace(self.question.filter, created_after=times[0], created_before=times[1])
+
+    def notes(self, counts: Counts, before: TokenState | None) -> Iterator[str]:
+        """Facts that qualify the answer."""
+        yield from write_notes(self.analysis.snapshot, counts, self.selected.matched.batches)
+        yield from note_cause(self.question.cause)
+        if before is not None:
+            yield from note_batches(self.filter_of(before), self.question.filter)

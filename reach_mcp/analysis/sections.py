@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate
-from math import isfinite, isnan
+from math import isnan
 
+from reach_mcp.analysis.analysis import SelectedRows
+from reach_mcp.analysis.batch_stats import counted_without_rows, find_differences
 from reach_mcp.analysis.blockers import RankedRoot
-from reach_mcp.analysis.counters import counted_without_rows
 from reach_mcp.analysis.cycles import describe_cycle
-from reach_mcp.analysis.expiry import describe_expiry
-from reach_mcp.analysis.part import Part
+from reach_mcp.analysis.expiry import describe_expired
 from reach_mcp.analysis.results import (
+    ACTION_OF,
+    ActionTally,
     Blocker,
     Cause,
+    CounterDifference,
     Counts,
     Cycle,
+    Expired,
     Expiry,
     Order,
     Plan,
@@ -27,134 +31,146 @@ from reach_mcp.analysis.results import (
 from reach_mcp.analysis.rows import describe_row, section
 from reach_mcp.analysis.times import or_none
 
+Outcome = tuple[int, int, int]
+"""Selected rows that are stuck, those of them in cycles, and the number of cycles."""
 
-def count_rows(part: Part) -> Counts:
-    """Count what needs no graph. Missing records, rows that clear and rows that are stuck are left at 0."""
-    snapshot = part.analysis.snapshot
-    rows = [snapshot.rows[row] for row in part.rows]
-    batches = [snapshot.batches[number] for number in part.matched.batches]
+
+def count_outcome(selected: SelectedRows) -> Outcome:
+    """Count what does not clear when every missing record arrives."""
+    return len(selected.stuck), selected.count(selected.analysis.stuck.in_cycles), len(selected.cycles)
+
+
+def count_missing(selected: SelectedRows) -> int:
+    """Count the missing records for which a selected row waits."""
+    return len(selected.roots)
+
+
+def count_rows(selected: SelectedRows, missing_records: int, outcome: Outcome | None) -> Counts:
+    """Count the selected rows and batches. Without an outcome, what clears and what is stuck is left at 0."""
+    snapshot = selected.analysis.snapshot
+    rows = [snapshot.rows[row] for row in selected.rows]
+    batches = [snapshot.batches[number] for number in selected.matched.batches]
+    nothing = selected.lists_nothing
+    stuck, in_cycles, cycles = outcome or (0, 0, 0)
     return Counts(
         pending=len(rows),
         batches=len({row.batch for row in rows}),
-        missing_records=0,
-        cleared_by_plan=0,
-        stuck=0,
-        in_cycles=0,
-        lists_nothing=sum(not row.missing for row in rows),
-        cycles=0,
-        expired=len(part.expired),
+        missing_records=missing_records,
+        cleared_by_plan=len(rows) - stuck - nothing if outcome else 0,
+        stuck=stuck,
+        in_cycles=in_cycles,
+        lists_nothing=nothing,
+        cycles=cycles,
+        expired=len(selected.expired),
         unreadable_expiry=sum(isnan(row.expires) for row in rows),
         duplicates=snapshot.duplicates,
         counters_pending=sum(batch.pending or 0 for batch in batches),
         unreadable_resources=sum(batch.unreadable_resources for batch in batches),
-        batches_with_counter_but_no_rows=len(counted_without_rows(snapshot, part.matched.batches)),
+        batches_with_counter_but_no_rows=len(counted_without_rows(batches)),
     )
 
 
-def count_outcomes(part: Part, counts: Counts) -> Counts:
-    """Add how many rows clear when every missing record arrives, and how many are stuck."""
-    stuck, members = len(part.stuck), part.analysis.stuck.in_cycles
-    return replace(
-        counts,
-        cleared_by_plan=counts.pending - stuck - counts.lists_nothing,
-        stuck=stuck,
-        in_cycles=sum(part.matched.rows[row] for row in members),
-        cycles=len(part.cycles),
-    )
+def tally_causes(selected: SelectedRows) -> tuple[ActionTally, ...]:
+    """Count missing records by cause, with the selected rows that wait for at least one of them; most rows first.
+
+    For cycles: all members, and the rows that are in a cycle or wait behind one.
+    """
+    findings = selected.analysis.findings
+    records = Counter(findings[key].cause for key in selected.roots)
+    waiting = selected.waiting_by_cause
+    found = [ActionTally(cause, ACTION_OF[cause], count, waiting[cause]) for cause, count in records.items()]
+    if selected.cycles:
+        members = sum(len(cycle.members) for cycle in selected.cycles)
+        found.append(ActionTally("cycle", ACTION_OF["cycle"], members, len(selected.stuck)))
+    return tuple(sorted(found, key=lambda one: (-one.waiting, -one.records, one.cause)))
 
 
-def list_cycles(part: Part, limit: int, offset: int, members: int | None = None) -> Section[Cycle]:
-    """Describe the cycles from `offset` on, with at most so many members each (None: all)."""
-    graph, stuck = part.analysis.graph, part.analysis.stuck
-    return section(part.cycles, offset, limit, lambda cycle: describe_cycle(graph, stuck, cycle, members=members))
+def list_blockers(
+    selected: SelectedRows, limit: int, offset: int, order: Order, cause: Cause | None
+) -> Section[Blocker]:
+    """Describe the missing records from `offset` on, in the order asked for."""
+    ranked = selected.ranked(order, cause)
+    frees = selected.find_frees([root.key for root in ranked[offset : offset + limit]])
+    return _describe_blockers(selected, ranked, frees, limit, offset)
 
 
-def list_blockers(part: Part, ranked: Sequence[RankedRoot], limit: int, offset: int) -> Section[Blocker]:
-    """Describe ranked missing records from `offset` on."""
-    shown = ranked[offset : offset + limit]
-    keys = [root.key for root in shown]
-    findings = part.analysis.find_causes(keys)
-    frees = part.find_frees(keys)
-    record = part.analysis.snapshot.record
-    items = [
-        Blocker(
-            rank=position,
-            record=record(root.key),
+def list_by_direct_count(selected: SelectedRows, limit: int, offset: int) -> Section[Blocker]:
+    """Describe the missing records by the rows that list them, for an answer without time for more."""
+    return _describe_blockers(selected, selected.rank_by_direct_count(), {}, limit, offset)
+
+
+def _describe_blockers(
+    selected: SelectedRows, ranked: Sequence[RankedRoot], frees: dict[int, int], limit: int, offset: int
+) -> Section[Blocker]:
+    snapshot = selected.analysis.snapshot
+    findings = selected.analysis.find_causes([root.key for root in ranked[offset : offset + limit]])
+
+    def describe(place: int) -> Blocker:
+        root = ranked[place]
+        return Blocker(
+            rank=place + 1,
+            record=snapshot.record(root.key),
             waiting=root.waiting,
             direct=root.direct,
-            frees=frees[root.key],
-            batches=part.count_batches(root.key),
+            frees=frees.get(root.key, 0),
+            batches=len({snapshot.rows[row].batch for row in selected.listing(root.key)}),
             earliest_expiry=or_none(root.earliest),
             finding=findings[root.key],
         )
-        for position, root in enumerate(shown, offset + 1)
-    ]
-    return Section(tuple(items), len(ranked), offset)
+
+    return section(range(len(ranked)), offset, limit, describe)
 
 
-def list_by_direct_count(part: Part, limit: int, offset: int) -> Section[Blocker]:
-    """Rank by the rows that list a record, for an answer without time for more: nothing here asks the checkpoint.
-
-    `waiting` is then that count too: rows that wait through others are not in it.
-    """
-    graph, snapshot = part.analysis.graph, part.analysis.snapshot
-    listing = {key: part.listing(key) for key in graph.roots}
-    ranked = sorted((key for key in listing if listing[key]), key=lambda key: (-len(listing[key]), snapshot.keys[key]))
-    shown = ranked[offset : offset + limit]
-    findings = part.analysis.find_causes(shown)
-    items = [
-        Blocker(
-            rank=position,
-            record=snapshot.record(key),
-            waiting=len(listing[key]),
-            direct=len(listing[key]),
-            frees=0,
-            batches=part.count_batches(key),
-            earliest_expiry=min(filter(isfinite, (snapshot.rows[row].expires for row in listing[key])), default=None),
-            finding=findings[key],
-        )
-        for position, key in enumerate(shown, offset + 1)
-    ]
-    return Section(tuple(items), len(ranked), offset)
-
-
-def write_plan(part: Part, order: Order, cause: Cause | None, *, limit: int, offset: int) -> Plan:
+def list_plan(selected: SelectedRows, limit: int, offset: int, order: Order, cause: Cause | None) -> Plan:
     """Describe the steps of the plan from `offset` on. It is one list, whatever the limit."""
-    kept = part.plan(order, cause)
-    steps = kept.take(offset + limit) if offset < kept.total else []
+    total = len(selected.ranked("waiting", cause))
+    steps = selected.plan(order, cause, offset + limit) if offset < total else []
     shown = steps[offset:]
-    findings = part.analysis.find_causes([step.key for step in shown])
+    findings = selected.analysis.find_causes([step.key for step in shown])
     totals = list(accumulate(step.gain for step in steps))[offset:]
     items = [
         PlanStep(
             position=position,
-            record=part.analysis.snapshot.record(step.key),
+            record=selected.analysis.snapshot.record(step.key),
             gain=step.gain,
-            running_total=total,
-            deadline=or_none(part.waiting.earliest[step.key]),
+            running_total=running_total,
+            deadline=or_none(selected.waiting.earliest[step.key]),
             finding=findings[step.key],
         )
-        for position, (step, total) in enumerate(zip(shown, totals, strict=True), offset + 1)
+        for position, (step, running_total) in enumerate(zip(shown, totals, strict=True), offset + 1)
     ]
-    stuck, nothing = len(part.stuck), sum(not part.analysis.graph.missing[row] for row in part.rows)
     return Plan(
-        steps=Section(tuple(items), kept.total, offset),
-        cleared_by_all=len(part.rows) - stuck - nothing,
-        upload_order=part.upload_order,
+        steps=Section(tuple(items), total, offset),
+        cleared_by_all=len(selected.rows) - len(selected.stuck) - selected.lists_nothing,
+        upload_order=selected.upload_order,
     )
 
 
-def list_hours(part: Part, limit: int, offset: int) -> Expiry:
+def list_hours(selected: SelectedRows, limit: int, offset: int) -> Expiry:
     """Describe the clock hours that lose rows, soonest first."""
-    analysis, page = part.analysis, (limit, offset)
-    if page not in part.expiry:
-        part.expiry[page] = describe_expiry(
-            analysis.graph, analysis.clearance, part.hours, offset=offset, limit=limit, checkpoint=analysis.check
-        )
-    return part.expiry[page]
+    return selected.expiry(limit, offset)
 
 
-def list_resources(part: Part, limit: int, offset: int) -> Section[WaitingResource]:
-    """List the selected rows, soonest lost first; those without a readable expiry last."""
-    snapshot = part.analysis.snapshot
-    return section(part.by_expiry, offset, limit, lambda number: describe_row(snapshot, snapshot.rows[number]))
+def list_expired(selected: SelectedRows, limit: int, offset: int) -> Expired:
+    """Describe the expired rows from `offset` on."""
+    return describe_expired(selected.analysis.graph, selected.flags, offset=offset, limit=limit)
+
+
+def list_cycles(selected: SelectedRows, limit: int, offset: int, members: int | None) -> Section[Cycle]:
+    """Describe the cycles from `offset` on, with at most so many members each (None: all)."""
+    graph, stuck = selected.analysis.graph, selected.analysis.stuck
+    return section(selected.cycles, offset, limit, lambda cycle: describe_cycle(graph, stuck, cycle, members=members))
+
+
+def list_resources(selected: SelectedRows, limit: int, offset: int) -> Section[WaitingResource]:
+    """Describe the selected rows, soonest lost first; those without a readable expiry last."""
+    snapshot = selected.analysis.snapshot
+    return section(selected.by_expiry, offset, limit, lambda row: describe_row(snapshot, snapshot.rows[row]))
+
+
+def list_counters(selected: SelectedRows, limit: int, offset: int) -> Section[CounterDifference]:
+    """Describe the batches whose counter disagrees with their rows, largest difference first."""
+    snapshot, batches = selected.analysis.snapshot, selected.matched.batches
+    expired = Counter(snapshot.rows[row].batch for row in selected.expired)
+    found = find_differences([(snapshot.batches[number], expired[number]) for number in batches])
+    return section(found, offset, limit, lambda one: one)

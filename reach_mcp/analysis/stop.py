@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 Checkpoint: TypeAlias = Callable[[], None]
 """Called every few thousand steps of a long loop. Raises `AnalysisStopped` to end it."""
@@ -18,3 +20,11 @@ class AnalysisStopped(Exception):
 
 def never_stop() -> None:
     """The checkpoint of an analysis that may take as long as it needs."""
+
+
+def paced(items: Iterable[T], checkpoint: Checkpoint) -> Iterator[T]:
+    """Yield the items, and call the checkpoint every few thousand of them."""
+    for number, item in enumerate(items, 1):
+        if not number % STEPS:
+            checkpoint()
+        yield item

@@ -12,12 +12,8 @@ import msgspec
 
 from reach_mcp.analysis.errors import QuestionError
 
-VERSION = "s3"
+VERSION = "s4"
 MAX_TOKEN_CHARS = 300
-MAX_TOP = 6
-"""Missing records that a token keeps with how many rows wait for each."""
-BUCKETS = 8
-"""Groups of rows, by the hash of the row. Each has a count and a sum of hashes."""
 SPANS = (3600.0, 6 * 3600.0, 24 * 3600.0, 72 * 3600.0, 168 * 3600.0)
 """Seconds after the token's time by which expiring rows are counted."""
 
@@ -28,41 +24,31 @@ _ADVICE = 'Call again with since="start" for a new token.'
 
 
 class TokenState(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
-    """The facts that a token carries. Hashes are sums modulo 2**32, so the order of rows does not matter."""
+    """The facts that a token carries. Hashes are sums modulo 2**64, so the order of rows does not matter."""
 
     as_of: float
     created_after: float | None
     created_before: float | None
     complete: bool
     """Whether everything was read."""
-    batches: int
-    """Hash of the batches selected."""
     pending: int
-    unreadable: int
-    """Of `pending`: rows whose expiry is unreadable."""
+    rows: int
+    """Hash of the rows selected."""
+    content: int
+    """Hash of the rows with the records that each lists, and of the missing records with the rows that wait."""
     newest: float | None
     """Latest readable creation time of a row."""
-    counts: list[int]
-    """Rows in each bucket."""
-    sums: bytes
-    """Sum of row hashes in each bucket, 4 bytes each, big-endian."""
-    links: int
-    """Hash of the rows with what each lists as missing."""
-    missing: int
-    missing_hash: int
     within: list[int]
-    """Rows that expire within each of `SPANS`."""
-    top: list[tuple[int, int]]
-    """(hash of the key, rows that wait for it): the first missing records by rank."""
-    names: list[tuple[str, str]]
-    """(schema, external id) of the first of `top`, as many as fit."""
+    """Rows that can expire within each of `SPANS`; those with an unreadable expiry among them."""
+    missing: int
+    top: list[tuple[str, str, int]]
+    """(schema, external id, rows that wait for it): the first missing records by rank, as many as fit."""
 
     @property
     def is_sound(self) -> bool:
         """Whether lengths and times are those of a token that this module wrote."""
         times = (self.as_of, self.created_after or 0.0, self.created_before or 0.0)
-        lengths = (len(self.counts), len(self.sums), len(self.within))
-        return all(0 <= time < _LAST_TIME for time in times) and lengths == (BUCKETS, 4 * BUCKETS, len(SPANS))
+        return all(0 <= time < _LAST_TIME for time in times) and len(self.within) == len(SPANS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +71,11 @@ class TokenBinding:
 
 
 def write_token(state: TokenState, binding: TokenBinding, question: str) -> str:
-    """Return a token of at most `MAX_TOKEN_CHARS` characters; names that do not fit are left out, last first."""
+    """Return a token of at most `MAX_TOKEN_CHARS` characters; missing records that do not fit are left out."""
     payload = msgspec.msgpack.encode(state)
     token = VERSION + urlsafe_b64encode(binding.tag(payload, question) + payload).decode().rstrip("=")
-    if len(token) > MAX_TOKEN_CHARS and state.names:
-        return write_token(msgspec.structs.replace(state, names=state.names[:-1]), binding, question)
+    if len(token) > MAX_TOKEN_CHARS:
+        return write_token(msgspec.structs.replace(state, top=state.top[:-1]), binding, question)
     return token
 
 

@@ -14,12 +14,12 @@ from reach_mcp.analysis.results import Changes
 from reach_mcp.analysis.tokens import MAX_TOKEN_CHARS, TokenBinding
 from reach_mcp.api.pagination import Coverage
 from tests.analysis.asking import HOUR, ask
-from tests.builders import NOW_SECONDS, Json, Time, batch, pending
+from tests.builders import NOW_SECONDS, Json, Key, Ref, Time, batch, pending
 
 PARTIAL = Coverage(pages=1, batches=1, total=9, stop="deadline")
 
 
-def row(number: int, *missing: str, expires: Time = 6.0, created: Time = -1.0) -> Json:
+def row(number: int, *missing: Key, expires: Time = 6.0, created: Time = -1.0) -> Json:
     return pending(f"transactions:t{number}", *(missing or ("customers:c1",)), expires=expires, created=created)
 
 
@@ -55,10 +55,17 @@ def test_a_dependency_that_arrives_is_named() -> None:
     assert [(one.record and one.record.name, one.before, one.now) for one in found.moved] == [("locations:l1", 1, 0)]
 
 
-def test_a_record_whose_name_did_not_fit_into_the_token_is_counted() -> None:
+def test_a_record_whose_name_does_not_fit_into_the_token_is_in_the_count_alone() -> None:
     long = "locations:" + "l" * 200
     found = changes([row(1, "customers:c1", long)], [row(1, "customers:c1")])
-    assert [(one.record, one.before, one.now) for one in found.moved] == [(None, 1, 0)]
+    assert (found.moved, found.missing_before, found.missing_now, found.unchanged) == ((), 2, 1, False)
+
+
+def test_a_missing_record_of_which_nothing_is_read_any_more_keeps_its_name() -> None:
+    token = ask(batch("b1", row(1, Ref("sd_l", "l1", "places"))), since="start").token
+    found = ask(batch("b1"), at=1, since=token).changes
+    assert found is not None
+    assert [(one.record and one.record.name, one.before, one.now) for one in found.moved] == [("places:l1", 1, 0)]
 
 
 def test_a_record_that_is_newly_missing_is_named() -> None:
@@ -122,7 +129,7 @@ def test_a_status_filter_that_selects_other_batches_compares_nothing() -> None:
     assert found is not None
     assert (found.pending_before, found.pending_now, found.gone_at_least, found.moved) == (1, 0, 0, ())
     assert (found.exact, found.unchanged) == (False, False)
-    assert "status processing" in found.note
+    assert "present status" in found.note
 
 
 def test_what_was_not_read_now_is_not_gone() -> None:
@@ -160,7 +167,7 @@ def test_a_token_made_with_another_key_is_refused() -> None:
         ask(batch("b1", row(1)), since=forged, binding=TokenBinding(key=b"ours"))
 
 
-@pytest.mark.parametrize("text", ["yesterday", "s3", "s3" + "A" * 120, "s2" + "1" * 100, "s3" + "é" * 40, "x" * 10_000])
+@pytest.mark.parametrize("text", ["yesterday", "s4", "s4" + "A" * 120, "s3" + "1" * 100, "s4" + "é" * 40, "x" * 10_000])
 def test_other_texts_are_refused_with_advice(text: str) -> None:
     with pytest.raises(QuestionError) as refused:
         ask(batch("b1", row(1)), since=text)

@@ -8,7 +8,7 @@ import pytest
 
 from reach_mcp.analysis.errors import QuestionError
 from reach_mcp.analysis.filters import BatchFilter
-from tests.analysis.asking import HOUR, analyse, ask, names
+from tests.analysis.asking import HOUR, analyse, ask, names, put
 from tests.builders import DELETE, NOW_SECONDS, PATCH, Json, Ref, batch, pending
 
 ORDERS = batch(
@@ -108,21 +108,23 @@ def test_the_name_of_a_schema_is_known_from_any_batch_or_row() -> None:
     ]
 
 
-def test_a_schema_selects_rows_by_their_own_schema() -> None:
-    mixed = batch("M", pending("orders:o9", "customers:c1"), pending("refunds:r1", "customers:c1"), schema="refunds")
-    answer = ask(ORDERS, mixed, schema="orders", view="resources")
+def test_of_a_batch_without_a_schema_rows_are_selected_by_their_own() -> None:
+    rows = [pending("orders:o9", "customers:c1"), pending("refunds:r1", "customers:c1")]
+    answer = ask(ORDERS, batch("M", *rows, schema=None), schema="orders", view="resources")
     assert answer.resources is not None
     assert names(one.record for one in answer.resources.items) == ["orders:o0", "orders:o1", "orders:o2", "orders:o9"]
     assert answer.filter is not None
     assert (answer.filter.batches_matched, answer.filter.resources_left_out) == (2, 1)
 
 
-def test_a_list_of_batches_is_filtered_by_the_schema_of_the_batch() -> None:
+def test_lists_and_explanations_are_filtered_by_the_schema_of_the_batch() -> None:
     mixed = batch("M", pending("orders:o9", "customers:c1"), schema="refunds")
     nameless = batch("X", schema="orders", schema_id=None)
-    snapshot = analyse(ORDERS, mixed, nameless, CUSTOMERS).snapshot
+    analysis = analyse(ORDERS, mixed, nameless, CUSTOMERS)
+    snapshot = analysis.snapshot
     matched = BatchFilter(schema="Orders").apply(snapshot)
     assert [snapshot.batches[number].id for number in matched.batches] == ["A", "X"]
+    assert put(analysis, schema="Orders").filter == matched.report
     assert matched.report is not None
     assert (matched.report.batches_left_out, matched.report.resources_left_out) == (2, 2)
     assert BatchFilter().apply(snapshot).report is None

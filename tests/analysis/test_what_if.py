@@ -66,7 +66,9 @@ def test_an_ambiguous_name_means_all_that_it_stands_for() -> None:
 
 
 def test_counts_are_of_the_selected_rows() -> None:
-    found = assume("locations:l1", schema="orders")
+    batches = [batch("b1", *ROWS[:2], *ROWS[3:], schema="orders"), batch("b2", ROWS[2], schema="customers")]
+    found = ask(*batches, assume_arrived=("locations:l1",), schema="orders").what_if
+    assert found is not None
     assert (found.cleared, found.rounds, found.still_waiting) == (1, (0, 1), 3)
 
 
