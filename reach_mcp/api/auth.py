@@ -63,10 +63,7 @@ class Credential:
 
 
 class PartnerSecret(Credential):
-    """Signs partner JWTs (HS256) by the API's clock, where that is known.
-
-    A new one replaces each every `RENEWAL_SECONDS` of the clock, so that all requests of such a period send the same.
-    """
+    """Signs partner JWTs (HS256) by the API's clock where that is known: one for each period of `RENEWAL_SECONDS`."""
 
     refusal_advice = "Check REACH_PARTNER_ID and REACH_JWT_SECRET: Reach did not accept a JWT signed with them."
 

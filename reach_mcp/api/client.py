@@ -31,12 +31,15 @@ from reach_mcp.settings import Settings
 
 MAX_ATTEMPTS = 4
 """Attempts at one request, the first included."""
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 20.0
+MAX_TENANT_CHARS = 256
 MAX_REQUEST_ID_CHARS = 80
 LARGE_BODY_BYTES = 262_144
 """Larger bodies are decoded in a thread, so that the event loop goes on."""
 
 Decoded = TypeVar("Decoded")
-_TENANT = re.compile("[!-~]([ -~]{0,254}[!-~])?")
+_TENANT = re.compile("[!-~]([ -~]*[!-~])?")
 _STATUS_ERRORS: dict[int, type[errors.ReachError]] = {
     400: errors.BadRequest,
     401: errors.Unauthorized,
@@ -63,7 +66,7 @@ class ReachClient:
     max_body: int = 32_000_000
     max_requests: int = 4
     """Requests in flight. A tenant that a call names gets half of them, so that its stalls leave slots to others."""
-    read_timeout: float = 20.0
+    read_timeout: float = READ_SECONDS
     """A request that brings no byte for so many seconds ends and gives its slot back."""
     clock: Callable[[], float] = time.time
 
@@ -135,7 +138,7 @@ class ReachClient:
         raise AssertionError("stamina ends with a result or an error")  # pragma: no cover
 
     def _build(self, path: str, params: dict[str, str], tenant: str | None, deadline: Deadline) -> httpx.Request:
-        if tenant is not None and not _TENANT.fullmatch(tenant):
+        if tenant is not None and (len(tenant) > MAX_TENANT_CHARS or not _TENANT.fullmatch(tenant)):
             raise errors.InvalidArgument("tenant_id must be plain ASCII, as a header, without spaces around it.")
         headers = {} if tenant is None else {"reach-tenant-id": tenant}
         try:
@@ -202,7 +205,7 @@ class ReachClient:
             transport=BoundedTransport(self.transport or network_transport(self.base_url), self.max_body),
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx.Timeout(self.read_timeout, connect=10.0, pool=None),
+            timeout=httpx.Timeout(self.read_timeout, connect=CONNECT_SECONDS, pool=None),
             headers={"Accept-Encoding": "gzip", "User-Agent": f"embedreach-mcp/{__version__}"},
         )
 

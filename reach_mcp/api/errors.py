@@ -108,7 +108,7 @@ class RateLimited(ReachError):
 
 
 class ServerFailed(ReachError):
-    message = "Reach answered with a server error."
+    message = "Reach answered with an error of its own."
     advice = "This is a failure at Reach; try again in a minute."
 
 
@@ -141,7 +141,7 @@ class TLSFailed(ReachError):
 
 
 class NotJSON(ReachError):
-    message = "The answer is not JSON."
+    message = "The answer is not JSON, or cut short."
     advice = "Check REACH_API_URL: a proxy or a sign-in page seems to answer instead of Reach."
 
 
