@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 
 from reach_mcp.analysis.batch_summary import most_first, summarize_batch
@@ -27,13 +27,8 @@ MAX_NAMED_BATCHES = 5
 MAX_VARIANTS = 5
 """Exact messages that an error group lists where they differ."""
 
-_SUMMED: tuple[tuple[str, Callable[[BatchSummary], int | None]], ...] = (
-    ("total", lambda batch: batch.total),
-    ("processed", lambda batch: batch.processed),
-    ("successful", lambda batch: batch.successful),
-    ("pending", lambda batch: batch.pending),
-    ("failed", lambda batch: batch.failed),
-)
+_COUNTERS = ("total", "processed", "successful", "pending", "failed")
+"""Counters of a batch that a census adds up."""
 
 
 def census(batches: Sequence[BatchSummary]) -> Census:
@@ -43,16 +38,16 @@ def census(batches: Sequence[BatchSummary]) -> Census:
         by_status=_count(batch.status for batch in batches),
         by_type=_count(batch.type for batch in batches),
         by_schema=_count(batch.schema for batch in batches),
-        records=tuple((name, sum(read(batch) or 0 for batch in batches)) for name, read in _SUMMED),
+        records=tuple((name, sum(getattr(batch, name) or 0 for batch in batches)) for name in _COUNTERS),
         categories=_sum_categories(batches),
-        most_pending=_largest(batches, lambda batch: batch.pending or 0),
-        most_failed=_largest(batches, lambda batch: batch.failed or 0),
+        most_pending=_find_largest(batches, "pending"),
+        most_failed=_find_largest(batches, "failed"),
         latest=max(
             (batch for batch in batches if batch.created is not None),
             key=lambda batch: (batch.created or 0.0, batch.id),
             default=None,
         ),
-        without_counters=sum(any(read(batch) is None for _, read in _SUMMED) for batch in batches),
+        without_counters=sum(any(getattr(batch, name) is None for name in _COUNTERS) for batch in batches),
     )
 
 
@@ -67,9 +62,9 @@ def _sum_categories(batches: Iterable[BatchSummary]) -> tuple[tuple[str, int], .
     return most_first(counts.items())
 
 
-def _largest(batches: Iterable[BatchSummary], size: Callable[[BatchSummary], int]) -> tuple[BatchSummary, ...]:
-    found = sorted((batch for batch in batches if size(batch)), key=lambda batch: (-size(batch), batch.id))
-    return tuple(found[:MAX_NAMED_BATCHES])
+def _find_largest(batches: Iterable[BatchSummary], counter: str) -> tuple[BatchSummary, ...]:
+    found = [batch for batch in batches if getattr(batch, counter)]
+    return tuple(sorted(found, key=lambda batch: (-getattr(batch, counter), batch.id))[:MAX_NAMED_BATCHES])
 
 
 Messages = dict[str, dict[tuple[int, str], None]]

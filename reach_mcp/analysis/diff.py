@@ -7,6 +7,7 @@ not change.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from math import isfinite
@@ -28,8 +29,11 @@ def measure(selected: SelectedRows) -> TokenState:
     analysis, ranked = selected.analysis, selected.ranked("waiting")
     snapshot = analysis.snapshot
     rows = [snapshot.rows[row] for row in selected.rows]
+    soonest = sorted(row.expires if isfinite(row.expires) else 0.0 for row in rows)
     row_hash, content = _hash_rows(selected, selected.rows)
-    waiting = (_hash(*snapshot.keys[root.key], str(root.waiting)) for root in paced(ranked, analysis.check))
+    waiting = (
+        _hash("\0".join((*snapshot.keys[root.key], str(root.waiting)))) for root in paced(ranked, analysis.check)
+    )
     named = [(snapshot.record(root.key), root.waiting) for root in ranked[:MAX_TOP]]
     return TokenState(
         as_of=analysis.as_of,
@@ -40,7 +44,7 @@ def measure(selected: SelectedRows) -> TokenState:
         rows=row_hash,
         content=(content + sum(waiting)) & _MASK,
         newest=max((row.created for row in rows if isfinite(row.created)), default=None),
-        within=[sum(not row.expires > analysis.as_of + span for row in rows) for span in SPANS],
+        within=[bisect_right(soonest, analysis.as_of + span) for span in SPANS],
         missing=len(ranked),
         top=[(record.schema, record.external_id, count) for record, count in named],
     )
@@ -71,21 +75,20 @@ def compare(before: TokenState, now: TokenState, selected: SelectedRows) -> Chan
     )
 
 
-def _hash(*texts: str) -> int:
-    """64 bits that stand for some texts, the same in every process."""
-    return int.from_bytes(blake2b("\0".join(texts).encode("utf-8", "surrogatepass"), digest_size=8).digest())
+def _hash(text: str) -> int:
+    """64 bits that stand for a text, the same in every process."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
 def _hash_rows(selected: SelectedRows, numbers: Iterable[int]) -> tuple[int, int]:
     """The hash of some rows, and that of the rows with the records that each lists."""
-    snapshot, check = selected.analysis.snapshot, selected.analysis.check
-    keys, batches = snapshot.keys, snapshot.batches
+    snapshot = selected.analysis.snapshot
+    names = ["\0".join(key) for key in snapshot.keys]
     rows = content = 0
-    for number in paced(numbers, check):
-        row = snapshot.rows[number]
-        identity = (batches[row.batch].id, row.id, *keys[row.key])
-        rows += _hash(*identity)
-        content += _hash(*identity, *(text for key in sorted(map(keys.__getitem__, row.missing)) for text in key))
+    for row in paced(map(snapshot.rows.__getitem__, numbers), selected.analysis.check):
+        identity = "\0".join((snapshot.batches[row.batch].id, row.id, names[row.key]))
+        rows += _hash(identity)
+        content += _hash("\0".join([identity, *sorted([names[key] for key in row.missing])]))
     return rows & _MASK, content & _MASK
 
 

@@ -75,13 +75,13 @@ class BatchFilter:
         if not self.is_set:
             everything = bytearray(b"\1") * len(snapshot.rows)
             return Matched(tuple(range(len(snapshot.batches))), everything, None)
-        schema = _Schema(self.schema or "", snapshot)
-        meeting = [number for number, batch in enumerate(snapshot.batches) if self._meets(batch)]
-        by_batch = {number for number in meeting if schema.is_of(snapshot.batches[number])}
-        by_row = {number for number in meeting if not schema.is_known(snapshot.batches[number])} - by_batch
+        wanted = _resolve(self.schema, snapshot)
+        schemas = {number: _schema_of(batch) for number, batch in enumerate(snapshot.batches) if self._meets(batch)}
+        by_batch = {number for number, schema in schemas.items() if schema in wanted or not wanted}
+        by_row = {number for number, schema in schemas.items() if not schema} - by_batch
         rows, holding = bytearray(), set[int]()
         for row in paced(snapshot.rows, checkpoint):
-            chosen = row.batch in by_batch or (row.batch in by_row and snapshot.keys[row.key][0] in schema.ids)
+            chosen = row.batch in by_batch or (row.batch in by_row and snapshot.keys[row.key][0] in wanted)
             rows.append(chosen)
             if chosen:
                 holding.add(row.batch)
@@ -126,25 +126,16 @@ class Matched:
     """None where no condition is set."""
 
 
-class _Schema:
-    """The schema asked for, by every definition id and name that it may have; blank means any."""
+def _resolve(schema: str | None, snapshot: Snapshot) -> set[str]:
+    """Every definition id and name (case-folded) of the schema asked for; empty for any schema."""
+    ids = resolve_schema(schema or "", snapshot)
+    names = {name for schema_id in ids for name in snapshot.names.names(schema_id)}
+    return ids | {_fold(name) for name in (*names, schema) if _fold(name)}
 
-    def __init__(self, asked: str, snapshot: Snapshot) -> None:
-        self.ids = resolve_schema(asked, snapshot)
-        """Definition ids."""
-        self._is_any = not asked.strip()
-        names = {name for schema_id in self.ids for name in snapshot.names.names(schema_id)}
-        self._names = {_fold(name) for name in (*names, asked)}
 
-    def is_known(self, batch: BatchSummary) -> bool:
-        """Whether the schema of a batch is known."""
-        return bool(batch.schema)
-
-    def is_of(self, batch: BatchSummary) -> bool:
-        """Whether a batch has this schema, by definition id or, where it has none, by name."""
-        if self._is_any:
-            return True
-        return batch.schema_id in self.ids if batch.schema_id else _fold(batch.schema) in self._names
+def _schema_of(batch: BatchSummary) -> str:
+    """The definition id of a batch, else the name of its schema (case-folded); empty where neither is known."""
+    return batch.schema_id or _fold(batch.schema)
 
 
 def _clean(text: str | None) -> str:

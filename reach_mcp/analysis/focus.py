@@ -38,7 +38,7 @@ class _Subject:
     ambiguous: bool = False
 
 
-def focus_on(analysis: Analysis, asked: str, *, limit: int, offset: int = 0, assumed: Iterable[str] = ()) -> Focus:
+def focus_on(analysis: Analysis, asked: str, assumed: Iterable[str], limit: int, offset: int) -> Focus:
     """Explain one record or batch, whatever the filter. `limit` and `offset` page the paths; rows come from the first.
 
     Args:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from reach_mcp.analysis.batch_stats import counted_without_rows
-from reach_mcp.analysis.filters import BatchFilter
-from reach_mcp.analysis.results import Cause, Counts
+from reach_mcp.analysis.results import Counts
 from reach_mcp.analysis.snapshot import Snapshot
 
 MAX_NAMED = 3
@@ -22,18 +21,6 @@ def write_notes(snapshot: Snapshot, counts: Counts, batches: Sequence[int]) -> I
     yield from _about_rows(snapshot, counts)
     yield from _about_counters(snapshot, batches)
     yield from _about_names(snapshot)
-
-
-def note_cause(cause: Cause | None) -> Iterator[str]:
-    """Say where cycles are when they are asked for as a cause."""
-    if cause == "cycle":
-        yield "A record in a cycle is pending, not missing: view=cycles lists cycles with all members."
-
-
-def note_batches(then: BatchFilter, now: BatchFilter) -> Iterator[str]:
-    """Say of which batches the changes are, where the present filter selects others."""
-    if then != now:
-        yield f"The changes are of the batches of the token's question ({then.describe()})."
 
 
 def _about_rows(snapshot: Snapshot, counts: Counts) -> Iterator[str]:

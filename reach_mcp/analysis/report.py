@@ -7,26 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Concatenate, ParamSpec, TypeVar
 
-from reach_mcp.analysis import sections
+from reach_mcp.analysis import results, sections
 from reach_mcp.analysis.analysis import PLANNED_TOGETHER, Analysis, SelectedRows
 from reach_mcp.analysis.diff import compare, measure
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.focus import focus_on
-from reach_mcp.analysis.notes import note_batches, note_cause, write_notes
-from reach_mcp.analysis.results import (
-    ActionTally,
-    Blocker,
-    Cause,
-    Chains,
-    Changes,
-    Counts,
-    Explanation,
-    Focus,
-    Order,
-    Section,
-    View,
-    WhatIf,
-)
+from reach_mcp.analysis.notes import write_notes
+from reach_mcp.analysis.results import Cause, Explanation, Order, View
 from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint, never_stop
 from reach_mcp.analysis.tokens import TokenBinding, TokenState, read_token, write_token
 from reach_mcp.analysis.what_if import assume_arrived
@@ -36,40 +23,19 @@ __all__ = ["Analysis", "Question", "explain"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-DEFAULT_LIMIT: dict[View, int] = {
-    "summary": 10,
-    "blockers": 10,
-    "plan": 20,
-    "expiry": 24,
-    "expired": 50,
-    "cycles": 20,
-    "resources": 50,
-    "counters": 50,
+LISTS: dict[View, tuple[str, int, int]] = {
+    "blockers": ("resources that wait through others (missing records are ranked by direct count)", 10, 10),
+    "plan": ("the plan", 20, PLANNED_TOGETHER),
+    "cycles": ("cycles", 20, 5),
+    "expiry": ("hours of expiry", 24, 24),
+    "expired": ("expired pending resources", 50, 5),
+    "resources": ("pending resources", 50, 0),
+    "counters": ("counters", 50, 5),
 }
-"""Items of a view unless the question says otherwise. Of a summary: its missing records."""
-
-SUMMARY_LIMIT: dict[View, int] = {
-    "expired": 5,
-    "counters": 5,
-    "cycles": 5,
-    "expiry": 24,
-    "plan": PLANNED_TOGETHER,
-}
-"""Items of the other lists in a summary."""
+"""View to what an answer calls its list where that is skipped, its items by default, and its items in a summary."""
 
 SUMMARY_MEMBERS = 20
 """Members of one cycle in a summary."""
-
-PART_NAMES: dict[View, str] = {
-    "blockers": "resources that wait through others (missing records are ranked by direct count)",
-    "plan": "the plan",
-    "cycles": "cycles",
-    "expiry": "hours of expiry",
-    "expired": "expired pending resources",
-    "resources": "pending resources",
-    "counters": "counters",
-}
-"""How an answer calls the list of a view that it leaves out."""
 
 _WRAPPING = " \t\r\n\"'`"
 """Characters around a token that was pasted."""
@@ -102,18 +68,22 @@ class Question:
         return self.view == "summary" and not (self.focus or self.assume_arrived or self.token)
 
     @property
+    def has_lists(self) -> bool:
+        """Whether the answer has lists of the selected rows."""
+        return self.is_plain or self.view != "summary"
+
+    @property
     def page(self) -> tuple[int, int]:
-        """Limit and offset of the view."""
-        return DEFAULT_LIMIT[self.view] if self.limit is None else max(self.limit, 0), self.offset
+        """Limit and offset of the view. Of a summary: of its missing records."""
+        default = LISTS["blockers" if self.view == "summary" else self.view][1]
+        return default if self.limit is None else max(self.limit, 0), self.offset
 
     def page_of(self, view: View) -> tuple[int, int] | None:
-        """Limit and offset of the list of a view; None where the answer does not have it.
-
-        A summary has all lists but the resources in brief: the page asked for is of its missing records.
-        """
+        """Limit and offset of the list of a view; None where the answer does not have it."""
         if view == self.view or (view == "blockers" and self.is_plain):
             return self.page
-        return (SUMMARY_LIMIT[view], 0) if self.is_plain and view in SUMMARY_LIMIT else None
+        in_summary = LISTS[view][2]
+        return (in_summary, 0) if self.is_plain and in_summary else None
 
 
 def explain(
@@ -152,30 +122,37 @@ class _Answer:
 
     def write(self, before: TokenState | None, binding: TokenBinding) -> Explanation:
         """Write the parts in the order of what they cost."""
-        question, order, cause = self.question, self.question.order, self.question.cause
+        question, selected, attempt = self.question, self.selected, self.attempt
+        (limit, offset), order, cause = question.page, question.order, question.cause
         counts = self.count()
         return Explanation(
             as_of=self.analysis.as_of,
             view=question.view,
             order=order,
             coverage=self.analysis.snapshot.coverage,
-            filter=self.selected.matched.report,
+            filter=selected.matched.report,
             counts=counts,
             cause=cause,
-            focus=self.attempt("the focus", self.focus),
-            what_if=self.attempt("what clears by assumption", self.assume),
+            focus=attempt("the focus", focus_on, self.analysis, question.focus, question.assume_arrived, limit, offset)
+            if question.focus
+            else None,
+            what_if=attempt(
+                "what clears by assumption", assume_arrived, selected, question.assume_arrived, limit, offset
+            )
+            if question.assume_arrived
+            else None,
             expired=self.list("expired", sections.list_expired),
             counters=self.list("counters", sections.list_counters),
             blockers=self.list("blockers", sections.list_blockers, order, cause) or self.rank_by_direct_count(),
             cycles=self.list("cycles", sections.list_cycles, SUMMARY_MEMBERS if question.is_plain else None),
-            chains=self.attempt("chains", self.chains),
-            tally=self.attempt("the tally of causes", self.tally) or (),
+            chains=attempt("chains", sections.find_chains, selected) if question.is_plain else None,
+            tally=(attempt("the tally of causes", sections.tally_causes, selected) or ()) if question.has_lists else (),
             expiry=self.list("expiry", sections.list_hours),
             plan=self.list("plan", sections.list_plan, order, cause),
             resources=self.list("resources", sections.list_resources),
-            token=self.attempt("the token for `since`", self.make_token, binding) or "",
-            changes=self.attempt("the changes", self.compare, before),
-            notes=tuple(self.notes(counts, before)),
+            token=(attempt("the token for `since`", self.make_token, binding) or "") if question.since.strip() else "",
+            changes=attempt("the changes", self.compare, before) if before else None,
+            notes=tuple(self.note(counts, before)),
             skipped=tuple(self.skipped),
         )
 
@@ -196,65 +173,39 @@ class _Answer:
     ) -> T | None:
         """Attempt the list of a view; None where the question does not ask for it."""
         page = self.question.page_of(view)
-        return page and self.attempt(PART_NAMES[view], work, self.selected, *page, *args, **options)
+        return page and self.attempt(LISTS[view][0], work, self.selected, *page, *args, **options)
 
-    def count(self) -> Counts:
+    def count(self) -> results.Counts:
         """Count the selected rows, and as much of what clears as there is time for."""
         missing = self.attempt("the number of missing records", sections.count_missing, self.selected)
         outcome = self.attempt("what clears and what is stuck in cycles", sections.count_outcome, self.selected)
         return sections.count_rows(self.selected, missing or 0, outcome)
 
-    def rank_by_direct_count(self) -> Section[Blocker] | None:
+    def rank_by_direct_count(self) -> results.Section[results.Blocker] | None:
         """The missing records for an answer without time to count what waits through others."""
         page = self.question.page_of("blockers")
         if page is None or self.question.cause is not None:
             return None
         return self.attempt("the ranking by direct count", sections.list_by_direct_count, self.selected, *page)
 
-    def tally(self) -> tuple[ActionTally, ...]:
-        """The tally of causes, next to any list."""
-        question = self.question
-        return sections.tally_causes(self.selected) if question.is_plain or question.view != "summary" else ()
-
-    def chains(self) -> Chains | None:
-        """How deep rows wait, in a summary."""
-        return self.selected.chains if self.question.is_plain else None
-
-    def focus(self) -> Focus | None:
-        """The record or batch in focus."""
-        question, (limit, offset) = self.question, self.question.page
-        if not question.focus:
-            return None
-        return focus_on(self.analysis, question.focus, limit=limit, offset=offset, assumed=question.assume_arrived)
-
-    def assume(self) -> WhatIf | None:
-        """What clears by assumption."""
-        question, (limit, offset) = self.question, self.question.page
-        if not question.assume_arrived:
-            return None
-        return assume_arrived(self.selected, question.assume_arrived, limit=limit, offset=offset)
-
     def make_token(self, binding: TokenBinding) -> str:
         """The token for the next `since`."""
-        if not self.question.since.strip():
-            return ""
         return write_token(self.measure(self.selected), binding, self.question.filter.bound_text)
 
-    def compare(self, before: TokenState | None) -> Changes | None:
+    def compare(self, before: TokenState) -> results.Changes:
         """The changes over the batches that the token's question selected: its times apply."""
-        if before is None:
-            return None
         selected = self.analysis.select(self.filter_of(before))
         return compare(before, self.measure(selected), selected)
 
     def filter_of(self, before: TokenState) -> BatchFilter:
         """The filter of the token's question."""
-        times = before.created_after, before.created_before
-        return replace(self.question.filter, created_after=times[0], created_before=times[1])
+        after, until = before.created_after, before.created_before
+        return replace(self.question.filter, created_after=after, created_before=until)
 
-    def notes(self, counts: Counts, before: TokenState | None) -> Iterator[str]:
+    def note(self, counts: results.Counts, before: TokenState | None) -> Iterator[str]:
         """Facts that qualify the answer."""
         yield from write_notes(self.analysis.snapshot, counts, self.selected.matched.batches)
-        yield from note_cause(self.question.cause)
-        if before is not None:
-            yield from note_batches(self.filter_of(before), self.question.filter)
+        if self.question.cause == "cycle":
+            yield "A record in a cycle is pending, not missing: view=cycles lists cycles with all members."
+        if before is not None and (then := self.filter_of(before)) != self.question.filter:
+            yield f"The changes are of the batches of the token's question ({then.describe()})."

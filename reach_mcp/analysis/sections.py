@@ -7,27 +7,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 from math import isnan
 
+from reach_mcp.analysis import results
 from reach_mcp.analysis.analysis import SelectedRows
 from reach_mcp.analysis.batch_stats import counted_without_rows, find_differences
 from reach_mcp.analysis.blockers import RankedRoot
 from reach_mcp.analysis.cycles import describe_cycle
 from reach_mcp.analysis.expiry import describe_expired
-from reach_mcp.analysis.results import (
-    ACTION_OF,
-    ActionTally,
-    Blocker,
-    Cause,
-    CounterDifference,
-    Counts,
-    Cycle,
-    Expired,
-    Expiry,
-    Order,
-    Plan,
-    PlanStep,
-    Section,
-    WaitingResource,
-)
+from reach_mcp.analysis.results import Blocker, Cause, Order, Section
 from reach_mcp.analysis.rows import describe_row, section
 from reach_mcp.analysis.times import or_none
 
@@ -45,14 +31,14 @@ def count_missing(selected: SelectedRows) -> int:
     return len(selected.roots)
 
 
-def count_rows(selected: SelectedRows, missing_records: int, outcome: Outcome | None) -> Counts:
+def count_rows(selected: SelectedRows, missing_records: int, outcome: Outcome | None) -> results.Counts:
     """Count the selected rows and batches. Without an outcome, what clears and what is stuck is left at 0."""
     snapshot = selected.analysis.snapshot
     rows = [snapshot.rows[row] for row in selected.rows]
     batches = [snapshot.batches[number] for number in selected.matched.batches]
     nothing = selected.lists_nothing
     stuck, in_cycles, cycles = outcome or (0, 0, 0)
-    return Counts(
+    return results.Counts(
         pending=len(rows),
         batches=len({row.batch for row in rows}),
         missing_records=missing_records,
@@ -70,7 +56,7 @@ def count_rows(selected: SelectedRows, missing_records: int, outcome: Outcome | 
     )
 
 
-def tally_causes(selected: SelectedRows) -> tuple[ActionTally, ...]:
+def tally_causes(selected: SelectedRows) -> tuple[results.ActionTally, ...]:
     """Count missing records by cause, with the selected rows that wait for at least one of them; most rows first.
 
     For cycles: all members, and the rows that are in a cycle or wait behind one.
@@ -78,10 +64,12 @@ def tally_causes(selected: SelectedRows) -> tuple[ActionTally, ...]:
     findings = selected.analysis.findings
     records = Counter(findings[key].cause for key in selected.roots)
     waiting = selected.waiting_by_cause
-    found = [ActionTally(cause, ACTION_OF[cause], count, waiting[cause]) for cause, count in records.items()]
+    found = [
+        results.ActionTally(cause, results.ACTION_OF[cause], count, waiting[cause]) for cause, count in records.items()
+    ]
     if selected.cycles:
         members = sum(len(cycle.members) for cycle in selected.cycles)
-        found.append(ActionTally("cycle", ACTION_OF["cycle"], members, len(selected.stuck)))
+        found.append(results.ActionTally("cycle", results.ACTION_OF["cycle"], members, len(selected.stuck)))
     return tuple(sorted(found, key=lambda one: (-one.waiting, -one.records, one.cause)))
 
 
@@ -121,7 +109,7 @@ def _describe_blockers(
     return section(range(len(ranked)), offset, limit, describe)
 
 
-def list_plan(selected: SelectedRows, limit: int, offset: int, order: Order, cause: Cause | None) -> Plan:
+def list_plan(selected: SelectedRows, limit: int, offset: int, order: Order, cause: Cause | None) -> results.Plan:
     """Describe the steps of the plan from `offset` on. It is one list, whatever the limit."""
     total = len(selected.ranked("waiting", cause))
     steps = selected.plan(order, cause, offset + limit) if offset < total else []
@@ -129,7 +117,7 @@ def list_plan(selected: SelectedRows, limit: int, offset: int, order: Order, cau
     findings = selected.analysis.find_causes([step.key for step in shown])
     totals = list(accumulate(step.gain for step in steps))[offset:]
     items = [
-        PlanStep(
+        results.PlanStep(
             position=position,
             record=selected.analysis.snapshot.record(step.key),
             gain=step.gain,
@@ -139,38 +127,43 @@ def list_plan(selected: SelectedRows, limit: int, offset: int, order: Order, cau
         )
         for position, (step, running_total) in enumerate(zip(shown, totals, strict=True), offset + 1)
     ]
-    return Plan(
+    return results.Plan(
         steps=Section(tuple(items), total, offset),
         cleared_by_all=len(selected.rows) - len(selected.stuck) - selected.lists_nothing,
         upload_order=selected.upload_order,
     )
 
 
-def list_hours(selected: SelectedRows, limit: int, offset: int) -> Expiry:
+def list_hours(selected: SelectedRows, limit: int, offset: int) -> results.Expiry:
     """Describe the clock hours that lose rows, soonest first."""
     return selected.expiry(limit, offset)
 
 
-def list_expired(selected: SelectedRows, limit: int, offset: int) -> Expired:
+def list_expired(selected: SelectedRows, limit: int, offset: int) -> results.Expired:
     """Describe the expired rows from `offset` on."""
     return describe_expired(selected.analysis.graph, selected.flags, offset=offset, limit=limit)
 
 
-def list_cycles(selected: SelectedRows, limit: int, offset: int, members: int | None) -> Section[Cycle]:
+def list_cycles(selected: SelectedRows, limit: int, offset: int, members: int | None) -> Section[results.Cycle]:
     """Describe the cycles from `offset` on, with at most so many members each (None: all)."""
     graph, stuck = selected.analysis.graph, selected.analysis.stuck
     return section(selected.cycles, offset, limit, lambda cycle: describe_cycle(graph, stuck, cycle, members=members))
 
 
-def list_resources(selected: SelectedRows, limit: int, offset: int) -> Section[WaitingResource]:
+def list_resources(selected: SelectedRows, limit: int, offset: int) -> Section[results.WaitingResource]:
     """Describe the selected rows, soonest lost first; those without a readable expiry last."""
     snapshot = selected.analysis.snapshot
     return section(selected.by_expiry, offset, limit, lambda row: describe_row(snapshot, snapshot.rows[row]))
 
 
-def list_counters(selected: SelectedRows, limit: int, offset: int) -> Section[CounterDifference]:
+def list_counters(selected: SelectedRows, limit: int, offset: int) -> Section[results.CounterDifference]:
     """Describe the batches whose counter disagrees with their rows, largest difference first."""
     snapshot, batches = selected.analysis.snapshot, selected.matched.batches
     expired = Counter(snapshot.rows[row].batch for row in selected.expired)
     found = find_differences([(snapshot.batches[number], expired[number]) for number in batches])
     return section(found, offset, limit, lambda one: one)
+
+
+def find_chains(selected: SelectedRows) -> results.Chains:
+    """Describe how deep the selected rows wait."""
+    return selected.chains

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from reach_mcp.analysis.analysis import Analysis, SelectedRows
@@ -14,7 +15,7 @@ from reach_mcp.analysis.stop import paced
 from reach_mcp.analysis.waiting import count_waiting
 
 
-def assume_arrived(selected: SelectedRows, names: tuple[str, ...], *, limit: int, offset: int = 0) -> WhatIf:
+def assume_arrived(selected: SelectedRows, names: Iterable[str], limit: int, offset: int) -> WhatIf:
     """Let the records named arrive. Counts are of the selected rows; `limit` and `offset` page what is still missing.
 
     A name that stands for several records means all of them. A record that is assumed and pending itself arrives for

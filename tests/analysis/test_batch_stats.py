@@ -34,11 +34,6 @@ def test_a_batch_is_described_in_one_line() -> None:
     assert (summary.listed, summary.failed_records_named) == (1, 1)
 
 
-def test_rows_that_were_not_asked_for_are_not_counted_as_none() -> None:
-    assert summarize_batch(wire(details=False), with_details=False).listed is None
-    assert summarize_batch(wire(details=False), with_details=True).listed == 0
-
-
 def test_an_unreadable_row_is_listed() -> None:
     one = wire("b1", pending("transactions:t1", "customers:c1"))
     one.unreadable_resources = 1
@@ -91,11 +86,6 @@ def test_a_census_names_at_most_five_batches_and_the_largest_first() -> None:
     assert [one.id for one in counted.most_failed] == ["b0", "b1", "b2", "b3", "b4"]
 
 
-def test_a_census_of_nothing_is_empty() -> None:
-    counted = census([])
-    assert (counted.batches, counted.by_status, counted.latest) == (0, (), None)
-
-
 def test_an_unreadable_counter_is_in_no_sum() -> None:
     one = wire("b1", pendingRecords=None)
     one.unreadable_counters = ("pendingRecords",)
@@ -141,11 +131,6 @@ def test_groups_are_of_one_category_and_the_largest_comes_first() -> None:
     ]
 
 
-def test_errors_that_are_a_sample_are_told_from_all() -> None:
-    summary = summarize_batch(wire(failed=[f"r{n}" for n in range(13)], failedRecords=32), with_details=True)
-    assert (summary.failed_records_named, summary.failed) == (13, 32)
-
-
 def test_a_batch_without_errors_has_no_groups() -> None:
     assert group_errors(wire()) == ()
     assert group_errors(wire(message="The file is empty")) == ()
@@ -183,10 +168,3 @@ def test_rows_of_a_batch_are_paged() -> None:
     assert [
         holder.record.external_id for holder in describe_batch(one, NOW_SECONDS, limit=1, offset=2).missing.items
     ] == ["c10"]
-
-
-def test_an_offset_beyond_the_end_gives_the_total_alone() -> None:
-    one = wire("b1", pending("transactions:t1", "customers:c1"))
-    detail = describe_batch(one, NOW_SECONDS, offset=10**19, with_resources=True)
-    assert detail.resources is not None
-    assert (detail.resources.items, detail.resources.total) == ((), 1)

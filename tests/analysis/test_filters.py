@@ -84,13 +84,6 @@ def test_batches_without_a_readable_time_are_counted_and_named(created: str | No
     assert ask(ORDERS, unclear, schema="orders").filter.undated == ()  # type: ignore[union-attr]
 
 
-def test_times_in_lower_case_are_read() -> None:
-    one = batch("L", pending("orders:u", "customers:c9"), schema="orders", created="2026-11-23t08:00:00z")
-    answer = ask(one, created_after=NOW_SECONDS - 24 * HOUR)
-    assert answer.filter is not None
-    assert (answer.filter.undated_total, answer.counts.pending) == (0, 1)
-
-
 def test_the_bound_after_is_included_and_the_bound_before_is_not() -> None:
     moment = NOW_SECONDS - HOUR
     assert ask(ORDERS, created_after=moment).counts.pending == 3

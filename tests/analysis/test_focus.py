@@ -161,11 +161,6 @@ def test_a_chain_of_ten_thousand_rows_with_a_root_each_is_walked_once() -> None:
     assert put(analysis, view="blockers", offset=length - 1).blockers is not None
 
 
-def test_an_offset_beyond_the_last_path_gives_the_total() -> None:
-    found = focus("orders:o1", *CHAIN, offset=10**19)
-    assert (found.paths.items, found.paths.total) == ((), 3)
-
-
 def test_a_focus_takes_the_place_of_the_summary_but_not_of_a_view() -> None:
     assert ask(batch("b1", *CHAIN), focus="orders:o1").blockers is None
     answer = ask(batch("b1", *CHAIN), focus="orders:o1", view="blockers")

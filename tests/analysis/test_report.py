@@ -123,37 +123,6 @@ def test_missing_records_have_three_orders(order: str, first: str) -> None:
     assert (answer.blockers.items[0].record.name, answer.order) == (first, order)
 
 
-def test_the_record_that_frees_most_is_first_in_the_plan() -> None:
-    big = [pending(f"refunds:r{n}", "orders:BIG", expires=2.0) for n in range(40)]
-    small = [pending(f"orders:o{n}", f"locations:l{n % 5}", expires=20.0) for n in range(6)]
-    plan = ask(batch("b1", *small, *big)).plan
-    assert plan is not None
-    assert [(step.record.name, step.gain) for step in plan.steps.items][:2] == [("orders:BIG", 40), ("locations:l0", 2)]
-    assert (plan.steps.items[-1].running_total, plan.steps.total, plan.cleared_by_all) == (45, 6, 46)
-
-
-def test_an_hour_is_held_by_the_record_at_the_bottom() -> None:
-    rows = [pending(f"orders:o{n}", "customers:P", f"customers:own{n}", expires=1.5) for n in range(9)]
-    hours = ask(batch("b1", *rows, pending("customers:P", "locations:HUB", expires=30.0))).expiry
-    assert hours is not None
-    assert hours.hours.items[0].holders[0].record.name == "locations:HUB"
-    assert (hours.hours.items[0].holders[0].waiting, hours.hours.items[0].rows) == (9, 9)
-
-
-def test_a_plan_by_expiry_starts_with_the_soonest_lost() -> None:
-    rows = [
-        *(pending(f"orders:m{n}", "customers:many") for n in range(3)),
-        pending("orders:s", "customers:s", expires=1.0),
-    ]
-    plan = ask(batch("b1", *rows), view="plan", order="expiry").plan
-    assert plan is not None
-    assert [(step.record.name, step.running_total) for step in plan.steps.items] == [
-        ("customers:s", 1),
-        ("customers:many", 4),
-    ]
-    assert plan.steps.items[0].deadline == NOW_SECONDS + HOUR
-
-
 def many(count: int) -> list[Json]:
     return [
         pending(
@@ -212,17 +181,6 @@ def test_resources_come_soonest_lost_first() -> None:
     )
 
 
-def test_expired_rows_are_in_no_other_number() -> None:
-    rows = [pending(f"orders:o{n}", "customers:c1", expires=-1.0) for n in range(34)]
-    answer = ask(batch("b1", *rows))
-    counts = answer.counts
-    assert (counts.pending, counts.expired, counts.missing_records, counts.cleared_by_plan) == (0, 34, 0, 0)
-    assert answer.plan is not None
-    assert (answer.plan.steps.total, answer.tally) == (0, ())
-    assert answer.expired is not None
-    assert answer.expired.total == 34
-
-
 # --- counters and notes --------------------------------------------------------------------------------------------
 
 
@@ -230,10 +188,6 @@ def counters(*batches: Json) -> list[tuple[str, int | None, int, int, int]]:
     found = ask(*batches, view="counters").counters
     assert found is not None
     return [(one.batch_id, one.counter, one.listed, one.expired, one.unreadable) for one in found.items]
-
-
-def test_counters_that_agree_with_the_rows_are_not_listed() -> None:
-    assert counters(batch("b1", pending("orders:o1", "customers:c1"))) == []
 
 
 def test_counters_that_differ_are_listed_with_expired_rows_apart() -> None:

@@ -35,12 +35,6 @@ def test_rows_clear_in_rounds() -> None:
     assert names(found.assumed) == ["locations:l1"]
 
 
-def test_several_records_arrive_together() -> None:
-    found = assume("locations:l1", "customers:c2", "customers:c9")
-    assert (found.cleared, found.rounds, found.still_waiting) == (3, (1, 2), 2)
-    assert (found.stuck, holders(found)) == (2, [])
-
-
 def test_an_assumption_can_open_a_cycle() -> None:
     found = assume("orders:o4")
     assert (found.cleared, found.still_waiting, found.stuck) == (1, 4, 0)
