@@ -69,12 +69,6 @@ def test_clocks_that_differ_by_more_than_an_hour_are_an_error_that_names_it(skew
     assert credential.token() == before
 
 
-def test_a_refused_jwt_that_would_be_the_same_is_not_sent_again() -> None:
-    credential = partner(Clock())
-    assert not credential.renew(credential.token(), server_time=NOW)
-    assert not credential.renew(credential.token(), server_time=None)
-
-
 def test_a_rotated_secret_file_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("a" * 40)

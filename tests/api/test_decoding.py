@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from reach_mcp.api.decoding import decode_batch, decode_error, decode_page
 from reach_mcp.api.errors import (
@@ -112,9 +110,7 @@ def test_text_that_utf8_cannot_hold_has_a_replacement(raw: bytes, text: str) -> 
 UNUSABLE = [
     (b"", NotJSON, "is empty"),
     (b"<!doctype html>", NotJSON, "HTML page"),
-    (b"Bad gateway", NotJSON, "not JSON"),
     (b'{"success": tru e, "data": {"results": []}}', NotJSON, "no valid JSON"),
-    (b'{"success": true} {"success": true}', NotJSON, "no valid JSON"),
     (b'{"success": true, "data": {"results": [{"batchId": "b', NotJSON, "cut short"),
     (b'{"success": true, "data": ' + b"[" * 100_000 + b"}", NotJSON, "cut short"),
     (b'{"success": true, "data": "' + b"\\n" * 2_000_001, UnexpectedAnswer, "over 2,000,000 values and escapes"),
@@ -155,13 +151,6 @@ def test_a_page_of_junk_ends_after_a_thousand_items(item: bytes) -> None:
     for junk in (whole % b",".join([item] * 200_000), body.replace(b'"here"', b",".join([item] * 200_000))):
         with pytest.raises(UnexpectedAnswer, match="1,000 items"):
             decode_page(junk)
-
-
-@given(st.integers(min_value=1, max_value=10_000))
-def test_a_page_cut_anywhere_is_cut_short(at: int) -> None:
-    body = json.dumps(page(batch("b1", ROW), total=1)).encode()
-    with pytest.raises(NotJSON):
-        decode_page(body[: at % (len(body) - 1) + 1])
 
 
 def test_error_answers_are_quoted_as_far_as_they_are_texts() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reach_mcp.api.auth import Credential
 from reach_mcp.api.client import ReachClient
 from reach_mcp.api.deadline import Deadline
-from reach_mcp.api.errors import BadRequest, BodyTooLarge, TimedOut
+from reach_mcp.api.errors import BadRequest, BodyTooLarge
 from reach_mcp.api.pagination import BatchReader, Coverage
 from reach_mcp.api.query import BatchQuery
 from tests.builders import Json, batch, page, pending
@@ -154,13 +154,6 @@ async def test_a_reading_that_cannot_go_on_keeps_its_pages_and_says_why(
     assert (reading.coverage.error is not None) == (stop == "error")
 
 
-async def test_a_page_of_unreadable_batches_is_not_empty() -> None:
-    reading = await read(page({"batchId": "b0"}, cursor="x"), page(*items("b1"), total=2))
-    coverage = reading.coverage
-    assert (coverage.unreadable_batches, coverage.unreadable_names, coverage.short) == (1, ("b0",), False)
-    assert (coverage.stop, coverage.complete) == ("", False)
-
-
 async def test_unreadable_rows_are_counted_once_per_batch() -> None:
     broken = batch("b1", pending("t:1", "c:1")) | {"pendingResources": [{}, {}]}
     coverage = (await read(page(broken, cursor="x"), page(broken))).coverage
@@ -175,17 +168,6 @@ async def test_a_page_limit_ends_the_reading(max_pages: int, stop: str) -> None:
     assert reading.coverage.cursor == (str(2 * max_pages) if stop else None)
 
 
-async def test_a_deadline_keeps_the_pages_read() -> None:
-    async def hang(_: httpx.Request) -> Answer:
-        await anyio.sleep_forever()
-        return 500  # pragma: no cover
-
-    reading = await read(page(*items("b1"), cursor="x", total=9), hang, seconds=0.1)
-    assert (reading.ids, reading.coverage.stop, reading.coverage.total) == (["b1"], "deadline", 9)
-    with pytest.raises(TimedOut):
-        await read(hang, seconds=0.05)
-
-
 # Lists that move
 
 
@@ -194,11 +176,9 @@ async def test_a_deadline_keeps_the_pages_read() -> None:
     [
         (["a b", "c"], [3, 3], True),
         (["a b", "c"], [None, None], True),
-        (["a b", "c"], [3, None], True),
         (["a b", "c"], [4, 4], False),  # short
         (["a b", "b c"], [3, 4], False),  # one came: it is on no page
         (["a b", "c d"], [5, 4], False),  # one went: another may have slipped through
-        (["a b", "c"], [4, 3], False),
         (["a b", "b c"], [3, 3], True),  # one came twice, and there are three
         (["a b", "b c"], [None, None], False),
         (["a a b", "c"], [3, 3], True),

@@ -75,15 +75,6 @@ async def test_plain_http_on_the_port_is_told_apart_from_a_certificate() -> None
 # Proxies
 
 
-async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with FaultServer() as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        monkeypatch.setenv("NO_PROXY", "localhost,[::1],fd00::/8,10.0.0.0/8")
-        async with client_of("http://reach.invalid") as client:
-            assert await ids_of(client) == IDS
-    assert proxy.requests[0].target.startswith("http://reach.invalid/")
-
-
 async def test_a_proxy_that_refuses_is_no_connection_and_does_not_get_the_token(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
