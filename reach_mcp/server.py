@@ -2,12 +2,11 @@
 
 The server overrides public methods of `MCPServer` and registers nothing with its tool and prompt managers:
 
-- An unknown tool is JSON-RPC -32602, as the specification says; the SDK makes an error result of it
-  (modelcontextprotocol/python-sdk#1149).
+- An unknown tool is JSON-RPC -32602, as the specification says. mcp 2.3 makes an error result of it: the override can
+  go when modelcontextprotocol/python-sdk#1149, or another pull request like it, is released.
 - Arguments are read by `tools.argument_reader`: the SDK drops misspelt ones in silence (python-sdk#3067).
-- A prompt's wrong arguments are -32602; the SDK makes an internal error of them.
-
-Each override can go when the SDK does the same by itself.
+- A prompt's wrong arguments are -32602. mcp 2.3 answers -32603, or code 0 to legacy clients: the override can go when
+  it answers -32602.
 """
 
 from __future__ import annotations
@@ -41,11 +40,13 @@ from mcp_types import (
 )
 
 from reach_mcp import __version__
+from reach_mcp.api.deadline import Deadline
+from reach_mcp.api.errors import ReachError
 from reach_mcp.prompts import MAX_VALUE_CHARS, PromptRefused, load_prompts
-from reach_mcp.settings import Settings
+from reach_mcp.settings import ConfigurationError, Settings
 from reach_mcp.tools import TOOLS
-from reach_mcp.tools.argument_errors import quote_name, suggest
-from reach_mcp.tools.context import CALLER, Caller, ToolContext
+from reach_mcp.tools.context import CALLER, Call, Caller, ToolContext
+from reach_mcp.tools.names import quote_name, suggest
 
 if TYPE_CHECKING:
     from reach_mcp.api.client import ReachClient
@@ -69,6 +70,8 @@ BATCH_URI = "reach://batches/{batch_id}"
 MAX_METHOD_CHARS = 100
 MAX_URI_CHARS = 1_000
 MAX_COMPLETIONS = 100
+COMPLETION_SECONDS = 5.0
+"""Nobody waits longer for a suggestion."""
 
 CACHED: tuple[CacheableMethod, ...] = (
     "server/discover",
@@ -160,8 +163,6 @@ class ReachServer(MCPServer[None]):
     def readiness(self) -> str:
         """The reason why calls can't succeed, empty where nothing is known to be wrong. Sends nothing."""
         from reach_mcp.api.auth import token_end
-        from reach_mcp.api.errors import ReachError
-        from reach_mcp.settings import ConfigurationError
 
         try:
             end = token_end(self.context.client.credential.token())
@@ -183,24 +184,14 @@ async def _identify(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
 
 
 def _add_resources(server: ReachServer) -> None:
-    @server.resource("reach://glossary", title="Glossary", description="Words, statuses and batch types.")
-    def glossary() -> str:
-        from reach_mcp.tools.resources import glossary_text
-
-        return glossary_text()
-
     @server.resource(BATCH_URI, title="Batch", description="One batch, as get_batch answers.")
     async def batch(batch_id: str) -> str:
-        from reach_mcp.api.errors import BatchNotFound, InvalidArgument, ReachError
-        from reach_mcp.settings import ConfigurationError
-        from reach_mcp.tools.answers import describe_error
-        from reach_mcp.tools.resources import read_batch_text
-
-        try:
-            return await read_batch_text(server.context, batch_id)
-        except (ReachError, ConfigurationError) as error:
-            kind = ResourceNotFoundError if isinstance(error, BatchNotFound | InvalidArgument) else ResourceError
-            raise kind(describe_error(server.context, error)) from error
+        result = await TOOLS["get_batch"].call(server.context, {"batch_id": batch_id})
+        text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+        if result.is_error:
+            missing = (result.meta or {}).get("reach/error") in ("batch_not_found", "invalid_argument")
+            raise (ResourceNotFoundError if missing else ResourceError)(text)
+        return text
 
 
 def _add_completion(server: ReachServer) -> None:
@@ -212,7 +203,23 @@ def _add_completion(server: ReachServer) -> None:
         of_prompt = isinstance(ref, PromptReference) and ref.name in server._prompts
         if argument.name != "batch_id" or not (of_template or of_prompt):
             return None
-        from reach_mcp.tools.resources import recent_batch_ids
-
-        found = await recent_batch_ids(server.context, argument.value[:MAX_VALUE_CHARS], MAX_VALUE_CHARS)
+        found = await _recent_batch_ids(server.context, argument.value[:MAX_VALUE_CHARS])
         return Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
+
+
+async def _recent_batch_ids(context: ToolContext, prefix: str) -> list[str]:
+    """Ids of the newest batches that start with the prefix and can be given back as an argument; none on failure."""
+    from reach_mcp.api.query import BatchQuery
+    from reach_mcp.render.sanitize import is_hidden
+
+    call = Call(context, Deadline(min(COMPLETION_SECONDS, context.settings.deadline)))
+    try:
+        call.tenant = context.tenant(None)
+        async with context.limiter.slot(CALLER.get().name, call.deadline):
+            query = BatchQuery(limit=MAX_COMPLETIONS)
+            page = await context.client.list_batches(query, tenant=call.tenant, deadline=call.deadline)
+    except (ReachError, ConfigurationError) as error:
+        call.log("completion/complete", "error", error.kind)
+        return []
+    ids = (batch.batch_id for batch in page.batches if batch.batch_id.startswith(prefix))
+    return [text for text in ids if len(text) <= MAX_VALUE_CHARS and not any(map(is_hidden, text))]

@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ _LEFT_EMPTY = "${user_config."
 
 class ConfigurationError(Exception):
     """A setting is missing or wrong. The message names it and says which value is right."""
+
+    kind = "configuration_error"
 
 
 class Settings(BaseSettings):
@@ -123,6 +126,14 @@ class Settings(BaseSettings):
             if "*" in origin or not parts.scheme or not parts.netloc or parts.path:
                 raise ValueError("takes origins with scheme and without path or *, such as https://chat.example.com")
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        try:
+            return ",".join(str(ip_address(name)) for name in split_list(value))
+        except ValueError:
+            raise ValueError("takes IP addresses of proxies, such as 10.0.0.2") from None
 
 
 def split_list(value: str) -> list[str]:

@@ -78,13 +78,10 @@ async def test_prompt_is_filled_in_with_quoted_values() -> None:
 async def test_batch_is_read_as_an_mcp_resource(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "reach_mcp")
     async with Client(serve(api_of(BATCHES))) as client:
-        glossary = (await client.read_resource("reach://glossary")).contents[0]
         content = (await client.read_resource("reach://batches/b1")).contents[0]
         with pytest.raises(MCPError, match="no such batch"):
             await client.read_resource("reach://batches/nope")
 
-    assert isinstance(glossary, TextResourceContents)
-    assert "Pending resource" in glossary.text
     assert isinstance(content, TextResourceContents)
     assert "b1" in content.text
     outcomes = [record.facts["outcome"] for record in caplog.records if record.message == "call"]  # type: ignore[attr-defined]

@@ -38,6 +38,7 @@ def test_environment_is_read_and_flags_win(monkeypatch: pytest.MonkeyPatch) -> N
         ("REACH_MCP_ALLOWED_HOSTS", "*", "without scheme, path or *"),
         ("REACH_MCP_ALLOWED_ORIGINS", "chat.example.com", "https://chat.example.com"),
         ("REACH_MCP_ALLOWED_ORIGINS", "*", "without path or *"),
+        ("REACH_MCP_TRUSTED_PROXIES", "proxy.example.com", "IP addresses"),
         ("REACH_MCP_DEADLINE", "pw-7", "REACH_MCP_DEADLINE"),
         ("REACH_MCP_AUTH_TOKN", "pw-7", "did you mean REACH_MCP_AUTH_TOKEN?"),
         ("REACH_API_TOKENS", "pw-7", "did you mean REACH_API_TOKEN?"),

@@ -19,10 +19,10 @@ from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.tools.argument_reader import read_arguments
 from reach_mcp.tools.arguments import ToolArguments
-from reach_mcp.tools.context import CALLER, Call, ToolContext, log_call
+from reach_mcp.tools.context import CALLER, Call, ToolContext
 
 A = TypeVar("A", bound=ToolArguments)
-Failure = ReachError | ConfigurationError
+T = TypeVar("T")
 
 DETAILED_FACTOR = 3
 """A detailed answer may be this many times as long as a concise one."""
@@ -39,25 +39,24 @@ async def run_call(
     call = Call(context, Deadline(context.settings.deadline))
     outcome, kind = "cancelled", ""
     try:
-        try:
-            rendered = await answer(call, tool, model, raw, work)
-            outcome, result = "ok", _result(call, rendered)
-        except (ReachError, ConfigurationError) as error:
-            outcome, kind = "error", error_kind(error)
-            result = _error_result(call, error)
-        return result
+        rendered = await _answer(call, model, raw, work)
+        outcome = "ok"
+        return _result(call, rendered)
+    except (ReachError, ConfigurationError) as error:
+        outcome, kind = "error", error.kind
+        return _error_result(call, error)
     except Exception:
         outcome = "crash"
         raise
     finally:
-        log_call(tool, call, outcome, kind)
+        call.log(tool, outcome, kind)
 
 
-async def answer(
-    call: Call, tool: str, model: type[A], raw: Mapping[str, object], work: Callable[[Call, A], Awaitable[Rendered]]
+async def _answer(
+    call: Call, model: type[A], raw: Mapping[str, object], work: Callable[[Call, A], Awaitable[Rendered]]
 ) -> Rendered:
     """Read the arguments, wait for a slot, do the work. Raises ReachError or ConfigurationError."""
-    arguments, notes = read_arguments(model, raw, tool)
+    arguments, notes = read_arguments(model, raw)
     call.notes.extend(notes)
     call.tenant = call.context.tenant(getattr(arguments, "tenant_id", None))
     try:
@@ -97,57 +96,44 @@ def without_messages(batch: Batch) -> Batch:
     return batch
 
 
-def error_kind(error: Failure) -> str:
-    """A short stable name of an error."""
-    return error.kind if isinstance(error, ReachError) else "configuration_error"
-
-
-def describe_error(context: ToolContext, error: Failure) -> str:
-    """An error as text for a model, without secrets."""
-    shown = error if isinstance(error, ReachError) else ReachError(str(error), advice=" ")
-    if not context.settings.error_messages:
-        shown.quotes = []
-    return context.redact(render_error(shown, context.draw_delimiter()))
-
-
 def _result(call: Call, rendered: Rendered) -> CallToolResult:
-    context = call.context
-    text, structured = rendered.text, rendered.structured
+    redact, structured = call.context.redact, rendered.structured
+    text = "\n".join([rendered.text.rstrip("\n"), *call.notes])
     if structured is not None:
-        notes = [*structured.get("notes", ()), *call.notes]  # type: ignore[misc]  # the model declares a list
-        structured = {**structured, **({"notes": notes} if notes else {})}
-        structured = _redact_all(structured, context.redact)
-    if context.settings.answer_parts == "structured" and structured is not None:
-        text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
-    else:
-        text = "\n".join([text.rstrip("\n"), *call.notes])
+        if call.notes:
+            structured = {**structured, "notes": [*structured.get("notes", ()), *call.notes]}  # type: ignore[misc]  # a list
+        whole = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
+        if redact(whole) != whole:  # one look at the whole tells whether there is any secret
+            structured = _redact(structured, redact)
+            whole = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
+        text = whole if call.context.settings.answer_parts == "structured" else text
     return CallToolResult(
-        content=[TextContent(type="text", text=context.redact(text))],
+        content=[TextContent(type="text", text=redact(text))],
         structured_content=structured,
         _meta={"reach/cost": call.cost()},
     )
 
 
-def _redact_all(structured: dict[str, object], redact: Callable[[str], str]) -> dict[str, object]:
-    """The content with secrets removed from every text. One look at the whole tells whether there is any."""
-    whole = json.dumps(structured, ensure_ascii=False)
-    if redact(whole) == whole:
-        return structured
-    return {name: _redact_value(value, redact) for name, value in structured.items()}
-
-
-def _redact_value(value: object, redact: Callable[[str], str]) -> object:
+def _redact(value: T, redact: Callable[[str], str]) -> T:
+    """The value with secrets removed from every text and name in it."""
+    found: Any = value
     if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {redact(name): _redact_value(item, redact) for name, item in value.items()}
-    return [_redact_value(item, redact) for item in value] if isinstance(value, list) else value
+        found = redact(value)
+    elif isinstance(value, dict):
+        found = {redact(name): _redact(item, redact) for name, item in value.items()}
+    elif isinstance(value, list):
+        found = [_redact(item, redact) for item in value]
+    return found  # type: ignore[no-any-return]
 
 
-def _error_result(call: Call, error: Failure) -> CallToolResult:
+def _error_result(call: Call, error: ReachError | ConfigurationError) -> CallToolResult:
     """Text alone: hosts check structured content of errors against the schema of answers."""
-    meta: dict[str, Any] = {"reach/error": error_kind(error), "reach/cost": call.cost()}
-    if isinstance(error, ReachError) and error.retry_after is not None:
-        meta["reach/retry_after"] = round(error.retry_after)
-    text = describe_error(call.context, error)
+    context = call.context
+    meta: dict[str, Any] = {"reach/error": error.kind, "reach/cost": call.cost()}
+    shown = error if isinstance(error, ReachError) else ReachError(str(error), advice=" ")
+    if shown.retry_after is not None:
+        meta["reach/retry_after"] = round(shown.retry_after)
+    if not context.settings.error_messages:
+        shown.quotes = []
+    text = context.redact(render_error(shown, context.draw_delimiter()))
     return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta=meta)

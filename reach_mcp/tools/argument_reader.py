@@ -1,4 +1,4 @@
-"""Reads the arguments of a call: names first, then values.
+"""Reads the arguments of a call: names here, values by the models of `arguments`.
 
 Hosts add arguments of their own to every call; those are ignored. A misspelt argument of ours is never lost: it is an
 error where ignoring it would change the meaning of the call, else a note in the answer.
@@ -6,16 +6,15 @@ error where ignoring it would change the meaning of the call, else a note in the
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_snake
 
 from reach_mcp.api.errors import InvalidArgument
-from reach_mcp.tools.argument_errors import closest, describe_errors, quote_name
-from reach_mcp.tools.arguments import ToolArguments, input_schema
-from reach_mcp.tools.coercion import is_blank
+from reach_mcp.tools.arguments import ToolArguments, is_blank
+from reach_mcp.tools.names import closest, quote_name
 
 A = TypeVar("A", bound=ToolArguments)
 
@@ -35,61 +34,52 @@ MAX_UNKNOWN = 20
 """Unknown arguments of one call that are compared with ours."""
 
 MAX_NAMED = 3
+MAX_ERRORS = 5
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
-
-def read_arguments(model: type[A], raw: Mapping[str, object], tool: str) -> tuple[A, tuple[str, ...]]:
-    """The arguments of a call, and notes on what was changed or ignored.
+def read_arguments(model: type[A], raw: Mapping[str, object]) -> tuple[A, list[str]]:
+    """The arguments of a call, and notes on everything that was changed or ignored.
 
     Raises:
         InvalidArgument: a value is wrong, or a misspelt argument would change the meaning of the call.
     """
-    reader = _Names(model, tool)
-    found = reader.read(raw)
-    notes = reader.notes
+    given = {name: value for name, value in raw.items() if not is_blank(value)}
+    known = [str(field.alias or name) for name, field in model.model_fields.items()]
+    found = {name: given.pop(name) for name in known if name in given}
+    notes: list[str] = []
+    unknown = [name for name in list(given)[:MAX_UNKNOWN] if not _accept(model, known, name, given[name], found, notes)]
+    notes += _name_unknown(unknown, known)
     try:
-        return model.model_validate(found, context=notes), tuple(notes)
+        return model.model_validate(found, context=notes), notes
     except ValidationError as error:
-        raise InvalidArgument(f"{tool}: {describe_errors(input_schema(model), error)}.") from None
+        raise InvalidArgument(f"Wrong argument: {_describe_errors(error)}.") from None
 
 
-class _Names:
-    """Maps the names of a call's arguments to those of the model."""
+def _accept(
+    model: type[ToolArguments], known: list[str], name: str, value: object, found: dict[str, object], notes: list[str]
+) -> bool:
+    """Take an argument under another name of ours; return False where none is meant."""
+    word = to_snake(name[:100])
+    target = word if word in known else model.ALIASES.get(word)
+    if target is not None:
+        found.setdefault(target, value)
+    elif reason := model.NO_EFFECT.get(word):
+        notes.append(f"{word} has no effect here: {reason}.")
+    return target is not None or word in model.NO_EFFECT or word in HOST_ARGUMENTS
 
-    def __init__(self, model: type[ToolArguments], tool: str) -> None:
-        self._model = model
-        self._tool = tool
-        self._known = [str(field.alias or name) for name, field in model.model_fields.items()]
-        self.notes: list[str] = []
 
-    def read(self, raw: Mapping[str, object]) -> dict[str, object]:
-        given = {name: value for name, value in raw.items() if not is_blank(value)}
-        found = {name: given[name] for name in self._known if name in given}
-        others = [name for name in given if name not in found]
-        unknown = [name for name in others[:MAX_UNKNOWN] if not self._accept(name, given[name], found)]
-        self._name_unknown(unknown)
-        return found
+def _name_unknown(unknown: list[str], known: list[str]) -> Iterable[str]:
+    """At most one note. Raises InvalidArgument where one of them nearly is an argument that changes the meaning."""
+    near = {name: closest(name.lower(), known) for name in unknown}
+    wrong = [f"{quote_name(name)} (did you mean {meant}?)" for name, meant in near.items() if meant]
+    if any(meant and meant not in PRESENTATION for meant in near.values()):
+        raise InvalidArgument(f"Unknown argument {', '.join(wrong[:MAX_NAMED])}.")
+    named = [*wrong, *(quote_name(name) for name, meant in near.items() if not meant)]
+    more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
+    return [f"Ignored unknown arguments: {', '.join(named[:MAX_NAMED])}{more}."] if named else []
 
-    def _accept(self, name: str, value: object, found: dict[str, object]) -> bool:
-        """Take an argument under another name of ours; return False where none is meant."""
-        word = _CAMEL.sub("_", name[:100]).replace("-", "_").replace(" ", "_").lower()
-        target = word if word in self._known else self._model.ALIASES.get(word)
-        if target is not None:
-            found.setdefault(target, value)
-            return True
-        if word in self._model.NO_EFFECT:
-            reason = self._model.NO_EFFECT[word]
-            self.notes += [f"{word} has no effect here: {reason}."] if reason else []
-            return True
-        return word in HOST_ARGUMENTS
 
-    def _name_unknown(self, unknown: list[str]) -> None:
-        near = {name: closest(name.lower(), self._known) for name in unknown}
-        wrong = [f"{quote_name(name)} (did you mean {known}?)" for name, known in near.items() if known]
-        if any(known and known not in PRESENTATION for known in near.values()):
-            raise InvalidArgument(f"{self._tool}: unknown argument {', '.join(wrong[:MAX_NAMED])}.")
-        if unknown:
-            named = [*wrong, *(quote_name(name) for name, known in near.items() if not known)]
-            more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
-            self.notes.append(f"Ignored unknown arguments: {', '.join(named[:MAX_NAMED])}{more}.")
+def _describe_errors(error: ValidationError) -> str:
+    """Each wrong argument once. The values given are not repeated."""
+    found = {str(one["loc"][0]): one["msg"] for one in reversed(error.errors(include_input=False))}
+    return "; ".join(f"{name}: {message}" for name, message in list(found.items())[:MAX_ERRORS])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+import json
+import re
+from contextlib import suppress
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from reach_mcp.tools.coercion import TEXT, TEXTS, choice, count
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 BatchType = Literal["PARTNER_RESOURCE_JSON_INGEST", "PARTNER_RESOURCE_BATCH_DELETE", "PARTNER_RESOURCE_BATCH_PATCH"]
 SortBy = Literal["createdAt", "startedAt", "completedAt"]
@@ -20,21 +21,59 @@ ResponseFormat = Literal["concise", "detailed"]
 
 MAX_LIMIT = 1000
 MAX_OFFSET = 1_000_000
+MAX_TEXT_CHARS = 500
+MAX_LIST_ITEMS = 200
 
-TenantId = Annotated[str | None, TEXT, Field(description="Tenant (reach-tenant-id header)")]
-StatusFilter = Annotated[Status | None, choice(Status), Field(description="Only batches in this state")]
-TypeFilter = Annotated[BatchType | None, choice(BatchType), Field(description="Only batches of this type")]
-CreatedAfter = Annotated[str | None, TEXT, Field(description="RFC 3339, date, or age: 24h, 7d")]
-CreatedBefore = Annotated[str | None, TEXT, Field(description="As created_after")]
-Format = Annotated[ResponseFormat, choice(ResponseFormat), Field(description="detailed: up to 3 times as long")]
-Offset = Annotated[int, count("offset", 0, MAX_OFFSET), Field(description="Rows to skip")]
+SYNONYMS = {
+    "jsoningest": "PARTNER_RESOURCE_JSON_INGEST",
+    "ingest": "PARTNER_RESOURCE_JSON_INGEST",
+    "batchdelete": "PARTNER_RESOURCE_BATCH_DELETE",
+    "delete": "PARTNER_RESOURCE_BATCH_DELETE",
+    "batchpatch": "PARTNER_RESOURCE_BATCH_PATCH",
+    "patch": "PARTNER_RESOURCE_BATCH_PATCH",
+    "created": "createdAt",
+    "started": "startedAt",
+    "completed": "completedAt",
+    "ascending": "asc",
+    "descending": "desc",
+    "failed": "failure",
+    "succeeded": "success",
+    "running": "processing",
+    "partial": "partial_success",
+}
+"""Other words for enum values, without separators: labels that answers print, and those that people use."""
+
+
+def _clamp(low: int, high: int) -> AfterValidator:
+    """Bounds a number, with a note in the validation context."""
+
+    def clamp(value: int, info: ValidationInfo) -> int:
+        number, notes = min(max(value, low), high), info.context
+        if number != value and notes is not None:
+            bound = "least" if number == low else "largest"
+            notes.append(f"{info.field_name} was set to {number}, its {bound} value.")
+        return number
+
+    return AfterValidator(clamp)
+
+
+Limit = Annotated[int, _clamp(1, MAX_LIMIT)]
+Offset = Annotated[int, _clamp(0, MAX_OFFSET), Field(description="Rows to skip")]
 Fresh = Annotated[bool, Field(description="Read again, not from a recent snapshot")]
+TenantId = Annotated[str | None, Field(description="Tenant (reach-tenant-id header)")]
+StatusFilter = Annotated[Status | None, Field(description="Only batches in this state")]
+TypeFilter = Annotated[BatchType | None, Field(description="Only batches of this type")]
+CreatedAfter = Annotated[str | None, Field(description="RFC 3339, date, or age: 24h, 7d")]
+CreatedBefore = Annotated[str | None, Field(description="As created_after")]
 
 
 class ToolArguments(BaseModel):
-    """Arguments of one tool, as a model gives them and hosts pass them on."""
+    """Arguments of one tool, as a model gives them and hosts pass them on.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    Values are forgiving: numbers for text, enum values in any case or by another word, one text for a list.
+    """
+
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True, str_max_length=MAX_TEXT_CHARS)
 
     ALIASES: ClassVar[dict[str, str]] = {}
     """Other names for arguments."""
@@ -42,7 +81,15 @@ class ToolArguments(BaseModel):
     NO_EFFECT: ClassVar[dict[str, str]] = {}
     """Parameters of the endpoint that are accepted and change nothing, with the reason."""
 
-    response_format: Format = "concise"
+    response_format: Annotated[ResponseFormat, Field(description="detailed: up to 3 times as long")] = "concise"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _forgive(cls, value: object, info: ValidationInfo) -> object:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if get_origin(annotation) is list:
+            return _as_list(value)
+        return _spell(value, _choices(annotation)) if isinstance(value, str) else value
 
     @property
     def detailed(self) -> bool:
@@ -53,16 +100,46 @@ class ToolArguments(BaseModel):
         return self.model_dump(by_alias=True, exclude_defaults=True, exclude={"fresh"})
 
 
+def _choices(annotation: object) -> list[str]:
+    """The values of an enum, also where it is optional; none for other types."""
+    parts = get_args(annotation)
+    return list(parts) if get_origin(annotation) is Literal else [one for part in parts for one in _choices(part)]
+
+
+def _spell(value: str, choices: list[str]) -> str:
+    """An enum value in any case, with any separator, or by another word for it. Unknown values stay as they are."""
+    word = _plain(value[:MAX_TEXT_CHARS])
+    other = SYNONYMS.get(word)
+    return next((one for one in choices if _plain(one) == word or one == other), value)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s_-]", "", text).lower()
+
+
+def _as_list(value: object) -> object:
+    """A list without blank items. One text is a list of one, and a JSON array in a text is a list."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    return [one for one in (value if isinstance(value, list) else [value]) if not is_blank(one)]
+
+
+def is_blank(value: object) -> bool:
+    """Return True for values that mean that an argument is absent."""
+    return value is None or (isinstance(value, str) and value.strip().lower() in ("", "null", "none", "undefined"))
+
+
 class ListBatchesArguments(ToolArguments):
     """Arguments of `list_batches`."""
 
     ALIASES: ClassVar[dict[str, str]] = {"since": "created_after"}
 
-    cursor: Annotated[str | None, TEXT, Field(description="Next page of the API's list, from an earlier answer")] = None
-    limit: Annotated[int, count("limit", 1, MAX_LIMIT), Field(description="Rows to show")] = 20
+    cursor: Annotated[str | None, Field(description="Next page of the API's list, from an earlier answer")] = None
+    limit: Annotated[Limit, Field(description="Rows to show")] = 20
     batch_type: TypeFilter = None
-    sort_by: Annotated[SortBy, choice(SortBy), Field(description="Date to sort by")] = "createdAt"
-    sort_direction: Annotated[SortDirection, choice(SortDirection), Field(description="desc: newest first")] = "desc"
+    sort_by: Annotated[SortBy, Field(description="Date to sort by")] = "createdAt"
+    sort_direction: Annotated[SortDirection, Field(description="desc: newest first")] = "desc"
     include_pending_details: Annotated[bool, Field(description="Also read the pending resources")] = False
     only_batches_with_pending_resources: Annotated[bool, Field(description="Only batches with pendingRecords > 0")] = (
         False
@@ -70,14 +147,12 @@ class ListBatchesArguments(ToolArguments):
     tenant_id: TenantId = None
     status: StatusFilter = None
     schema_: Annotated[
-        str | None, TEXT, Field(alias="schema", description="Only batches of this schema (name or definition id)")
+        str | None, Field(alias="schema", description="Only batches of this schema (name or definition id)")
     ] = None
     created_after: CreatedAfter = None
     created_before: CreatedBefore = None
     scope: Annotated[
-        Scope | None,
-        choice(Scope),
-        Field(description="page: one page of the API; all: every batch (implied by filters)"),
+        Scope | None, Field(description="page: one page of the API; all: every batch (implied by filters)")
     ] = None
     offset: Offset = 0
     fresh: Fresh = False
@@ -94,10 +169,10 @@ class GetBatchArguments(ToolArguments):
 
     ALIASES: ClassVar[dict[str, str]] = {"id": "batch_id", "focus": "batch_id", "batch": "batch_id"}
 
-    batch_id: Annotated[str, TEXT, Field(description="Id of the batch, from list_batches")]
+    batch_id: Annotated[str, Field(description="Id of the batch, from list_batches")]
     tenant_id: TenantId = None
     include_pending_details: Annotated[bool, Field(description="List its pending resources one by one")] = False
-    limit: Annotated[int, count("limit", 1, MAX_LIMIT), Field(description="Rows to show per list")] = 20
+    limit: Annotated[Limit, Field(description="Rows to show per list")] = 20
     offset: Offset = 0
 
 
@@ -123,58 +198,50 @@ class ExplainArguments(ToolArguments):
     batch_type: TypeFilter = None
     status: StatusFilter = None
     schema_: Annotated[
-        str | None, TEXT, Field(alias="schema", description="Only pending resources of this schema (name or id)")
+        str | None, Field(alias="schema", description="Only pending resources of this schema (name or id)")
     ] = None
     created_after: CreatedAfter = None
     created_before: CreatedBefore = None
     tenant_id: TenantId = None
     view: Annotated[
         View,
-        choice(View),
         Field(
             description="One part in full: blockers (missing records), plan (what to send, best first), "
             "expiry (by hour), expired (which records to resend), cycles, resources (pending rows), counters"
         ),
     ] = "summary"
-    cause: Annotated[Cause | None, choice(Cause), Field(description="Only missing records with this cause")] = None
-    order: Annotated[
-        Order, choice(Order), Field(description="Most waiting, frees most alone, or expiry: soonest lost first")
-    ] = "waiting"
-    limit: Annotated[int | None, count("limit", 1, MAX_LIMIT), Field(description="Rows to show (summary: 10)")] = None
+    cause: Annotated[Cause | None, Field(description="Only missing records with this cause")] = None
+    order: Annotated[Order, Field(description="Most waiting, frees most alone, or expiry: soonest lost first")] = (
+        "waiting"
+    )
+    limit: Annotated[Limit | None, Field(description="Rows to show (summary: 10)")] = None
     offset: Offset = 0
     focus: Annotated[
-        str | None, TEXT, Field(description="Why one thing waits: a record (schema:external_id) or a batch id")
+        str | None, Field(description="Why one thing waits: a record (schema:external_id) or a batch id")
     ] = None
     assume_arrived: Annotated[
-        list[str], TEXTS, Field(description="What clears if these records (schema:external_id) arrive")
+        list[str],
+        Field(max_length=MAX_LIST_ITEMS, description="What clears if these records (schema:external_id) arrive"),
     ] = []
-    since: Annotated[
-        str | None, TEXT, Field(description='"start" returns a token; the token later returns what changed')
-    ] = None
+    since: Annotated[str | None, Field(description='"start" returns a token; the token later returns what changed')] = (
+        None
+    )
     fresh: Fresh = False
 
 
-def flatten_schema(schema: Any) -> Any:
-    """A JSON schema without titles, null and unions: some hosts drop `anyOf` and `$ref`, and absence means null."""
-    if isinstance(schema, list):
-        return [flatten_schema(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "anyOf" in schema:
-        kept = next(option for option in schema["anyOf"] if option.get("type") != "null")
-        schema = {**{name: value for name, value in schema.items() if name != "anyOf"}, **kept}
-    found = {
-        name: flatten_schema(value) for name, value in schema.items() if name != "title" or isinstance(value, dict)
-    }
-    if found.get("default", "none") in (None, [], False):
-        del found["default"]
-    return found
-
-
 def input_schema(model: type[ToolArguments]) -> dict[str, Any]:
-    """The published input schema of a tool."""
-    schema = flatten_schema(model.model_json_schema(by_alias=True))
-    del schema["description"]
-    first = schema["properties"].pop("response_format")
-    schema["properties"]["response_format"] = first
-    return schema  # type: ignore[no-any-return]
+    """The published input schema: without titles, null and unions, which some hosts drop. Absence means null."""
+    whole = model.model_json_schema(by_alias=True)
+    properties = {name: _flat(field) for name, field in whole["properties"].items()}
+    last = {"response_format": properties.pop("response_format")}
+    required = {"required": whole["required"]} if "required" in whole else {}
+    return {"properties": properties | last, **required, "type": "object"}
+
+
+def _flat(field: dict[str, Any]) -> dict[str, Any]:
+    present: dict[str, Any] = next((option for option in field.get("anyOf", []) if option != {"type": "null"}), {})
+    dropped = ("anyOf", "title", "maxItems", "maxLength")
+    flat = {name: value for name, value in (field | present).items() if name not in dropped}
+    if "items" in flat:
+        flat["items"] = _flat(flat["items"])
+    return {name: value for name, value in flat.items() if name != "default" or value not in (None, [], False)}

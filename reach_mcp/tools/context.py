@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import InvalidArgument
 from reach_mcp.logs import Redactor
@@ -20,7 +20,6 @@ from reach_mcp.tools.cache import Cache
 from reach_mcp.tools.limiter import Limiter
 
 if TYPE_CHECKING:
-    from reach_mcp.analysis.stop import Checkpoint
     from reach_mcp.api.client import ReachClient
     from reach_mcp.api.pagination import Coverage
     from reach_mcp.tools.snapshot import KeptAnalysis
@@ -35,8 +34,6 @@ READING_SHARE = 0.8
 """Part of a call's time that reading may take. The rest is for the analysis of what was read."""
 
 LOCK_POLL_SECONDS = 0.05
-
-_REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
 
 
 @dataclass(frozen=True)
@@ -84,11 +81,9 @@ class ToolContext:
 
     def draw_delimiter(self) -> str:
         """A random delimiter for quoted text, one for each answer."""
-        if self._draw_delimiter is not None:
-            return self._draw_delimiter()
         from reach_mcp.render.sanitize import draw_delimiter
 
-        return draw_delimiter()
+        return (self._draw_delimiter or draw_delimiter)()
 
     def redact(self, text: str) -> str:
         """The text without any secret that the server or its client holds."""
@@ -112,20 +107,17 @@ class ToolContext:
             await client.__aexit__(None, None, None)
 
 
+@dataclass
 class Stop:
     """The checkpoint of one analysis: raises AnalysisStopped at the deadline, on cancellation and at shutdown."""
 
-    def __init__(self, deadline: Deadline, stopping: threading.Event) -> None:
-        from reach_mcp.analysis.stop import AnalysisStopped
-
-        self._stopped = AnalysisStopped
-        self._deadline = deadline
-        self._stopping = stopping
-        self.cancelled = False
+    deadline: Deadline
+    stopping: threading.Event
+    cancelled: bool = False
 
     def __call__(self) -> None:
-        if self.cancelled or self._stopping.is_set() or self._deadline.expired:
-            raise self._stopped
+        if self.cancelled or self.stopping.is_set() or self.deadline.expired:
+            raise AnalysisStopped
 
 
 @dataclass
@@ -169,11 +161,25 @@ class Call:
             "requests": self.deadline.requests,
             "bytes": self.deadline.size,
         }
-        if self.deadline.request_id and _REQUEST_ID.fullmatch(self.deadline.request_id):
-            found["request_id"] = self.context.redactor.text(self.deadline.request_id)
+        if self.deadline.request_id:
+            found["request_id"] = self.context.redactor.text(self.deadline.request_id)[:80]
         if self.coverage is not None:
             found["coverage"] = {"batches": self.coverage.batches, "complete": self.coverage.complete}
         return found
+
+    def log(self, tool: str, outcome: str, error: str = "") -> None:
+        """Write the one log line of the call."""
+        caller = CALLER.get()
+        facts: dict[str, object] = {
+            "tool": tool,
+            "outcome": outcome,
+            **({"error": error} if error else {}),
+            "ms": round(1000 * (time.monotonic() - self.started)),
+            "request": caller.request[:64],
+            "caller": caller.name or "local",
+            "tenant": (self.tenant or "default")[:100],
+        }
+        logger.info("call", extra={"facts": facts})
 
 
 def _locked(lock: threading.Lock, work: Callable[[Checkpoint], T], stop: Stop) -> T:
@@ -183,18 +189,3 @@ def _locked(lock: threading.Lock, work: Callable[[Checkpoint], T], stop: Stop) -
         return work(stop)
     finally:
         lock.release()
-
-
-def log_call(tool: str, call: Call, outcome: str, error: str = "") -> None:
-    """Write the one log line of a call."""
-    caller = CALLER.get()
-    facts: dict[str, object] = {
-        "tool": tool,
-        "outcome": outcome,
-        **({"error": error} if error else {}),
-        "ms": round(1000 * (time.monotonic() - call.started)),
-        "request": caller.request[:64],
-        "caller": caller.name or "local",
-        "tenant": (call.tenant or "default")[:100],
-    }
-    logger.info("call", extra={"facts": facts})

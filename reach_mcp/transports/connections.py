@@ -15,8 +15,8 @@ KEEP_ALIVE_SECONDS = 30
 class GuardedProtocol(H11Protocol):
     """uvicorn's HTTP protocol with a bound on connections and a time limit on headers.
 
-    uvicorn limits neither for a connection that has not sent a request (encode/uvicorn discussion 2115): it can go when
-    uvicorn has a time-out for headers.
+    uvicorn limits neither for a connection that has not sent a request (Kludex/uvicorn#157): it can go when uvicorn has
+    a time-out for headers.
     """
 
     max_connections = 256

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -33,8 +32,8 @@ from reach_mcp.transports.middleware import (
     NormalizeMiddleware,
     Tokens,
     bracketed,
-    check_proxies,
 )
+from reach_mcp.transports.signals import die_later, die_of
 
 if TYPE_CHECKING:
     from reach_mcp.server import ReachServer
@@ -79,9 +78,8 @@ def _health(server: ReachServer) -> list[Route]:
 
     async def ready(_: Request) -> Response:
         reason = server.readiness()
-        return (
-            JSONResponse({"status": "not ready", "reason": reason}, 503) if reason else JSONResponse({"status": "ok"})
-        )
+        found = {"status": "not ready", "reason": reason} if reason else {"status": "ok"}
+        return JSONResponse(found, 503 if reason else 200)
 
     return [Route("/healthz", alive), Route("/readyz", ready)]
 
@@ -102,6 +100,10 @@ async def serve_http(server: ReachServer, settings: Settings) -> None:
     )
 
 
+def print_address(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
 async def serve_app(
     app: ASGIApp,
     host: str,
@@ -110,8 +112,8 @@ async def serve_app(
     grace: int,
     path: str = "",
     max_connections: int = 256,
-    proxies: list[str] | None = None,
-    announce: Callable[[str], None] | None = None,
+    proxies: Sequence[str] = (),
+    announce: Callable[[str], None] = print_address,
 ) -> None:
     """Serve an ASGI app by uvicorn and announce its address. ConfigurationError when the address can't be had."""
     config = uvicorn.Config(
@@ -122,37 +124,37 @@ async def serve_app(
         server_header=False,
         ws="none",
         proxy_headers=bool(proxies),
-        forwarded_allow_ips=check_proxies(proxies or []),
+        forwarded_allow_ips=list(proxies),
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=grace,
     )
     listener = _listen(host, port)
-    (announce or _print)(f"listening on http://{bracketed(host)}:{listener.getsockname()[1]}{path}")
-    # sse-starlette ends its streams half a second after uvicorn is told to exit, in the midst of a call. uvicorn waits
-    # for them, and cancels them after the grace (sysid/sse-starlette#167, its opt-out of automatic draining).
+    announce(f"listening on http://{bracketed(host)}:{listener.getsockname()[1]}{path}")
+    # sse-starlette 3 ends its streams as soon as uvicorn is told to exit, in the midst of a call. With its opt-out
+    # (sysid/sse-starlette#157), uvicorn waits for them and cancels them after the grace.
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # not typed there
     await _Server(config).serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that ends at once on any second signal; uvicorn does so on SIGINT alone."""
+    """A uvicorn server that ends after the grace whatever runs, and at once on a second signal.
+
+    uvicorn ends at once on a second SIGINT alone, and waits for threads in the midst of an analysis (0.54).
+    """
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.force_exit = self.should_exit
+        if self.should_exit:  # pragma: no cover - ends the process; the tests start one for it
+            die_of(sig)
+        die_later(float(self.config.timeout_graceful_shutdown or 0), sig)
         super().handle_exit(sig, frame)
-        if self.force_exit:  # pragma: no cover - ends the process; the tests start one for it
-            signal.signal(sig, signal.SIG_DFL)
-            signal.raise_signal(sig)
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket. asyncio sets TCP_NODELAY only where a socket says that it is TCP."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    """A listening socket that says that it is TCP: asyncio sets TCP_NODELAY on no other (python/cpython#148783)."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if sys.platform != "win32":
+        if sys.platform != "win32":  # pragma: no branch - there it would share the port with another program
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind((host, port))
         listener.listen(128)
     except OSError as error:
@@ -164,7 +166,3 @@ def _listen(host: str, port: int) -> socket.socket:
 def _announce(message: str) -> None:
     """Log at whatever level is set: people and programs wait for this line."""
     logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, (), None))
-
-
-def _print(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

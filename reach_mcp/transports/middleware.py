@@ -11,8 +11,6 @@ import json
 import logging
 import re
 import time
-from collections.abc import Collection
-from ipaddress import ip_address
 from typing import Any
 
 import anyio
@@ -95,7 +93,7 @@ class Tokens:
             raise ConfigurationError("REACH_MCP_AUTH_TOKEN contains nothing but white space. Set a long random value.")
         self._from_file: dict[bytes, str] = {}
         self._stamp: tuple[int, int] | None = None
-        self._refresh(first=True)
+        self._refresh()
 
     @property
     def required(self) -> bool:
@@ -104,39 +102,37 @@ class Tokens:
 
     def caller(self, token: str) -> str | None:
         """The name that belongs to a token, None where it is unknown."""
-        self._refresh()
+        try:
+            self._refresh()
+        except (OSError, ConfigurationError):
+            logger.warning("token file can't be read; the tokens read before stay valid")
         shown = _digest(token)
-        names = [name for known, name in (self._fixed | self._from_file).items() if hmac.compare_digest(known, shown)]
-        return names[0] if names else None
+        names = (name for known, name in (self._fixed | self._from_file).items() if hmac.compare_digest(known, shown))
+        return next(names, None)
 
-    def _refresh(self, *, first: bool = False) -> None:
+    def _refresh(self) -> None:
+        """Read the file if it has changed. Raises OSError or ConfigurationError."""
         if self._file is None:
             return
-        try:
-            status = self._file.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-            if stamp != self._stamp:
-                self._from_file = self._parse(read_secret(self._file, "REACH_MCP_AUTH_TOKEN_FILE"))
-                self._stamp = stamp
-        except (OSError, ConfigurationError) as error:
-            if first:
-                raise ConfigurationError(f"REACH_MCP_AUTH_TOKEN_FILE can't be used: {error}") from None
-            logger.warning("token file can't be read; the tokens read before stay valid")
+        status = self._file.stat() if self._stamp else None
+        stamp = (status.st_mtime_ns, status.st_size) if status else (0, 0)
+        if stamp != self._stamp:
+            self._from_file = self._parse(read_secret(self._file, "REACH_MCP_AUTH_TOKEN_FILE"))
+            self._stamp = stamp
 
     def _parse(self, text: str) -> dict[bytes, str]:
         """Names by the digest of their token. Raises ConfigurationError for a token that is short off loopback."""
         found: dict[bytes, str] = {}
-        for entry in re.split(r"[,\s]+", text.strip()):
+        for entry in filter(None, re.split(r"[,\s]+", text)):
             named = _NAMED_TOKEN.fullmatch(entry)
             name, token = (named[1], named[2]) if named else ("", entry)
-            if token and len(token) < MIN_TOKEN_CHARS and not self._local:
+            if len(token) < MIN_TOKEN_CHARS and not self._local:
                 raise ConfigurationError(
                     f"REACH_MCP_AUTH_TOKEN is too short: off loopback a token needs {MIN_TOKEN_CHARS} characters. "
                     "Set a long random value."
                 )
-            if token:
-                digest = _digest(token)
-                found[digest] = name or f"token-{digest.hex()[:6]}"
+            digest = _digest(token)
+            found[digest] = name or f"token-{digest.hex()[:6]}"
         return found
 
 
@@ -179,30 +175,28 @@ class BodyMiddleware:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = Headers(scope=scope).get("content-length", "0")
-        if length.isdecimal() and (len(length) > 12 or int(length) > self._max_bytes):
-            return await Response("The request is too large.", 413)(scope, receive, send)
-        body: bytes | None = None
+        body, refusal = b"", Response("The request took too long.", 408)
         with anyio.move_on_after(self._seconds) as limit:
-            body = await self._read(receive)
-        if body is None:
-            refusal = Response("The request took too long.", 408) if limit.cancelled_caught else None
-            return await (refusal or Response("The request is too large.", 413))(scope, receive, send)
-        wrong = check_body(body)
-        if wrong is not None:
-            return await JSONResponse(wrong, 400)(scope, receive, send)
-        return await self._app(scope, _replay(body, receive), send)
+            body = await self._read(int(Headers(scope=scope).get("content-length", "0")), receive)
+        if len(body) > self._max_bytes:
+            refusal = Response("The request is too large.", 413)
+        elif not limit.cancelled_caught:
+            wrong = check_body(body)
+            if wrong is None:
+                return await self._app(scope, _replay(body, receive), send)
+            refusal = JSONResponse(wrong, 400)
+        return await refusal(scope, receive, send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body, None when it is too large."""
-        body = bytearray()
-        while True:
+    async def _read(self, length: int, receive: Receive) -> bytes:
+        """The whole body, or enough of it to tell that it is too large."""
+        body, more = bytearray(), True
+        if length > self._max_bytes:
+            return bytes(self._max_bytes + 1)
+        while more and len(body) <= self._max_bytes:
             message = await receive()
             body += message.get("body", b"")
-            if len(body) > self._max_bytes:
-                return None
-            if not message.get("more_body"):
-                return bytes(body)
+            more = message.get("more_body", False)
+        return bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -222,8 +216,7 @@ def check_body(body: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(message, dict) or "id" not in message:
         return None
-    sound = isinstance(message["id"], int | str) and not isinstance(message["id"], bool)
-    if not sound:
+    if not isinstance(message["id"], int | str) or isinstance(message["id"], bool):
         return _error(None, -32600, "The request id must be a text or a whole number.")
     try:
         json.dumps(message, ensure_ascii=False).encode()
@@ -255,15 +248,3 @@ class ThrottledLog:
 def bracketed(address: str) -> str:
     """An address as it stands in a URL."""
     return f"[{address}]" if ":" in address else address.lower()
-
-
-def check_proxies(names: Collection[str]) -> list[str]:
-    """The addresses of proxies that are trusted. Raises ConfigurationError for a name that is no address."""
-    for name in names:
-        try:
-            ip_address(name)
-        except ValueError:
-            raise ConfigurationError(
-                "REACH_MCP_TRUSTED_PROXIES takes IP addresses, such as 10.0.0.2. Name each proxy by its address."
-            ) from None
-    return list(names)

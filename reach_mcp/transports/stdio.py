@@ -1,13 +1,13 @@
 """Serves a server over stdin and stdout, for hosts as they are.
 
-Three things differ from the SDK's own runner, with the same parts:
+Three things differ from the SDK's own runner (mcp 2.3), with the same parts:
 
-- A leading `server/discover` is answered without deciding the protocol era. Some hosts probe with it, give up after
-  half a second while Python still starts, and go on with the legacy `initialize` on the same pipe, which the SDK would
-  refuse (github/copilot-cli#4525; modelcontextprotocol/python-sdk#3152). It can go when the SDK lets a probe pass.
-- SIGTERM and SIGINT let open calls end within the grace, close the lifespan and end the process. The SDK is killed, or
-  hangs until stdin closes (python-sdk#3551, #2663). A second signal ends the process at once.
-- A line that is no JSON-RPC message is answered with an error; the SDK drops it in silence.
+- A leading `server/discover` is answered without deciding the protocol era. Copilot CLI probes with it and goes on with
+  the legacy `initialize` on the same pipe, which the SDK would refuse (github/copilot-cli#4525, #4888). It can go when
+  the SDK lets a probe pass.
+- SIGTERM and SIGINT let open calls end within the grace, close the lifespan and end the process. The SDK is killed by
+  the one, and ignores the other until stdin closes (modelcontextprotocol/python-sdk#3551): it can go with that issue.
+- A line that is no JSON-RPC message is answered with an error. It can go when the SDK does not drop it in silence.
 
 These parts of the SDK are provisional (`_lowlevel_server`, `mcp.server.runner`): the tests fail when they change.
 """
@@ -15,10 +15,8 @@ These parts of the SDK are provisional (`_lowlevel_server`, `mcp.server.runner`)
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,49 +24,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.abc import ObjectSendStream
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from mcp.server.runner import serve_dual_era_loop
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
+from reach_mcp.transports.signals import die_later, die_of
+
 if TYPE_CHECKING:
     from reach_mcp.server import ReachServer
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+POLL_SECONDS = 0.01
 
 _ID = re.compile(r'"id"\s*:\s*(?:(-?\d{1,18})(?![\d.eE])|"((?:[^"\\]){0,100})")')
-
-
-def die_of(number: int) -> None:  # pragma: no cover - ends the process; the tests start one for it
-    """End the process by the signal that it was sent, so that its parent sees the truth."""
-    sys.stderr.flush()
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-
-
-@dataclass
-class OpenCalls:
-    """Requests that were read and not yet answered."""
-
-    ids: set[object] = field(default_factory=set)
-    changed: anyio.Event = field(default_factory=anyio.Event)
-    closing: bool = False
-
-    def opened(self, request: JSONRPCRequest) -> None:
-        self.ids.add(request.id)
-
-    def answered(self, message: object) -> None:
-        if isinstance(message, JSONRPCResponse | JSONRPCError):
-            self.ids.discard(message.id)
-            self.changed.set()
-            self.changed = anyio.Event()
-
-    async def drained(self) -> None:
-        """Wait until every request is answered."""
-        while self.ids:
-            await self.changed.wait()
 
 
 async def run_stdio(
@@ -80,33 +51,24 @@ async def run_stdio(
     die: Callable[[int], None] = die_of,
 ) -> None:
     """Serve until stdin ends or a signal comes. The lifespan is closed before this returns or the process dies."""
-    lowlevel, calls = server._lowlevel_server, OpenCalls()
+    lowlevel = server._lowlevel_server
     async with stdio_server(stdin, stdout) as (read, write):
         async with lowlevel.lifespan(lowlevel) as state, anyio.create_task_group() as tasks:
             requests, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
             outgoing, responses = anyio.create_memory_object_stream[SessionMessage](0)
-
-            async def forward() -> None:
-                """Write responses. An answered call counts as answered once the next write could begin."""
-                async with responses, write:
-                    async for item in responses:
-                        await write.send(item)
-                        await _flushed(write)
-                        calls.answered(item.message)
+            pipe = _Pipe(partial(serve_dual_era_loop, lowlevel, lifespan_state=state), outgoing.clone())
 
             async def drain() -> None:
-                calls.closing = True
                 with anyio.move_on_after(grace):
-                    await calls.drained()
+                    await pipe.drain(write)
                 tasks.cancel_scope.cancel()
 
             def stop() -> None:
                 tasks.start_soon(drain)
 
-            with _caught_signals(stop, die) as caught:
-                probes = _Probes(lowlevel, state, outgoing.clone())
-                tasks.start_soon(forward)
-                tasks.start_soon(_pump, read, requests, probes, calls)
+            with _caught_signals(stop, grace, die) as caught:
+                tasks.start_soon(pipe.write, responses, write)
+                tasks.start_soon(pipe.read, read, requests)
                 options = lowlevel.create_initialization_options()
                 await serve_dual_era_loop(lowlevel, incoming, outgoing, lifespan_state=state, init_options=options)
                 tasks.cancel_scope.cancel()
@@ -115,53 +77,61 @@ async def run_stdio(
             die(number)
 
 
-async def _flushed(write: Any) -> None:
-    """Wait until the writer waits for its next message, which it does after it has flushed the last one."""
-    inner = getattr(write, "_inner", write)
-    for _ in range(200):
-        if inner.statistics().tasks_waiting_receive:
-            return
-        await anyio.sleep(0.005)
-
-
 @dataclass
-class _Probes:
-    """Answers `server/discover` out of a connection of the probe's own, whose era alone is decided by it."""
+class _Pipe:
+    """Passes messages between the pipes and the SDK, and knows which requests are open."""
 
-    lowlevel: Any
-    state: Any
+    serve: Callable[..., Any]
     reply: ObjectSendStream[SessionMessage]
+    open: set[object] = field(default_factory=set)
+    """Ids of requests that were read and not yet answered."""
     leading: bool = True
-    """Whether no other request has come yet."""
+    """Whether no other request than probes has come yet."""
+    closing: bool = False
 
-    async def answer(self, probe: SessionMessage) -> None:
+    async def read(self, read: Any, requests: ObjectSendStream[SessionMessage | Exception]) -> None:
+        """Pass every message on, except for leading probes and lines that are no message."""
+        async with read, requests, self.reply:
+            async for item in read:
+                if self.closing:
+                    continue
+                if isinstance(item, Exception):
+                    await self.reply.send(SessionMessage(describe_bad_line(item)))
+                elif not await self._answer_probe(item):
+                    await requests.send(item)
+
+    async def _answer_probe(self, item: SessionMessage) -> bool:
+        """Answer a leading `server/discover` out of a connection of its own, whose era alone is decided by it."""
+        request = item.message
+        if isinstance(request, JSONRPCRequest):
+            self.leading = self.leading and request.method == "server/discover"
+            if not self.leading:
+                self.open.add(request.id)
+        if not (self.leading and isinstance(request, JSONRPCRequest)):
+            return False
         ask, asked = anyio.create_memory_object_stream[SessionMessage | Exception](1)
         answer, answered = anyio.create_memory_object_stream[SessionMessage](1)
         with ask, asked, answer, answered:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(partial(serve_dual_era_loop, self.lowlevel, asked, answer, lifespan_state=self.state))
-                await ask.send(probe)
+                tasks.start_soon(self.serve, asked, answer)
+                await ask.send(item)
                 await self.reply.send(await answered.receive())
                 tasks.cancel_scope.cancel()
+        return True
 
+    async def write(self, responses: ObjectReceiveStream[SessionMessage], write: Any) -> None:
+        async with responses, write:
+            async for item in responses:
+                await write.send(item)
+                if isinstance(item.message, JSONRPCResponse | JSONRPCError):
+                    self.open.discard(item.message.id)
 
-async def _pump(read: Any, requests: ObjectSendStream[Any], probes: _Probes, calls: OpenCalls) -> None:
-    """Pass every message on, except for leading probes and lines that are no message."""
-    async with read, requests, probes.reply:
-        async for item in read:
-            if calls.closing:
-                continue
-            if isinstance(item, Exception):
-                await probes.reply.send(SessionMessage(describe_bad_line(item)))
-                continue
-            request = item.message if isinstance(item.message, JSONRPCRequest) else None
-            if request is not None and request.method == "server/discover" and probes.leading:
-                await probes.answer(item)
-                continue
-            if request is not None:
-                probes.leading = False
-                calls.opened(request)
-            await requests.send(item)
+    async def drain(self, write: Any) -> None:
+        """Take no more requests, and wait until all are answered and flushed: then the SDK's writer is idle."""
+        self.closing = True
+        stream = getattr(write, "_inner", write)
+        while self.open or not stream.statistics().tasks_waiting_receive:  # noqa: ASYNC110 - the SDK has no event for it
+            await anyio.sleep(POLL_SECONDS)
 
 
 def describe_bad_line(error: Exception) -> JSONRPCError:
@@ -180,21 +150,20 @@ def _find_id(given: object) -> str | int | None:
         value = given.get("id")
         return value if isinstance(value, str | int) and not isinstance(value, bool) else None
     match = _ID.search(given if isinstance(given, str) else "")
-    if match is None:
-        return None
-    return int(match[1]) if match[1] else match[2]
+    return match and (int(match[1]) if match[1] else match[2])
 
 
 @contextmanager
-def _caught_signals(drain: Callable[[], None], die: Callable[[int], None]) -> Iterator[list[int]]:
+def _caught_signals(drain: Callable[[], None], grace: float, die: Callable[[int], None]) -> Iterator[list[int]]:
     """Drain at the first signal and die of the second. Yields the list that the caught signal will stand in."""
-    loop = asyncio.get_running_loop()
-    caught: list[int] = []
+    loop, caught = asyncio.get_running_loop(), list[int]()
+    timers = []
 
     def catch(number: int, _: object) -> None:
         if caught:
             die(number)
         caught.append(number)
+        timers.append(die_later(grace, number))
         loop.call_soon_threadsafe(drain)
 
     previous = {number: signal.signal(number, catch) for number in SIGNALS}
@@ -203,3 +172,5 @@ def _caught_signals(drain: Callable[[], None], die: Callable[[int], None]) -> It
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+        for timer in timers:
+            timer.cancel()

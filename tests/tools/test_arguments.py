@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from reach_mcp.api.errors import InvalidArgument
-from reach_mcp.tools.argument_errors import MAX_NAME_CHARS, suggest
 from reach_mcp.tools.argument_reader import read_arguments
 from reach_mcp.tools.arguments import ExplainArguments, GetBatchArguments, ListBatchesArguments, ToolArguments
 from reach_mcp.tools.batch_filter import build_filter, read_moment
+from reach_mcp.tools.names import MAX_NAME_CHARS, suggest
 from tests.builders import NOW_SECONDS
 
 HOUR = 3600
 
 
-def read(model: type[ToolArguments], **raw: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
-    found, notes = read_arguments(model, raw, "tool")
+def read(model: type[ToolArguments], **raw: Any) -> tuple[dict[str, Any], list[str]]:
+    found, notes = read_arguments(model, raw)
     return dict(found.given()), notes
 
 
@@ -47,7 +47,7 @@ def read(model: type[ToolArguments], **raw: Any) -> tuple[dict[str, Any], tuple[
 def test_what_hosts_and_models_write_is_understood(
     model: type[ToolArguments], raw: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert read(model, **raw) == (expected, ())
+    assert read(model, **raw) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -62,27 +62,26 @@ def test_what_hosts_and_models_write_is_understood(
     ],
 )  # fmt: skip
 def test_harmless_change_is_a_note(model: type[ToolArguments], raw: dict[str, Any], note: str) -> None:
-    assert read(model, **raw)[1] == (note,)
+    assert read(model, **raw)[1] == [note]
 
 
 @pytest.mark.parametrize(
     ("model", "raw", "error"),
     [
-        (ListBatchesArguments, {"statuss": "failure"}, "tool: unknown argument 'statuss' (did you mean status?)."),
-        (GetBatchArguments, {}, "batch_id is missing (Id of the batch"),
-        (GetBatchArguments, {"batch_id": "null"}, "batch_id is missing"),
-        (GetBatchArguments, {"batch_id": ["b"]}, "batch_id must be a text"),
-        (GetBatchArguments, {"batch_id": True}, "batch_id must be a text"),
-        (GetBatchArguments, {"batch_id": "\ud800"}, "not valid Unicode"),
-        (GetBatchArguments, {"batch_id": "b", "tenant_id": "t" * 900_000}, "tenant_id must be at most 500 characters"),
-        (ListBatchesArguments, {"status": "broken"}, "status must be one of success, partial_success, failure"),
-        (ListBatchesArguments, {"status": 3}, "status must be one of"),
-        (ListBatchesArguments, {"limit": "many"}, "limit must be a whole number"),
-        (ListBatchesArguments, {"limit": 1.5}, "limit must be a whole number"),
-        (ListBatchesArguments, {"limit": float("nan")}, "limit must be a whole number"),
-        (ListBatchesArguments, {"limit": True}, "limit must be a whole number"),
-        (ListBatchesArguments, {"fresh": "perhaps"}, "fresh should be a valid boolean"),
-        (ExplainArguments, {"assume_arrived": ["x"] * 201}, "assume_arrived must have at most 200 items"),
+        (ListBatchesArguments, {"statuss": "failure"}, "Unknown argument 'statuss' (did you mean status?)."),
+        (GetBatchArguments, {}, "Wrong argument: batch_id: Field required."),
+        (GetBatchArguments, {"batch_id": "null"}, "batch_id: Field required"),
+        (GetBatchArguments, {"batch_id": ["b"]}, "batch_id: Input should be a valid string"),
+        (GetBatchArguments, {"batch_id": True}, "batch_id: Input should be a valid string"),
+        (GetBatchArguments, {"batch_id": "\ud800"}, "unable to parse raw data as a unicode string"),
+        (GetBatchArguments, {"batch_id": "b", "tenant_id": "t" * 900_000}, "at most 500 characters"),
+        (ListBatchesArguments, {"status": "broken"}, "status: Input should be 'success', 'partial_success'"),
+        (ListBatchesArguments, {"status": 3}, "status: Input should be"),
+        (ListBatchesArguments, {"limit": "many"}, "limit: Input should be a valid integer"),
+        (ListBatchesArguments, {"limit": 1.5}, "limit: Input should be a valid integer"),
+        (ListBatchesArguments, {"limit": float("nan")}, "limit: Input should be a finite number"),
+        (ListBatchesArguments, {"fresh": "perhaps"}, "fresh: Input should be a valid boolean"),
+        (ExplainArguments, {"assume_arrived": ["x"] * 201}, "assume_arrived: List should have at most 200 items"),
     ],
 )  # fmt: skip
 def test_wrong_argument_is_named_with_what_is_right(
@@ -108,7 +107,7 @@ def test_errors_are_bounded_whatever_they_are_about() -> None:
 
 @pytest.mark.parametrize(
     ("name", "known", "hint"),
-    [("lst", ["list"], " (did you mean list?)"), ("zz", ["list"], " (known: list)"), ("zz", [], " (there are none)")],
+    [("lst", ["list"], " (did you mean list?)"), ("zz", ["list"], " (known: list)"), ("zz", [], " (known: none)")],
 )
 def test_unknown_name_gets_a_hint(name: str, known: list[str], hint: str) -> None:
     assert suggest(name, known) == hint
@@ -126,7 +125,7 @@ def test_unknown_name_gets_a_hint(name: str, known: list[str], hint: str) -> Non
     ],
 )
 def test_filters_read_every_page(raw: dict[str, Any], one_page: bool) -> None:
-    assert read_arguments(ListBatchesArguments, raw, "tool")[0].one_page is one_page
+    assert read_arguments(ListBatchesArguments, raw)[0].one_page is one_page
 
 
 @pytest.mark.parametrize(
@@ -153,7 +152,7 @@ def test_times_are_rfc_3339_dates_or_ages(text: str | None, expected: float | No
     ],
 )
 def test_unusable_time_says_what_is_right(raw: dict[str, Any], advice: str) -> None:
-    arguments = read_arguments(ListBatchesArguments, raw, "tool")[0]
+    arguments = read_arguments(ListBatchesArguments, raw)[0]
 
     with pytest.raises(InvalidArgument) as caught:
         build_filter(arguments, NOW_SECONDS)

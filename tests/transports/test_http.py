@@ -16,7 +16,7 @@ from reach_mcp.server import CALLER_KEY
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.transports.connections import guarded
 from reach_mcp.transports.http import _listen, build_http_app, serve_app
-from reach_mcp.transports.middleware import AuthMiddleware, BodyMiddleware, Tokens, check_body, check_proxies
+from reach_mcp.transports.middleware import AuthMiddleware, BodyMiddleware, Tokens, check_body
 from tests.builders import batch
 from tests.fakes import ScriptedTransport
 from tests.helpers import LIST, api_of, client_of, http_client, read_events, rpc, serve, settings_of
@@ -199,7 +199,7 @@ def test_token_file_is_read_again_when_it_changes(tmp_path: Path, caplog: pytest
         ({"host": "0.0.0.0"}, "needs REACH_MCP_AUTH_TOKEN"),
         ({"host": "0.0.0.0", "auth_token": "short"}, "too short"),
         ({"auth_token": " , "}, "nothing but white space"),
-        ({"auth_token_file": Path("/nonexistent")}, "REACH_MCP_AUTH_TOKEN_FILE can't be used"),
+        ({"auth_token_file": Path("/nonexistent")}, "REACH_MCP_AUTH_TOKEN_FILE can't be read"),
     ],
 )
 def test_app_that_would_be_open_does_not_start(flags: dict[str, Any], words: str) -> None:
@@ -233,16 +233,9 @@ def test_body_that_the_sdk_can_answer_is_passed_on(body: bytes) -> None:
     assert check_body(body) is None
 
 
-def test_proxies_are_named_by_address() -> None:
-    assert check_proxies(["10.0.0.2", "::1"]) == ["10.0.0.2", "::1"]
-    with pytest.raises(ConfigurationError, match="IP addresses"):
-        check_proxies(["proxy.example.com"])
-
-
 def test_listening_socket_sends_without_delay() -> None:
     with _listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
-        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_address_in_use_is_named() -> None:
