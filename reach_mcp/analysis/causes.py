@@ -6,14 +6,14 @@ without a batch.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from math import inf
 
 from reach_mcp.analysis.evidence import Evidence, Family, Mention, name_label
 from reach_mcp.analysis.graph import DependencyGraph
-from reach_mcp.analysis.lookalikes import Candidate, SeenIds, describe_difference
+from reach_mcp.analysis.lookalikes import Lookalikes, Seen, describe_difference
+from reach_mcp.analysis.multimap import Multimap
 from reach_mcp.analysis.results import ACTION_OF, Cause, CauseFinding, Lookalike, Record
 from reach_mcp.analysis.snapshot import PendingRow, Snapshot
 from reach_mcp.analysis.stop import STEPS, Checkpoint, never_stop
@@ -33,7 +33,7 @@ class CauseFinder:
         self._graph = graph
         self.evidence = Evidence(snapshot)
         self._unnamed: dict[frozenset[str], CauseFinding] = {}
-        self._searches: dict[frozenset[str], LookalikeSearch] = {}
+        self._searches: dict[frozenset[str], Lookalikes] = {}
 
     def find(self, keys: Iterable[int], *, checkpoint: Checkpoint = never_stop) -> dict[int, CauseFinding]:
         """The cause of each missing record, by key index.
@@ -45,20 +45,18 @@ class CauseFinder:
         for number, key in enumerate(keys):
             if number % STEPS == 0:
                 checkpoint()
-            found[key] = self._find_one(*self._snapshot.keys[key], self._expired.get(key, ()), checkpoint)
+            found[key] = self._find_one(*self._snapshot.keys[key], self._expired.get(key))
         return found
 
     def find_record(self, record: Record) -> CauseFinding:
         """The cause of a record that has no key index, because only errors name it."""
-        return self._find_one(record.schema_id or name_label(record.schema), record.external_id, (), never_stop)
+        return self._find_one(record.schema_id or name_label(record.schema), record.external_id, ())
 
-    def _find_one(
-        self, schema_id: str, external_id: str, expired: Sequence[PendingRow], checkpoint: Checkpoint
-    ) -> CauseFinding:
+    def _find_one(self, schema_id: str, external_id: str, expired: Sequence[PendingRow]) -> CauseFinding:
         mentions = self.evidence.mentions(schema_id, external_id)
         family = self.evidence.family(schema_id)
         cause = _surest(mentions, expired) if mentions or expired else None
-        lookalikes = self._search(family, checkpoint).find(external_id, schema_id) if cause is None else []
+        lookalikes = [] if cause else self._find_lookalikes(family, schema_id, external_id)
         if not (cause or mentions or lookalikes):
             return self._without_evidence(family)
         cause = cause or ("looks_like" if lookalikes else self._without_evidence(family).cause)
@@ -85,76 +83,39 @@ class CauseFinder:
         return self._unnamed[family.schema_ids]
 
     @cached_property
-    def _expired(self) -> dict[int, list[PendingRow]]:
-        expired: defaultdict[int, list[PendingRow]] = defaultdict(list)
-        for row in self._snapshot.rows:
-            if row.expires <= self._graph.now:
-                expired[row.key].append(row)
-        return dict(expired)
+    def _expired(self) -> Multimap[int, PendingRow]:
+        return Multimap((row.key, row) for row in self._snapshot.rows if row.expires <= self._graph.now)
 
     # --- lookalikes ------------------------------------------------------------------------------------------------
 
-    def _search(self, family: Family, checkpoint: Checkpoint) -> LookalikeSearch:
+    def _find_lookalikes(self, family: Family, schema_id: str, external_id: str) -> list[Lookalike]:
+        """Records that a missing id may mean, the simplest difference first."""
+        search = self._search(family)
+        found = []
+        for seen_id, likeness in search.find(external_id):
+            where, owner = search.seen[seen_id]
+            record = Record(self._snapshot.names.display(owner or schema_id), seen_id, owner or schema_id)
+            found.append(Lookalike(record, likeness.rule, where, describe_difference(external_id, seen_id)))
+        return found
+
+    def _search(self, family: Family) -> Lookalikes:
         if family.schema_ids not in self._searches:
-            checkpoint()
-            self._searches[family.schema_ids] = self._build_search(family)
+            failed = self.evidence.failed_ids(family)
+            seen = {one: Seen("failed", schema_id) for one, schema_id in failed.items()}
+            for schema_id in sorted(family.schema_ids):
+                seen |= dict.fromkeys(self._pending_ids.get(schema_id), Seen("pending", schema_id))
+            missing = [one for schema_id in sorted(family.schema_ids) for one in self._missing_ids.get(schema_id)]
+            self._searches[family.schema_ids] = Lookalikes(seen, missing)
         return self._searches[family.schema_ids]
 
-    def _build_search(self, family: Family) -> LookalikeSearch:
-        failed = self.evidence.failed_ids(family)
-        pending = {
-            one: schema_id for schema_id in sorted(family.schema_ids) for one in self._pending_ids.get(schema_id, ())
-        }
-        missing = [one for schema_id in family.schema_ids for one in self._missing_ids.get(schema_id, ())]
-        seen = SeenIds({**dict.fromkeys(failed, "failed"), **dict.fromkeys(pending, "pending")}, missing)
-        return LookalikeSearch(self._snapshot, seen, {**failed, **pending})
-
     @cached_property
-    def _pending_ids(self) -> dict[str, list[str]]:
+    def _pending_ids(self) -> Multimap[str, str]:
         """Definition id to the external ids of its pending resources, expired ones included."""
-        return self._by_schema({row.key for row in self._snapshot.rows})
+        return Multimap(self._snapshot.keys[key] for key in dict.fromkeys(row.key for row in self._snapshot.rows))
 
     @cached_property
-    def _missing_ids(self) -> dict[str, list[str]]:
-        return self._by_schema(self._graph.roots)
-
-    def _by_schema(self, keys: Iterable[int]) -> dict[str, list[str]]:
-        ids: defaultdict[str, list[str]] = defaultdict(list)
-        for key in keys:
-            schema_id, external_id = self._snapshot.keys[key]
-            ids[schema_id].append(external_id)
-        return dict(ids)
-
-
-class LookalikeSearch:
-    """The lookalikes of all missing ids of one family of schemas."""
-
-    def __init__(self, snapshot: Snapshot, seen: SeenIds, schema_ids: dict[str, str]) -> None:
-        self._snapshot = snapshot
-        self._seen = seen
-        self._schema_ids = schema_ids
-        """External id seen to its definition id; empty where the batch has a schema name only."""
-        self._found = seen.find(seen.missing)
-        self._searched = set(seen.missing)
-
-    def find(self, external_id: str, schema_id: str) -> list[Lookalike]:
-        """Records that a missing id may mean, the simplest difference first."""
-        if external_id not in self._searched:
-            self._searched.add(external_id)
-            self._found |= self._seen.find([external_id])
-        if external_id not in self._found:
-            return []
-        return [self._describe(external_id, schema_id, one) for one in self._found[external_id]]
-
-    def _describe(self, missing: str, schema_id: str, candidate: Candidate) -> Lookalike:
-        seen, likeness = candidate
-        owner = self._schema_ids[seen] or schema_id
-        return Lookalike(
-            record=Record(self._snapshot.names.display(owner), seen, owner),
-            rule=likeness.rule,
-            seen=self._seen.ids[seen],
-            difference=describe_difference(missing, seen, likeness),
-        )
+    def _missing_ids(self) -> Multimap[str, str]:
+        return Multimap(self._snapshot.keys[key] for key in self._graph.roots)
 
 
 def _surest(mentions: Sequence[Mention], expired: Sequence[PendingRow]) -> Cause | None:

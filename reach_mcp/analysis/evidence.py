@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
+from reach_mcp.analysis.multimap import Multimap
 from reach_mcp.analysis.results import BatchSummary, Failure, Record
 from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.api.models import RecordErrors
@@ -73,7 +74,7 @@ class Evidence:
     def mentions(self, schema_id: str, external_id: str) -> list[Mention]:
         """What batches report for one record, in the order of batches."""
         found = []
-        for batch in self._batches_naming(external_id):
+        for batch in self._batches_naming.get(external_id):
             matched_by = self._match(batch, schema_id)
             if matched_by:
                 errors = self._detailed_errors[batch][external_id]
@@ -109,7 +110,7 @@ class Evidence:
         schema are left out.
         """
         names = self._snapshot.names
-        for batch in self._detailed_errors if external_id is None else self._batches_naming(external_id):
+        for batch in self._detailed_errors if external_id is None else self._batches_naming.get(external_id):
             schema_id, name = self._schemas[batch]
             definitions = [schema_id] if schema_id else names.definitions(name)
             owner = definitions[0] if len(definitions) == 1 else ""
@@ -162,45 +163,31 @@ class Evidence:
         done = [_time(one) for one in batches if one.status.casefold() not in (PROCESSING, FAILURE)]
         return Family(family.schema_ids, names, running, sorted(done))
 
-    def _batches_of(self, family: Family, index: dict[str, list[int]]) -> list[int]:
+    def _batches_of(self, family: Family, index: Multimap[str, int]) -> list[int]:
         labels = [*family.schema_ids, *map(name_label, family.names)]
-        return sorted(number for label in labels for number in index.get(label, ()))
+        return sorted(number for label in labels for number in index.get(label))
 
     @cached_property
-    def _ingests(self) -> dict[str, list[int]]:
+    def _ingests(self) -> Multimap[str, int]:
         return self._index(n for n, one in enumerate(self._snapshot.batches) if _is_ingest(one))
 
     @cached_property
-    def _detailed(self) -> dict[str, list[int]]:
+    def _detailed(self) -> Multimap[str, int]:
         return self._index(self._detailed_errors)
 
     @cached_property
     def _detailed_errors(self) -> dict[int, dict[str, RecordErrors]]:
         return dict(self._snapshot.error_details)
 
-    def _index(self, batches: Iterable[int]) -> dict[str, list[int]]:
+    def _index(self, batches: Iterable[int]) -> Multimap[str, int]:
         """Definition id, or the label of the name where there is none, to batches."""
-        index: defaultdict[str, list[int]] = defaultdict(list)
-        for batch in batches:
-            definition, name = self._schemas[batch]
-            index[definition or name_label(name)].append(batch)
-        return index
-
-    def _batches_naming(self, external_id: str) -> Sequence[int]:
-        batches = self._batch_of.get(external_id, ())
-        return (batches,) if isinstance(batches, int) else batches
+        schemas = ((self._schemas[batch], batch) for batch in batches)
+        return Multimap((definition or name_label(name), batch) for (definition, name), batch in schemas)
 
     @cached_property
-    def _batch_of(self) -> dict[str, int | list[int]]:
-        """External id to the batches whose details name it: a list only where there are several, which is rare."""
-        index: dict[str, int | list[int]] = {}
-        for batch, details in self._snapshot.error_details:
-            repeated = index.keys() & details.keys()
-            for external_id in repeated:
-                earlier = index[external_id]
-                index[external_id] = [*earlier, batch] if isinstance(earlier, list) else [earlier, batch]
-            index.update(dict.fromkeys(details.keys() - repeated, batch) if repeated else dict.fromkeys(details, batch))
-        return index
+    def _batches_naming(self) -> Multimap[str, int]:
+        """External id to the batches whose details name it."""
+        return Multimap((one, batch) for batch, details in self._snapshot.error_details for one in details)
 
 
 def name_label(name: str) -> str:

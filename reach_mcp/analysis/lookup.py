@@ -8,27 +8,29 @@ are offered as alternatives.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from string import ascii_letters, digits
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from reach_mcp.analysis.errors import QuestionError
 from reach_mcp.analysis.evidence import Evidence, name_label
-from reach_mcp.analysis.lookalikes import IdIndex
-from reach_mcp.analysis.pasted_text import MAX_TEXT_CHARS, spellings
+from reach_mcp.analysis.lookalikes import SimilarIds
+from reach_mcp.analysis.multimap import Multimap
 from reach_mcp.analysis.results import Record
-from reach_mcp.analysis.similarity import compare, index_keys
 from reach_mcp.analysis.snapshot import Snapshot
 
 MAX_ALTERNATIVES = 5
-MAX_TYPO_CANDIDATES = 500
-"""Ids that are searched for more than one wrong character, which is slow for each."""
+MAX_TEXT_CHARS = 1000
+"""Longer texts are only looked up as they stand."""
+MAX_BATCHES = 500
+"""Batch ids that are searched for a near miss."""
+MAX_COMPARED_IDS = 20_000
+"""Ids with the same number that are searched for another spelling."""
 MAX_TYPO_CHARS = 64
 """Longer texts are not searched for wrong characters."""
 MAX_NAMES = 20
@@ -39,6 +41,10 @@ _ASSIGNED = re.compile(
     r"(?:schema(?:_?name)?)\s*[=:]\s*(.+?)[\s,;&]+(?:external_?|record_?)?id\s*[=:]\s*(.+)", re.I | re.S
 )
 _TYPED = ascii_letters + digits + "-_."
+_DELIMITED = re.compile(r'(?<![A-Za-z0-9])[a-z]\d\d"([^"]*)"')
+_ENCLOSED = re.compile(
+    r"""\s*(?:"(.*)"|'(.*)'|`+(.*?)`+|“(.*)”|‘(.*)’|«(.*)»|\[(.*)\]|\((.*)\)|\{(.*)\}|<(.*)>)[.,;]?\s*""", re.S
+)
 _SPLITS = re.compile(r"\s*[:/=|,>\s]\s*")
 
 
@@ -74,6 +80,18 @@ class Named(NamedTuple):
 
     record: Record
     key: int | None
+
+
+def spellings(text: str) -> Iterator[str]:
+    """A text as it stands, then without outer blanks, delimiters, quotes and brackets; each once."""
+    inner = _DELIMITED.sub(r"\1", text).strip()
+    seen = dict.fromkeys((text, text.strip(), inner))
+    yield from seen
+    while len(text) <= MAX_TEXT_CHARS and (match := _ENCLOSED.fullmatch(inner)):
+        inner = (match[match.lastindex or 0] or "").strip()
+        if inner and inner not in seen:
+            seen[inner] = None
+            yield inner
 
 
 def resolve_record(text: str, snapshot: Snapshot) -> Resolution:
@@ -189,22 +207,18 @@ class RecordLookup:
 
     def _named(self, external_id: str, schema_ids: list[str] | None = None) -> list[Named]:
         """All known records with an external id, in some schemas or in all."""
+        index = self._snapshot.key_index
         if schema_ids is None:
-            first, more = self._keys_of
-            numbers = [first[external_id], *more.get(external_id, ())] if external_id in first else []
+            numbers = self._keys_of.get(external_id)
         else:
-            index = self._snapshot.key_index
             numbers = [index[key] for one in schema_ids if (key := (one, external_id)) in index]
-        found = [Named(self._snapshot.record(number), number) for number in sorted(numbers, key=self._identity)]
+        found = [Named(self._snapshot.record(number), number) for number in numbers]
+        found.sort(key=lambda one: one.record.schema_id)
         known = {one.record.schema_id for one in found}
         failed = dict.fromkeys(self._evidence.failed_records(external_id))
         for record in sorted(failed, key=lambda one: not one.schema_id):
-            by_name_only = not record.schema_id and found
-            if (
-                record.schema_id not in known
-                and not by_name_only
-                and (schema_ids is None or _label(record) in schema_ids)
-            ):
+            new = record.schema_id not in known if record.schema_id else not found
+            if new and (schema_ids is None or _label(record) in schema_ids):
                 found.append(Named(record, None))
         return found
 
@@ -217,48 +231,28 @@ class RecordLookup:
             found |= dict.fromkeys(one.record for one in self._named(form[place:]))
         for schema_ids, external_id in readings:
             found |= dict.fromkeys(self._similar(external_id, set(schema_ids)))
-        ids = [] if found else list(islice(self._batches, MAX_TYPO_CANDIDATES))
+        ids = [] if found else list(islice(self._batches, MAX_BATCHES))
         batches = get_close_matches(form, ids, n=3, cutoff=0.8)
         return Resolution("unknown", alternatives=tuple(found)[:MAX_ALTERNATIVES], batch_alternatives=tuple(batches))
 
     def _similar(self, external_id: str, schema_ids: set[str]) -> Iterator[Record]:
-        """Records whose id a stranger would take for the same one, then those within a typing error."""
-        near = {one for key in chain.from_iterable(index_keys(external_id)) for one in self._near.get(key)}
-        ids = sorted(one for one in near if one == external_id or compare(external_id, one))
-        ids += [one for one in dict.fromkeys(_one_off(external_id)) if one in self._ids]
-        if len(self._ids) <= MAX_TYPO_CANDIDATES:
-            ids += get_close_matches(external_id, self._ids, n=MAX_ALTERNATIVES, cutoff=0.8)
-        records = (named.record for one in dict.fromkeys(ids) for named in self._named(one))
+        """Records whose id is spelled in another way, then those with one typing error."""
+        core = max(re.findall(r"[1-9]\d*", external_id), key=len, default=external_id.strip().casefold())
+        near = islice((one for one in self._ids if core in one.casefold()), MAX_COMPARED_IDS)
+        ids = [external_id, *sorted(one.external_id for one in SimilarIds(near).find(external_id))]
+        records = (named.record for one in [*ids, *_one_off(external_id)] for named in self._named(one))
         return (record for record in records if not schema_ids or _label(record) in schema_ids)
 
-    def _identity(self, key: int) -> tuple[str, str]:
-        return self._snapshot.keys[key]
-
     @cached_property
-    def _keys_of(self) -> tuple[dict[str, int], dict[str, list[int]]]:
-        """External id to its first key index, and to the others where several schemas have it."""
-        first: dict[str, int] = {}
-        more: defaultdict[str, list[int]] = defaultdict(list)
-        for number, (_, external_id) in enumerate(self._snapshot.keys):
-            if first.setdefault(external_id, number) != number:
-                more[external_id].append(number)
-        return first, more
+    def _keys_of(self) -> Multimap[str, int]:
+        """External id to key indexes: several where several schemas have it."""
+        return Multimap((external_id, number) for number, (_, external_id) in enumerate(self._snapshot.keys))
 
     @cached_property
     def _ids(self) -> dict[str, None]:
         """All external ids that were read, those that only errors name included."""
-        ids = dict.fromkeys(self._keys_of[0])
-        for _, details in self._snapshot.error_details:
-            ids.update(dict.fromkeys(details))
-        return ids
-
-    @cached_property
-    def _near(self) -> IdIndex:
-        """External ids by the keys under which similar ones meet."""
-        near = IdIndex.empty()
-        for external_id in self._ids:
-            near.add(chain.from_iterable(index_keys(external_id)), external_id)
-        return near
+        failed = (one for _, details in self._snapshot.error_details for one in details)
+        return dict.fromkeys(self._keys_of) | dict.fromkeys(failed)
 
 
 def _one_off(text: str) -> Iterator[str]:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from reach_mcp.analysis.lookalikes import SeenIds, describe_difference
-from reach_mcp.analysis.similarity import compare, index_keys
+from reach_mcp.analysis.lookalikes import Lookalikes, Seen, describe_difference
+from reach_mcp.analysis.similarity import compare, keys
 from tests.analysis.snapshots import find_causes
 from tests.builders import batch, pending
 
@@ -90,10 +90,18 @@ SERIES = {
 }
 
 
-def suspects(ids: list[str], missing: Callable[[int], bool]) -> list[str]:
+def find(
+    missing: list[str], *, pending_ids: Iterable[str] = (), failed_ids: Iterable[str] = ()
+) -> dict[str, list[str]]:
+    """The seen ids that each missing one resembles."""
+    seen = {**dict.fromkeys(failed_ids, Seen("failed", "")), **dict.fromkeys(pending_ids, Seen("pending", ""))}
+    search = Lookalikes(seen, missing)
+    return {text: [one.external_id for one in found] for text in missing if (found := search.find(text))}
+
+
+def suspects(ids: list[str], missing: Callable[[int], bool]) -> dict[str, list[str]]:
     gone = [one for number, one in enumerate(ids) if missing(number)]
-    seen = SeenIds(dict.fromkeys((one for one in ids if one not in set(gone)), "pending"), gone)
-    return [f"{text}: {one}" for text, found in seen.find(gone).items() for one in found]
+    return find(gone, pending_ids=dict.fromkeys(ids).keys() - set(gone))
 
 
 @pytest.mark.parametrize("ids", SERIES.values(), ids=SERIES)
@@ -102,7 +110,7 @@ def test_no_id_of_a_series_is_taken_for_another(ids: list[str], share: str) -> N
     part = {"half": 0.5, "tenth": 0.1, "all but twentieth": 0.95, "every second": 0.0}[share]
     chosen = Random(share)
     missing = {number for number in range(len(ids)) if (chosen.random() < part if part else number % 2)}
-    assert suspects(ids, missing.__contains__) == []
+    assert suspects(ids, missing.__contains__) == {}
 
 
 CYRILLIC_C = "\u0441"
@@ -135,7 +143,6 @@ SLIPS = [
     ("a%2Fb1", "a/b1", "differs in encoding"),
     ("A&amp;B7", "A&B7", "differs in encoding"),
     ("caf\u00c3\u00a9-7", "caf\u00e9-7", "differs in encoding"),
-    ("Z2lkOi8vc2hvcGlmeS9DdXN0b21lci8x", "gid://shopify/Customer/1", "differs in encoding"),
     ("0007731", "7731", "differs in leading zeros"),
     ("INV-00412", "INV-412", "differs in leading zeros"),
     ("INV00412", "INV412", "differs in leading zeros"),
@@ -160,14 +167,11 @@ SLIPS = [
     ("shop_cust_8841", "8841", "lacks the prefix shop_cust_"),
     ("gid://shopify/Customer/1", "1", "is the last part of the URI"),
     ("1", "gid://shopify/Customer/1", "is a URI that ends in it"),
-    ("mailto:a@example.com", "a@example.com", "is the last part of the URI"),
     ("5be864ca12344abc9def0123456789ab", UUID_TEXT, "is the same UUID with or without dashes or braces"),
     (f"urn:uuid:{UUID_TEXT}", UUID_TEXT, "is the same UUID with or without dashes or braces"),
     ("001A0000006Vm9r", "001A0000006Vm9rIAC", "is the 15- or 18-character form of the same Salesforce id"),
-    ("+15551234567", "5551234567", "is the same phone number"),
-    ("(555) 123-4567", "555-123-4567", "is the same phone number"),
-    ("+49 151 2345678", "01512345678", "is the same phone number"),
-    ("0049 151 2345678", "+491512345678", "is the same phone number"),
+    ("(555) 123-4567", "5551234567", "differs in punctuation"),
+    ("+15551234567", "5551234567", "lacks the prefix +1"),
     ("cust_88O8", "cust_8808", "has digits 0 or 1 in place of letters O, l or I, or letters in place of digits"),
     ("cust_l234", "cust_1234", "has digits 0 or 1 in place of letters O, l or I, or letters in place of digits"),
     ("CUST_8808 ", "cust_8808", "differs in blanks at its start or end and letter case"),
@@ -184,9 +188,8 @@ def test_a_slip_is_found_and_its_rule_named(missing: str, seen: str, rule: str) 
     assert likeness is not None
     assert likeness.rule.casefold() == rule.casefold()
     assert compare(seen, missing) is not None
-    found = SeenIds({seen: "failed", "unrelated_5": "pending"}, [missing]).find([missing])
-    assert [one.seen for one in found[missing]] == [seen]
-    assert SeenIds({missing: "failed"}, [seen]).find([seen])
+    assert find([missing], pending_ids=["unrelated_5"], failed_ids=[seen]) == {missing: [seen]}
+    assert find([seen], failed_ids=[missing]) == {seen: [missing]}
 
 
 SLIPPED: dict[str, tuple[str, Callable[[str], str]]] = {
@@ -228,10 +231,8 @@ def test_slips_are_found_in_a_tenant_that_numbers_its_records(
     ids = [form.format(number) for number in range(5000, 6000)]
     missing = {slip(one): one for one in ids[300 : 300 + slips]}
     neighbours = [form.format(number) for number in range(6000, 6100)]
-    found = SeenIds(dict.fromkeys(ids, "pending"), [*missing, *neighbours]).find([*missing, *neighbours])
-    assert {text: [one.seen for one in candidates] for text, candidates in found.items()} == {
-        text: [meant] for text, meant in missing.items()
-    }
+    found = find([*missing, *neighbours], pending_ids=ids)
+    assert found == {text: [meant] for text, meant in missing.items()}
 
 
 DIFFERENT = [
@@ -242,7 +243,7 @@ DIFFERENT = [
     ("aBc1", "abc1"), ("4c92kA", "4c92ka"), ("unit-1l", "unit-11"), ("2026-0001", "0001"), ("10.0.0.1", "10.0.0.01"),
     ("john.s@example.com", "johns@example.com"), ("001A0000006Vm9r", "001A0000006Vm9R"), ("1.234567E3", "1234"),
     ("001A0000006Vm9r", "001A0000006Vm9rAAA"), ("cust_8808", "cust_8880"), ("cust_8808", "cust_880"), ("A-", "A"),
-    ("+4915123456", "+4415123456"), ("x" * 201, "X" * 201), ("same", "same"), ("%zz", "zz"), ("Z2lkOi8v!", "gid://!"),
+    ("+4915123456", "+4415123456"), ("x" * 201, "X" * 201), ("same", "same"), ("%zz", "zz"),
     ("", "x"), ("-", "_"),
 ]  # fmt: skip
 
@@ -268,23 +269,20 @@ def test_different_ids_are_not_alike(missing: str, seen: str) -> None:
 def test_a_difference_that_tells_records_apart_in_this_tenant_is_no_slip(
     missing: str, pending_ids: list[str], others: list[str]
 ) -> None:
-    assert SeenIds(dict.fromkeys([*pending_ids, *others], "pending"), [missing]).find([missing]) == {}
+    assert find([missing], pending_ids=[*pending_ids, *others]) == {}
 
 
 def test_two_missing_ids_with_different_prefixes_do_not_mean_the_same_record() -> None:
-    missing = ["tv-7", "radio-7"]
-    assert SeenIds({"7": "pending"}, missing).find(missing) == {}
-
-
-def test_an_id_that_several_pending_records_resemble_means_none_of_them() -> None:
-    missing = [f"CUST_{number}" for number in range(12)]
-    seen = SeenIds(dict.fromkeys(["cust_0", "Cust_0", *(text.lower() for text in missing)], "pending"), missing)
-    assert seen.find(missing).keys() == set(missing[1:])
+    assert find(["tv-7", "radio-7"], pending_ids=["7"]) == {}
 
 
 def test_one_odd_pair_of_failed_records_does_not_switch_a_rule_off() -> None:
-    seen = SeenIds({"cust_1": "failed", "CUST_1": "failed", "cust_2": "pending"}, ["CUST_2"])
-    assert [one.seen for one in seen.find(["CUST_2"])["CUST_2"]] == ["cust_2"]
+    assert find(["CUST_2"], failed_ids=["cust_1", "CUST_1"], pending_ids=["cust_2"]) == {"CUST_2": ["cust_2"]}
+
+
+def test_an_id_that_was_not_announced_as_missing_is_compared_too() -> None:
+    search = Lookalikes({"cust_1": Seen("failed", "")}, [])
+    assert [one.external_id for one in search.find("CUST_1")] == ["cust_1"]
 
 
 @pytest.mark.parametrize(
@@ -303,23 +301,17 @@ def test_one_odd_pair_of_failed_records_does_not_switch_a_rule_off() -> None:
         ),
         (f"{CYRILLIC_C}ust_1", "cust_1", "missing id starts with U+0441 (cyrillic small letter es)"),
         ("loc\u201303", "loc-03", "missing id contains U+2013 (en dash)"),
-        (
-            "cust_88O8",
-            "cust_8808",
-            "seen id has U+0030 (digit zero) where the missing id has U+004F (latin capital letter o)",
-        ),
         ("CUST_1", "cust_1", ""),
         ("8841", "cust_8841", ""),
     ],
 )
 def test_a_difference_that_cannot_be_seen_is_described(missing: str, seen: str, difference: str) -> None:
-    likeness = compare(missing, seen)
-    assert likeness is not None
-    assert describe_difference(missing, seen, likeness) == difference
+    assert compare(missing, seen) is not None
+    assert describe_difference(missing, seen) == difference
 
 
-def test_very_long_ids_have_no_index_keys() -> None:
-    assert index_keys("x y" * 100) == ((), ())
+def test_very_long_ids_are_texts_and_not_rewritten() -> None:
+    assert keys("X y" * 100) == ("X y" * 100, None)
 
 
 def test_slips_are_found_among_thousands_of_other_records() -> None:
