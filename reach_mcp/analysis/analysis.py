@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from itertools import chain, islice
+from math import isnan
 
 from reach_mcp.analysis.blockers import RankedRoot, find_frees, rank
 from reach_mcp.analysis.causes import CauseFinder
@@ -54,12 +55,12 @@ class Analysis:
 
     @cached_property
     def clearance(self) -> Clearance:
-        """What clears when every missing record arrives."""
+        """The rows that clear when every missing record arrives, by round."""
         return Clearance(self.graph, checkpoint=self.check)
 
     @cached_property
     def stuck(self) -> StuckGraph:
-        """What does not clear, and the cycles in it."""
+        """The rows that do not clear, and the cycles among them."""
         return StuckGraph(self.graph, self.clearance, checkpoint=self.check)
 
     @cached_property
@@ -158,6 +159,16 @@ class SelectedRows:
         return self.analysis.stuck.rank(self.flags)
 
     @cached_property
+    def holding(self) -> int:
+        """How many batches hold selected rows."""
+        return len({self.analysis.snapshot.rows[row].batch for row in self.rows})
+
+    @cached_property
+    def unreadable(self) -> int:
+        """How many selected rows have no readable expiry."""
+        return sum(isnan(self.analysis.snapshot.rows[row].expires) for row in self.rows)
+
+    @cached_property
     def lists_nothing(self) -> int:
         """How many selected rows list nothing missing."""
         return sum(not self.analysis.snapshot.rows[row].missing for row in self.rows)
@@ -177,7 +188,7 @@ class SelectedRows:
         """How many selected rows wait for at least one missing record of each cause."""
         graph, check, findings = self.analysis.graph, self.analysis.check, self.analysis.findings
         bits: dict[Cause, int] = {}
-        causes = {key: bits.setdefault(findings[key].cause, 1 << len(bits)) for key in graph.roots}
+        causes = {key: bits.setdefault(findings[key].cause, 1 << len(bits)) for key in paced(graph.roots, check)}
         for group in paced(reversed(graph.components), check):
             mask = _join(causes, chain.from_iterable(map(graph.lower.__getitem__, group)))
             causes.update(dict.fromkeys(group, mask))

@@ -1,4 +1,4 @@
-"""Filters restrict the report, never the graph: batches that match, their pending rows, and what was left out."""
+"""Filters restrict the report, never the graph: matching batches, their pending rows, and the number of the others."""
 
 from __future__ import annotations
 

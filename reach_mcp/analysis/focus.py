@@ -1,4 +1,4 @@
-"""One record or one batch: what it waits for, down to each missing record, and what waits for it."""
+"""One record or one batch: the paths down to each missing record, and the rows that wait for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PREFERRED: tuple[FocusKind, ...] = ("pending", "missing", "arrived", "expired",
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What is in focus: keys with the live rows that are looked at."""
+    """The record or batch in focus: keys, with the live rows that are looked at."""
 
     kind: FocusKind
     keys: tuple[int, ...] = ()

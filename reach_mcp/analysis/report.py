@@ -1,4 +1,4 @@
-"""Answer one question about pending resources: what waits, why, what is lost first, what to send."""
+"""Answer one question about the pending resources of a snapshot."""
 
 from __future__ import annotations
 
@@ -176,13 +176,13 @@ class _Answer:
         return page and self.attempt(LISTS[view][0], work, self.selected, *page, *args, **options)
 
     def count(self) -> results.Counts:
-        """Count the selected rows, and as much of what clears as there is time for."""
+        """Count the selected rows; those that clear and those that are stuck, if there is time."""
         missing = self.attempt("the number of missing records", sections.count_missing, self.selected)
         outcome = self.attempt("what clears and what is stuck in cycles", sections.count_outcome, self.selected)
         return sections.count_rows(self.selected, missing or 0, outcome)
 
     def rank_by_direct_count(self) -> results.Section[results.Blocker] | None:
-        """The missing records for an answer without time to count what waits through others."""
+        """The missing records for an answer without time to count the rows that wait through others."""
         page = self.question.page_of("blockers")
         if page is None or self.question.cause is not None:
             return None

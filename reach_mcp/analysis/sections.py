@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
-from math import isnan
 
 from reach_mcp.analysis import results
 from reach_mcp.analysis.analysis import SelectedRows
@@ -22,7 +21,7 @@ Outcome = tuple[int, int, int]
 
 
 def count_outcome(selected: SelectedRows) -> Outcome:
-    """Count what does not clear when every missing record arrives."""
+    """Count the rows that do not clear when every missing record arrives, and the cycles."""
     return len(selected.stuck), selected.count(selected.analysis.stuck.in_cycles), len(selected.cycles)
 
 
@@ -32,23 +31,22 @@ def count_missing(selected: SelectedRows) -> int:
 
 
 def count_rows(selected: SelectedRows, missing_records: int, outcome: Outcome | None) -> results.Counts:
-    """Count the selected rows and batches. Without an outcome, what clears and what is stuck is left at 0."""
+    """Count the selected rows and batches. Without an outcome, rows that clear or are stuck count as 0."""
     snapshot = selected.analysis.snapshot
-    rows = [snapshot.rows[row] for row in selected.rows]
     batches = [snapshot.batches[number] for number in selected.matched.batches]
     nothing = selected.lists_nothing
     stuck, in_cycles, cycles = outcome or (0, 0, 0)
     return results.Counts(
-        pending=len(rows),
-        batches=len({row.batch for row in rows}),
+        pending=len(selected.rows),
+        batches=selected.holding,
         missing_records=missing_records,
-        cleared_by_plan=len(rows) - stuck - nothing if outcome else 0,
+        cleared_by_plan=len(selected.rows) - stuck - nothing if outcome else 0,
         stuck=stuck,
         in_cycles=in_cycles,
         lists_nothing=nothing,
         cycles=cycles,
         expired=len(selected.expired),
-        unreadable_expiry=sum(isnan(row.expires) for row in rows),
+        unreadable_expiry=selected.unreadable,
         duplicates=snapshot.duplicates,
         counters_pending=sum(batch.pending or 0 for batch in batches),
         unreadable_resources=sum(batch.unreadable_resources for batch in batches),

@@ -1,4 +1,4 @@
-"""What clears if some records arrived, and what still waits then."""
+"""The rows that clear if some records arrived, and those that still wait then."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from reach_mcp.analysis.waiting import count_waiting
 
 
 def assume_arrived(selected: SelectedRows, names: Iterable[str], limit: int, offset: int) -> WhatIf:
-    """Let the records named arrive. Counts are of the selected rows; `limit` and `offset` page what is still missing.
+    """Let the records named arrive. Counts are of the selected rows.
 
     A name that stands for several records means all of them. A record that is assumed and pending itself arrives for
     those that wait for it; its own pending resource still waits.
+
+    Args:
+        limit: of the records that are still missing, like `offset`.
     """
     analysis = selected.analysis
     keys_of = {name: [key for key in analysis.keys_of(name) if analysis.graph.waits_on(key)] for name in names}
