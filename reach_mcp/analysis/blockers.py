@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from reach_mcp.analysis.gains import Gains
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.results import Order
-from reach_mcp.analysis.simulation import Arrival, count_frees
+from reach_mcp.analysis.simulation import Arrival, count_selected
 from reach_mcp.analysis.stop import Checkpoint, never_stop
 from reach_mcp.analysis.waiting import Waiting
-
-FEW_ROOTS = 50
-"""Up to so many roots, letting each arrive in turn costs less than the gains of all."""
 
 
 class RankedRoot(NamedTuple):
@@ -65,14 +61,31 @@ def count_direct(graph: DependencyGraph, key: int, selection: Selection = None) 
 
 def find_frees(
     graph: DependencyGraph,
-    roots: Collection[int] | None = None,
+    roots: Iterable[int] | None = None,
     selection: Selection = None,
     *,
     checkpoint: Checkpoint = never_stop,
 ) -> dict[int, int]:
-    """Count, for each of some root blockers (None: all), the selected rows that clear in turn if it alone arrives."""
+    """Count, for each of some root blockers (None: all), the selected rows that clear in turn if it alone arrives.
+
+    A root that only completes one row of a link frees this row and whatever the link frees, which is counted once for
+    all such roots. Other roots hardly ever free the same rows: this takes several rows of one record.
+    """
     arrival = Arrival(graph, checkpoint=checkpoint)
-    if roots is not None and len(roots) <= FEW_ROOTS:
-        return count_frees(arrival, roots, selection)
-    roots = graph.roots if roots is None else roots
-    return Gains(graph, roots, arrival, selection=selection, checkpoint=checkpoint).gain
+    known: dict[int, int] = {}
+
+    def count(key: int) -> int:
+        if key not in known:
+            known[key] = count_selected(arrival.send([key]), selection)
+            arrival.undo()
+        return known[key]
+
+    found = {}
+    for root in graph.roots if roots is None else roots:
+        rows = graph.waits_on(root)
+        above = graph.key_of[rows[0]] if rows else -1
+        if len(rows) == 1 and above in graph.links and arrival.remaining[rows[0]] == 1 and not arrival.arrived[above]:
+            found[root] = count(above) + (1 if selection is None else selection[rows[0]])
+        else:
+            found[root] = count(root)
+    return found

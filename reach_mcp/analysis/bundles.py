@@ -1,120 +1,145 @@
 """The few records that clear most rows together.
 
 Rows that need several records at once are invisible to the gains of single records, so the best set of a given size is
-searched over requirements (see `requirements`), by branch and bound: each root that a row needs claims an equal share
-of the row, so the sum of the largest shares bounds the rows that a set can clear.
+searched over the sets that rows need, by branch and bound: each root that a row needs claims an equal share of the row,
+so the sum of the largest shares bounds the rows that a set can clear. A set of roots is an integer with a bit per root,
+the first in the ranking being bit 0.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from functools import reduce
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
-from operator import or_
+from itertools import chain
 from typing import TypeAlias
 
-from reach_mcp.analysis.requirements import Requirement
-from reach_mcp.analysis.stop import Checkpoint, never_stop
+from reach_mcp.analysis.graph import DependencyGraph, Selection
+from reach_mcp.analysis.simulation import Clearance
+from reach_mcp.analysis.stop import STEPS, Checkpoint
 
-Weights: TypeAlias = Mapping[Requirement, int]
-"""Requirement to the number of rows that have it."""
+Weights: TypeAlias = Mapping[int, int]
+"""Set of roots to the number of rows that need exactly these."""
 
 MAX_EFFORT = 10_000
-"""Requirements that the search looks at after the greedy choice."""
+"""Sets that the search looks at after the greedy choice."""
 
 MAX_SEARCHED = 64
 """Roots that are looked at, those with the largest shares; the best are hardly ever among the others."""
 
 MAX_PROMISING = 16
-"""Alternatives of which the greedy choice works out the rows that clear."""
+"""Sets of which the greedy choice works out the rows that clear."""
 
 SHARES = 2520
 """Parts of a row: a multiple of every number up to ten, so that shares are whole numbers."""
 
 
-def choose_best(weights: Weights, size: int, *, checkpoint: Checkpoint = never_stop) -> list[tuple[int, int]]:
-    """Choose at most `size` roots that clear most rows together.
+def weigh_needs(
+    graph: DependencyGraph,
+    clearance: Clearance,
+    candidates: Sequence[int],
+    size: int,
+    *,
+    selection: Selection = None,
+    checkpoint: Checkpoint,
+) -> dict[int, int]:
+    """Count the selected rows by the candidates that they need, at most `size` of them."""
+    needs_of = {key: 1 << place for place, key in enumerate(candidates)}
+    _add_links(needs_of, graph, clearance, checkpoint)
+    rows: Iterable[int] = chain.from_iterable(clearance.rounds)
+    lists = Counter(map(graph.missing.__getitem__, filter(selection.__getitem__, rows) if selection else rows))
+    weights: defaultdict[int, int] = defaultdict(int)
+    for number, (listed, count) in enumerate(lists.items()):
+        if not number % STEPS:
+            checkpoint()
+        needs = _combine(listed, needs_of)
+        if needs is not None and needs.bit_count() <= size:
+            weights[needs] += count
+    return weights
+
+
+def _add_links(needs_of: dict[int, int], graph: DependencyGraph, clearance: Clearance, checkpoint: Checkpoint) -> None:
+    """Add the candidates that each link needs: those of its row that needs fewest, of these the first in rank.
+
+    Two passes, because a row can wait for a link that arrives in a later round than its own record by another row.
+    """
+    key_of, links = graph.key_of, graph.links
+    needs_of.update((key_of[row], 0) for row in clearance.by_itself)
+    for rows in 2 * [[row for row in rows if key_of[row] in links] for rows in clearance.rounds]:
+        checkpoint()
+        found = [(key_of[row], _combine(graph.missing[row], needs_of)) for row in rows]
+        for key, needs in found:
+            if needs is not None and (key not in needs_of or _size(needs) < _size(needs_of[key])):
+                needs_of[key] = needs
+
+
+def _size(needs: int) -> tuple[int, int]:
+    return needs.bit_count(), needs
+
+
+def _combine(listed: Iterable[int], needs_of: Mapping[int, int]) -> int | None:
+    """The roots that a row needs which lists these keys; None where not all of them are candidates."""
+    needs = 0
+    for key in listed:
+        if key not in needs_of:
+            return None
+        needs |= needs_of[key]
+    return needs
+
+
+def choose_best(weights: Weights, size: int, *, checkpoint: Checkpoint) -> list[int]:
+    """Choose at most `size` roots that clear most rows together, as the places of their bits.
 
     The set is the best there is unless there are more than `MAX_SEARCHED` roots or the search uses up its effort; then
-    it is the best set found. Rows that need more than `size` roots are ignored.
-
-    Returns:
-        (place of the root, rows that clear in addition), the highest gain first at each step.
+    it is the best set found. Of the roots chosen, the one with the highest gain comes first, at each step.
     """
-    chosen = _Search(checkpoint).run(_within(weights, size), size)
-    return list(_order_by_gain(_only(weights, chosen), chosen))
+    shares = _share(weights)
+    ranked = sorted(shares, key=lambda root: (-shares[root], root))
+    search = _Search(checkpoint)
+    search.run(_within(_only(weights, sum(ranked[:MAX_SEARCHED])), size), size)
+    return [root.bit_length() - 1 for root in _order_by_gain(weights, search.best)]
 
 
-def _order_by_gain(weights: Weights, chosen: int) -> Iterator[tuple[int, int]]:
+def _order_by_gain(weights: Weights, chosen: int) -> Iterator[int]:
+    weights = _only(weights, chosen)
     while chosen:
-        found = {root: _include(weights, root) for root in _split(chosen)}
-        best = max(found, key=lambda root: found[root][0])
-        gain, weights = found[best]
+        best = max(_split(chosen), key=lambda root: weights.get(root, 0))
+        yield best
         chosen ^= best
-        yield best.bit_length() - 1, gain
+        weights = _include(weights, best)[1]
 
 
-def _split(roots: int) -> list[int]:
+def _split(roots: int) -> Iterator[int]:
     """The roots of a set, each as a set of its own, by rank."""
-    found = []
     while roots:
-        found.append(roots & -roots)
+        yield roots & -roots
         roots &= roots - 1
-    return found
 
 
-def _within(weights: Weights, room: int) -> dict[Requirement, int]:
-    """Requirements that so many roots can meet, without longer alternatives."""
-    return _filter(weights, lambda roots: roots.bit_count() <= room)
+def _within(weights: Weights, room: int) -> dict[int, int]:
+    """Sets of so many roots at most."""
+    return {needs: rows for needs, rows in weights.items() if needs.bit_count() <= room}
 
 
-def _only(weights: Weights, allowed: int) -> dict[Requirement, int]:
-    """Requirements that allowed roots can meet, without alternatives that need others."""
-    return _filter(weights, lambda roots: roots | allowed == allowed)
+def _only(weights: Weights, allowed: int) -> dict[int, int]:
+    """Sets of allowed roots."""
+    return {needs: rows for needs, rows in weights.items() if needs | allowed == allowed}
 
 
-def _without(weights: Weights, root: int) -> dict[Requirement, int]:
-    """Requirements that can be met without one root."""
-    return _filter(weights, lambda roots: not roots & root)
-
-
-def _filter(weights: Weights, keep: Callable[[int], bool]) -> dict[Requirement, int]:
-    found: dict[Requirement, int] = {}
+def _include(weights: Weights, roots: int) -> tuple[int, dict[int, int]]:
+    """How many rows clear with some roots, and the sets that are left after them."""
+    left: defaultdict[int, int] = defaultdict(int)
     for needs, rows in weights.items():
-        if len(needs) == 1:
-            if keep(needs[0]):
-                found[needs] = found.get(needs, 0) + rows
-        elif kept := tuple(filter(keep, needs)):
-            found[kept] = found.get(kept, 0) + rows
-    return found
-
-
-def _include(weights: Weights, root: int) -> tuple[int, dict[Requirement, int]]:
-    """How many rows clear with one root, and the requirements that are left after it."""
-    cleared, left = 0, dict(weights)
-    for needs in [needs for needs in weights if reduce(or_, needs) & root]:
-        rows = left.pop(needs)
-        rest = tuple([roots & ~root for roots in needs])
-        if 0 in rest:
-            cleared += rows
-        else:
-            left[rest] = left.get(rest, 0) + rows
-    return cleared, left
+        left[needs & ~roots] += rows
+    return left.pop(0, 0), left
 
 
 def _share(weights: Weights) -> dict[int, int]:
     """The most that each root can claim of all rows, in parts of a row."""
     shares: defaultdict[int, int] = defaultdict(int)
     for needs, rows in weights.items():
-        if len(needs) == 1:
-            roots, least = needs[0], needs[0].bit_count()
-        else:
-            roots, least = reduce(or_, needs), min(one.bit_count() for one in needs)
-        part = rows * SHARES // least
-        while roots:
-            shares[roots & -roots] += part
-            roots &= roots - 1
+        for root in _split(needs):
+            shares[root] += rows * SHARES // needs.bit_count()
     return shares
 
 
@@ -124,36 +149,31 @@ class _Search:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
         self._effort = MAX_EFFORT
-        self._best = 0
+        self.best = 0
         self._most = 0
 
-    def run(self, weights: Weights, size: int) -> int:
-        shares = _share(weights)
-        ranked = sorted(shares, key=lambda root: (-shares[root], root))
-        if len(ranked) > MAX_SEARCHED:
-            weights = _only(weights, sum(ranked[:MAX_SEARCHED]))
+    def run(self, weights: Weights, size: int) -> None:
         self._keep(*_choose_greedily(weights, size))
         self._descend(weights, size, 0, 0)
-        return self._best
 
     def _keep(self, chosen: int, cleared: int) -> None:
         if cleared > self._most:
-            self._best, self._most = chosen, cleared
+            self.best, self._most = chosen, cleared
 
     def _descend(self, weights: Weights, room: int, chosen: int, cleared: int) -> None:
         self._keep(chosen, cleared)
         while room and self._effort > 0:
             self._checkpoint()
             self._effort -= len(weights)
-            weights, root = self._prune(_within(weights, room), room, cleared)
+            weights, root = self._prune(weights, room, cleared)
             if not weights:
                 return
             gain, left = _include(weights, root)
-            self._descend(left, room - 1, chosen | root, cleared + gain)
-            weights = _without(weights, root)
+            self._descend(_within(left, room - 1), room - 1, chosen | root, cleared + gain)
+            weights = {needs: rows for needs, rows in weights.items() if not needs & root}
 
     def _prune(self, weights: Weights, room: int, cleared: int) -> tuple[Weights, int]:
-        """Requirements of the roots that can be in a better set than the best so far, and the root that claims most."""
+        """Sets of the roots that can be in a better set than the best so far, and the root that claims most."""
         shares = _share(weights)
         needed = (self._most - cleared) * SHARES
         top = nlargest(room, shares.values())
@@ -164,33 +184,26 @@ class _Search:
 
 
 def _choose_greedily(weights: Weights, room: int) -> tuple[int, int]:
-    """Take the alternative that clears most rows per root, again and again."""
+    """Take the set that clears most rows per root, again and again."""
     chosen = total = 0
-    while weights := _within(weights, room):
+    while weights:
         best = _densest(weights)
-        for root in _split(best):
-            gain, weights = _include(weights, root)
-            total += gain
         chosen |= best
         room -= best.bit_count()
+        gain, left = _include(weights, best)
+        total += gain
+        weights = _within(left, room)
     return chosen, total
 
 
 def _densest(weights: Weights) -> int:
-    """The alternative that clears most rows per root; its shares bound what it can clear."""
+    """The set that clears most rows per root; the shares of its roots bound what it can clear."""
     shares = _share(weights)
-    bounds = {
-        roots: sum(map(shares.__getitem__, _split(roots))) // roots.bit_count() for needs in weights for roots in needs
-    }
-    least = min(nlargest(MAX_PROMISING, bounds.values()))
-    promising = [roots for roots, bound in bounds.items() if bound >= least]
-    return min(promising, key=lambda roots: (-_count_cleared(weights, roots) / roots.bit_count(), roots))
+    bounds = {needs: sum(map(shares.__getitem__, _split(needs))) // needs.bit_count() for needs in weights}
+    promising = nlargest(MAX_PROMISING, weights, key=lambda needs: (bounds[needs], -needs))
+    return min(promising, key=lambda needs: (-_count_cleared(weights, needs) / needs.bit_count(), needs))
 
 
 def _count_cleared(weights: Weights, roots: int) -> int:
-    """Rows that clear with some roots, as far as rows with a single alternative are concerned."""
-    cleared, part = 0, roots
-    while part:
-        cleared += weights.get((part,), 0)
-        part = (part - 1) & roots
-    return cleared
+    """Rows that need no other roots."""
+    return sum(_only(weights, roots).values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reach_mcp.analysis.graph import DependencyGraph, Selection
+from reach_mcp.analysis.keys import Key
 from reach_mcp.analysis.results import Chains
 from reach_mcp.analysis.simulation import Clearance
 
@@ -32,31 +33,20 @@ def describe_chains(graph: DependencyGraph, clearance: Clearance, selection: Sel
 
 def _trace(graph: DependencyGraph, clearance: Clearance, rows: list[int]) -> list[int]:
     """Keys from the first (by identity) of some rows down: at each step the key that arrives last."""
-    keys, key_of = graph.snapshot.keys, graph.key_of
-    first = min((key_of[row] for row in rows), key=keys.__getitem__)
-    row = min(
-        (row for row in rows if key_of[row] == first),
-        key=lambda row: sorted(map(keys.__getitem__, graph.missing[row])),
-    )
-    chain = [first]
-    while graph.missing[row]:
-        key = min(graph.missing[row], key=lambda key: (-clearance.round_of.get(key, 0), keys[key]))
-        chain.append(key)
-        if key not in clearance.first_row:
-            break
-        row = _first_to_clear(graph, clearance, key)
-    return chain
-
-
-def _first_to_clear(graph: DependencyGraph, clearance: Clearance, key: int) -> int:
-    """The row of a link that clears first; of several in one round, the first by the identity of all that it lists."""
     keys, round_of = graph.snapshot.keys, clearance.round_of
-    first = clearance.first_row[key]
-    latest = max((round_of.get(below, 0) for below in graph.missing[first]), default=0)
-    arrived = [
-        row
-        for row in graph.rows_of(key)
-        if not clearance.is_stuck(row)
-        and max((round_of.get(one, 0) for one in graph.missing[row]), default=0) == latest
-    ]
-    return min(arrived, key=lambda row: sorted(map(keys.__getitem__, graph.missing[row])))
+
+    def identity(row: int) -> tuple[Key, list[Key]]:
+        return keys[graph.key_of[row]], sorted(map(keys.__getitem__, graph.missing[row]))
+
+    def depth(row: int) -> int:
+        return 1 + max(round_of.get(key, 0) for key in graph.missing[row])
+
+    row = min(rows, key=identity)
+    chain = [graph.key_of[row]]
+    while True:
+        key = min(graph.missing[row], key=lambda key: (-round_of.get(key, 0), key in round_of, keys[key]))
+        chain.append(key)
+        if not round_of.get(key):
+            return chain
+        first = [row for row in graph.rows_of(key) if not clearance.is_stuck(row) and graph.missing[row]]
+        row = min((row for row in first if depth(row) == round_of[key]), key=identity)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
-from reach_mcp.analysis.components import find_components
-from reach_mcp.analysis.graph import DependencyGraph, Selection
-from reach_mcp.analysis.propagation import Propagation
+from reach_mcp.analysis.graph import DependencyGraph, Selection, find_components
 from reach_mcp.analysis.results import Cycle, Section
 from reach_mcp.analysis.simulation import Clearance
 from reach_mcp.analysis.stop import Checkpoint, never_stop
 from reach_mcp.analysis.times import or_none
+from reach_mcp.analysis.waiting import Propagation
 
 MAX_WALK_STEPS = 2000
 """Steps of the search for one walk around a cycle in which members wait for several others."""
@@ -57,7 +55,7 @@ class StuckGraph:
         """The members of every cycle."""
 
     def _stuck(self, keys: Iterable[int]) -> list[int]:
-        return [key for key in keys if self._graph.is_link(key) and not self._clearance.arrives(key)]
+        return [key for key in keys if key in self._graph.links and not self._clearance.arrives(key)]
 
     @cached_property
     def in_cycles(self) -> list[int]:
@@ -78,7 +76,7 @@ class StuckGraph:
         for row in rows:
             listed[row] = tuple(self._stuck(self._graph.missing[row]))
         propagation = Propagation(self.lower, self._components)
-        counts = propagation.count(Counter(map(listed.__getitem__, rows)), checkpoint=self._checkpoint)
+        counts = propagation.count(map(listed.__getitem__, rows), checkpoint=self._checkpoint)
         earliest = dict.fromkeys(self.lower, inf)
         for row in rows:
             for key in listed[row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from heapq import nsmallest
+from heapq import nlargest
 from math import inf
 
 from reach_mcp.analysis.graph import DependencyGraph, Selection
@@ -79,14 +79,15 @@ def _count_before(graph: DependencyGraph, hours: Hours, end: float) -> int:
 def _describe_hour(
     graph: DependencyGraph, clearance: Clearance, start: float, rows: list[int], checkpoint: Checkpoint
 ) -> ExpiryHour:
-    counts = graph.propagation.count(graph.count_lists(rows), checkpoint=checkpoint)
+    counts = graph.propagation.count(map(graph.missing.__getitem__, rows), checkpoint=checkpoint)
     holders = {key: count for key, count in counts.items() if not graph.pending[key]}
     keys = graph.snapshot.keys
-    shown = nsmallest(MAX_HOLDERS, holders.items(), key=lambda item: (-item[1], keys[item[0]]))
+    least = min(nlargest(MAX_HOLDERS, holders.values()), default=0)
+    ranked = sorted((-count, keys[key], key) for key, count in holders.items() if count >= least)
     return ExpiryHour(
         start=start,
         rows=len(rows),
-        holders=tuple(Holder(graph.snapshot.record(key), count) for key, count in shown),
+        holders=tuple(Holder(graph.snapshot.record(key), -count) for count, _, key in ranked[:MAX_HOLDERS]),
         holders_total=len(holders),
         stuck=clearance.count_stuck(rows),
     )

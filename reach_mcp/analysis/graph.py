@@ -10,15 +10,14 @@ O1 is a *link*: pending and listed. Chains and cycles are made of links. Rows an
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import inf
 
-from reach_mcp.analysis.components import find_components
-from reach_mcp.analysis.propagation import Propagation
 from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.analysis.stop import STEPS, Checkpoint, never_stop
+from reach_mcp.analysis.waiting import Propagation
 
 Selection = bytearray | None
 """One byte per row of the snapshot, 1 where the row counts; None where all rows count."""
@@ -46,7 +45,8 @@ class DependencyGraph:
         """Key to the live rows that list it, for every key that one lists."""
         self.roots = [key for key in self.listed_by if not self.pending[key]]
         """Root blockers: listed and not pending."""
-        self._rows_of = self._index_links()
+        self.links = self._index_links()
+        """Link (a key that is pending and listed) to the live rows that have it."""
 
     def _index_lists(self, checkpoint: Checkpoint) -> dict[int, list[int]]:
         listed_by: defaultdict[int, list[int]] = defaultdict(list)
@@ -62,18 +62,9 @@ class DependencyGraph:
         rows_of: dict[int, list[int]] = {key: [] for key in self.listed_by if self.pending[key]}
         key_of = self.key_of
         for row in self.live:
-            if key_of[row] in rows_of:
-                rows_of[key_of[row]].append(row)
+            if (key := key_of[row]) in rows_of:
+                rows_of[key].append(row)
         return rows_of
-
-    @property
-    def links(self) -> Iterable[int]:
-        """Keys that are pending and listed."""
-        return self._rows_of.keys()
-
-    def is_link(self, key: int) -> bool:
-        """Whether a key is pending and listed."""
-        return key in self._rows_of
 
     def is_live(self, row: int) -> bool:
         """Whether a row has not expired."""
@@ -81,8 +72,8 @@ class DependencyGraph:
 
     def rows_of(self, key: int) -> Sequence[int]:
         """The live rows of a key."""
-        if key in self._rows_of or not self.pending[key]:
-            return self._rows_of.get(key, ())
+        if key in self.links or not self.pending[key]:
+            return self.links.get(key, ())
         return [row for row in self.live if self.key_of[row] == key]
 
     def lists(self, key: int) -> Sequence[int]:
@@ -96,7 +87,7 @@ class DependencyGraph:
     @cached_property
     def lower(self) -> dict[int, Sequence[int]]:
         """Link to the distinct keys that its rows list."""
-        return {key: _union(self.missing, rows) for key, rows in self._rows_of.items()}
+        return {key: _union(self.missing, rows) for key, rows in self.links.items()}
 
     @cached_property
     def components(self) -> list[list[int]]:
@@ -113,19 +104,6 @@ class DependencyGraph:
         """Live rows without missing dependencies: nothing holds them, and they are still pending."""
         return [row for row in self.live if not self.missing[row]]
 
-    def count_lists(self, rows: Iterable[int]) -> Counter[tuple[int, ...]]:
-        """How many of some rows list exactly the same keys in the same order."""
-        return Counter(map(self.missing.__getitem__, rows))
-
-    @cached_property
-    def list_counts(self) -> Counter[tuple[int, ...]]:
-        """`count_lists` of all live rows."""
-        return self.count_lists(self.live)
-
-    def selected_lists(self, selection: Selection) -> Counter[tuple[int, ...]]:
-        """`count_lists` of the live rows that count."""
-        return self.list_counts if selection is None else self.count_lists(self.selected(selection))
-
     def selected(self, selection: Selection) -> list[int]:
         """Live rows that count."""
         return self.live if selection is None else [row for row in self.live if selection[row]]
@@ -135,3 +113,63 @@ def _union(missing: Sequence[tuple[int, ...]], rows: Sequence[int]) -> Sequence[
     if len(rows) == 1:
         return missing[rows[0]]
     return list(dict.fromkeys(key for row in rows for key in missing[row]))
+
+
+def find_components(edges: Mapping[int, Iterable[int]], *, checkpoint: Checkpoint = never_stop) -> list[list[int]]:
+    """Groups of nodes that lead to one another, each group after all groups that it leads to.
+
+    Nodes that are no key of `edges` are ignored. Tarjan's algorithm with an explicit stack: a cycle may be longer than
+    Python's stack is deep.
+    """
+    order: dict[int, int] = {}
+    low: dict[int, int] = {}
+    done: set[int] = set()
+    groups: list[list[int]] = []
+    for origin in edges:
+        if origin not in order:
+            _visit(origin, edges, order, low, done, groups, checkpoint)
+    return groups
+
+
+def _visit(
+    origin: int,
+    edges: Mapping[int, Iterable[int]],
+    order: dict[int, int],
+    low: dict[int, int],
+    done: set[int],
+    groups: list[list[int]],
+    checkpoint: Checkpoint,
+) -> None:
+    order[origin] = low[origin] = len(order)
+    open_nodes = [origin]
+    work: list[tuple[int, Iterator[int]]] = [(origin, iter(edges[origin]))]
+    while work:
+        node, rest = work[-1]
+        for target in rest:
+            if target not in edges or target in done:
+                continue
+            if target not in order:
+                order[target] = low[target] = len(order)
+                if not len(order) % STEPS:
+                    checkpoint()
+                open_nodes.append(target)
+                work.append((target, iter(edges[target])))
+                break
+            if order[target] < low[node]:
+                low[node] = order[target]
+        else:
+            work.pop()
+            if work and low[node] < low[work[-1][0]]:
+                low[work[-1][0]] = low[node]
+            if low[node] == order[node]:
+                groups.append(_close(node, open_nodes, done))
+
+
+def _close(node: int, open_nodes: list[int], done: set[int]) -> list[int]:
+    """Take the component that starts at a node off the stack of open nodes."""
+    group = []
+    while True:
+        group.append(open_nodes.pop())
+        if group[-1] == node:
+            done.update(group)
+            return group[::-1]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import repeat
-from operator import itemgetter
+from itertools import chain, islice, repeat
+from operator import attrgetter, itemgetter
 from typing import TypeAlias
 
 import msgspec
@@ -24,6 +24,9 @@ from reach_mcp.api.pagination import Coverage
 
 ErrorDetails: TypeAlias = dict[str, RecordErrors]
 """External id to the errors of that record, as one batch lists them."""
+
+
+_SCHEMA_ID, _SCHEMA_NAME = attrgetter("schema_definition_id"), attrgetter("schema_name")
 
 
 class PendingRow(msgspec.Struct, gc=False):
@@ -105,16 +108,17 @@ class SnapshotBuilder:
             self._details[index] = batch.errors.details
 
     def _read_rows(self, batch: int, resources: list[PendingResource]) -> list[PendingRow]:
-        # The hot loop of every reading: a few comprehensions without a call of ours.
-        number_of = self._keys.number_of
-        names = {one.schema_definition_id: one.schema_name for row in resources for one in row.missing_dependencies}
-        names |= {row.schema_definition_id: row.schema_name for row in resources}
+        # The hot loop of every reading: a few loops without a call of ours.
+        lists = [row.missing_dependencies for row in resources]
+        listed = list(chain.from_iterable(lists))
+        own_schemas, schemas = list(map(_SCHEMA_ID, resources)), list(map(_SCHEMA_ID, listed))
+        names = dict(zip(schemas, map(_SCHEMA_NAME, listed), strict=True))
+        names |= zip(own_schemas, map(_SCHEMA_NAME, resources), strict=True)
         self._names |= dict.fromkeys(names.items())
+        number_of = self._keys.number_of
         keys = [number_of[row.schema_definition_id](row.resource_external_id) for row in resources]
-        missing = [
-            tuple([number_of[one.schema_definition_id](one.external_id) for one in row.missing_dependencies])
-            for row in resources
-        ]
+        flat = iter([number_of[one.schema_definition_id](one.external_id) for one in listed])
+        missing = [tuple(islice(flat, len(one))) for one in lists]
         missing = [
             listed if len(listed) < 2 or len(set(listed)) == len(listed) else tuple(dict.fromkeys(listed))
             for listed in missing

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from math import isfinite, nan
+from operator import attrgetter
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ZONE = attrgetter("tzinfo")
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -21,11 +23,13 @@ def parse_time(text: str | None) -> float:
 
 def parse_times(texts: list[str]) -> list[float]:
     """`parse_time` of each, in half the time where all are readable."""
-    read = datetime.fromisoformat
     try:
-        return [(read(text) - _EPOCH).total_seconds() for text in texts]
-    except (ValueError, TypeError):
+        moments = list(map(datetime.fromisoformat, texts))
+    except ValueError:
         return list(map(parse_time, texts))
+    if None in map(_ZONE, moments):
+        return list(map(parse_time, texts))
+    return list(map(datetime.timestamp, moments))
 
 
 def hour_start(seconds: float) -> float:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from reach_mcp.analysis.components import find_components
-from reach_mcp.analysis.graph import DependencyGraph, Selection
+from reach_mcp.analysis.graph import DependencyGraph, Selection, find_components
 from reach_mcp.analysis.results import UploadOrder
 
 
@@ -38,11 +37,13 @@ def find_upload_order(graph: DependencyGraph, selection: Selection = None) -> Up
 def _count_references(graph: DependencyGraph, selection: Selection) -> Counter[tuple[str, str]]:
     """(schema of the row, schema of a record that it lists) to the number of such rows."""
     schema_of = [schema_id for schema_id, _ in graph.snapshot.keys]
+    missing, key_of = graph.missing, graph.key_of
     rows = graph.selected(selection)
-    sources = map(schema_of.__getitem__, map(graph.key_of.__getitem__, rows))
-    lists = Counter(zip(sources, map(graph.missing.__getitem__, rows), strict=True))
-    references: Counter[tuple[str, str]] = Counter()
-    for (source, listed), count in lists.items():
-        for target in {schema_of[key] for key in listed}:
-            references[source, target] += count
-    return references
+    single = [(schema_of[key_of[row]], schema_of[missing[row][0]]) for row in rows if len(missing[row]) == 1]
+    several = [
+        (schema_of[key_of[row]], target)
+        for row in rows
+        if len(missing[row]) > 1
+        for target in {schema_of[key] for key in missing[row]}
+    ]
+    return Counter(single) + Counter(several)

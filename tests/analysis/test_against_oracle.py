@@ -13,7 +13,7 @@ from reach_mcp.analysis.expiry import group_by_hour
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import plan
 from reach_mcp.analysis.results import Order
-from reach_mcp.analysis.simulation import Arrival, Clearance, count_frees
+from reach_mcp.analysis.simulation import Clearance
 from reach_mcp.analysis.waiting import count_waiting
 from tests.analysis.graphs import graph_of
 from tests.builders import NOW_SECONDS, Json
@@ -76,7 +76,6 @@ def test_frees_is_what_clears_when_one_record_arrives(batches: list[Json]) -> No
     graph, oracle = graph_of(batches), Oracle(batches, NOW_SECONDS)
     expected = {key: len(oracle.frees([_key(graph, key)])) for key in graph.roots}
     assert find_frees(graph) == expected
-    assert count_frees(Arrival(graph), graph.roots) == expected
 
 
 @given(tenants())

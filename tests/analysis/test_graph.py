@@ -6,17 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from reach_mcp.analysis.blockers import FEW_ROOTS, count_direct, find_frees, rank
+from reach_mcp.analysis.blockers import count_direct, find_frees, rank
 from reach_mcp.analysis.chains import describe_chains
-from reach_mcp.analysis.components import find_components
 from reach_mcp.analysis.cycles import StuckGraph
-from reach_mcp.analysis.graph import DependencyGraph
+from reach_mcp.analysis.graph import DependencyGraph, find_components
 from reach_mcp.analysis.plan import plan
-from reach_mcp.analysis.propagation import BLOCK_ROWS
 from reach_mcp.analysis.simulation import Arrival, Clearance
 from reach_mcp.analysis.stop import STEPS, AnalysisStopped
 from reach_mcp.analysis.upload_order import find_upload_order
-from reach_mcp.analysis.waiting import count_waiting
+from reach_mcp.analysis.waiting import BLOCK_ROWS, count_waiting
 from tests.analysis.graphs import draw, graph_of, ids, key, keys, names
 from tests.builders import batch, pending
 
@@ -68,9 +66,11 @@ def test_rows_that_list_the_same_are_counted_across_blocks() -> None:
     assert count_waiting(graph).counts == {key(graph, "root"): rows + 1, key(graph, "link"): rows}
 
 
-def test_frees_of_many_roots_and_of_few_agree() -> None:
-    graph = draw(*(f"x{number}: root{number}" for number in range(FEW_ROOTS + 1)), "y: x1 x2")
-    assert find_frees(graph) == {root: find_frees(graph, [root])[root] for root in graph.roots}
+def test_what_several_rows_of_one_record_free_is_counted_for_each_of_their_roots() -> None:
+    graph = draw("k: a", "k: b", "k: c d", "x: k", "y: x", "z: k a")
+    assert find_frees(graph) == dict(zip(keys(graph, "a b c d"), (4, 3, 0, 0), strict=True))
+    selection = bytearray([1, 0, 1, 0, 1, 1])
+    assert find_frees(graph, keys(graph, "a b"), selection) == dict(zip(keys(graph, "a b"), (3, 1), strict=True))
 
 
 def test_blockers_are_ranked_by_waiting_direct_expiry_and_key() -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-import pytest
-
 from reach_mcp.analysis.blockers import rank
-from reach_mcp.analysis.bundles import choose_best
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import plan
 from reach_mcp.analysis.results import Order
@@ -111,20 +108,3 @@ def test_the_whole_plan_of_a_long_chain_is_cheap() -> None:
 def test_many_candidates_are_looked_at_where_all_are_alike() -> None:
     lines = [f"x{number}: root{number} other{number}" for number in range(200)]
     assert [gain for _, gain in islice(_steps(draw(*lines, *_rows(3, "pair1 pair2", "z")), first=2), 2)] == [0, 3]
-
-
-@pytest.mark.parametrize(
-    ("weights", "size", "best"),
-    [
-        ({(0b1,): 3, (0b10,): 2}, 1, [(0, 3)]),
-        ({(0b11,): 9, (0b100,): 4}, 2, [(0, 0), (1, 9)]),
-        ({(0b11,): 9, (0b100,): 4}, 1, [(2, 4)]),
-        ({(0b1, 0b10): 5, (0b10,): 1}, 1, [(1, 6)]),
-        ({(0b1, 0b110): 5, (0b110,): 4}, 2, [(1, 0), (2, 9)]),
-        ({}, 3, []),
-        ({(0b111,): 9}, 2, []),
-        ({(0b111, 0b11000): 9, (0b1,): 1}, 1, [(0, 1)]),
-    ],
-)
-def test_the_best_set_is_chosen(weights: dict[tuple[int, ...], int], size: int, best: list[tuple[int, int]]) -> None:
-    assert choose_best(weights, size) == best
