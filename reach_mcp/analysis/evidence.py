@@ -103,21 +103,20 @@ class Evidence:
                         failed[external_id] = max(failed.get(external_id, ""), schema_id)
         return failed
 
-    def failed_records(self, external_id: str | None = None) -> Iterator[Record]:
-        """The records that batches report errors for: all, or those with one external id.
+    def failed_records(self, external_id: str) -> Iterator[Record]:
+        """The records with an external id that batches report errors for.
 
         `schema_id` is empty where only a name is known that does not stand for exactly one definition. Batches without
         schema are left out.
         """
         names = self._snapshot.names
-        for batch in self._detailed_errors if external_id is None else self._batches_naming.get(external_id):
+        for batch in self._batches_naming.get(external_id):
             schema_id, name = self._schemas[batch]
             definitions = [schema_id] if schema_id else names.definitions(name)
             owner = definitions[0] if len(definitions) == 1 else ""
             schema = names.display(owner) if owner else self._snapshot.batches[batch].schema
-            ids = self._detailed_errors[batch] if external_id is None else (external_id,)
             if schema:
-                yield from (Record(schema, one, owner) for one in ids)
+                yield Record(schema, external_id, owner)
 
     # --- schemas of batches ----------------------------------------------------------------------------------------
 

@@ -85,6 +85,8 @@ class Lookalikes:
         """Seen ids that a missing one may mean, the simplest difference first."""
         candidates = self._candidates.get(text) if text in self._searched else self._similar.find(text)
         kept = [one for one in candidates or () if self._is_slip(one.likeness)]
+        if len(kept) < 2:
+            return kept
         return sorted(kept, key=lambda one: (len(one.likeness.rules), one.likeness.rule, one.external_id))
 
     def _is_slip(self, likeness: Likeness) -> bool:
