@@ -2,44 +2,106 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, get_args
 
 import anyio
 import click
 
 from reach_mcp.analysis.batch_stats import census, describe_batch, group_all_errors
+from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.report import Question, explain
-from reach_mcp.analysis.results import BatchListing, Section
-from reach_mcp.cli.batch_tables import report_detail, report_listing
-from reach_mcp.cli.demo_option import demo_option
+from reach_mcp.analysis.results import BatchListing, Cause, Order, Section, View
+from reach_mcp.analysis.times import parse_time
 from reach_mcp.cli.exit_codes import code_of_detail, code_of_explanation, code_of_listing
-from reach_mcp.cli.explain_tables import report_explanation
-from reach_mcp.cli.options import CAUSES, ORDERS, VIEWS, build_filter, filter_options, output_options, tenant_option
-from reach_mcp.cli.output import Format, write
-from reach_mcp.cli.session import Session
-from reach_mcp.cli.times import Clock
+from reach_mcp.cli.output import Clock, Format, write
+from reach_mcp.cli.session import Command, Session, demo_option
+from reach_mcp.cli.tables import report_detail, report_explanation, report_listing
 
 EVERYTHING = 1_000_000_000
 """A limit that no list reaches: the command line has no budget."""
 SUMMARY_ROWS = 10
+TYPES = {
+    "ingest": "PARTNER_RESOURCE_JSON_INGEST",
+    "delete": "PARTNER_RESOURCE_BATCH_DELETE",
+    "patch": "PARTNER_RESOURCE_BATCH_PATCH",
+}
+STATUSES = ("success", "partial_success", "failure", "processing")
+CAUSES, ORDERS, VIEWS, FORMATS = get_args(Cause), get_args(Order), get_args(View), get_args(Format)
+
+
+class BatchType(click.Choice[str]):
+    """`ingest`, `delete` or `patch`; the API's own names are accepted as well."""
+
+    def __init__(self) -> None:
+        super().__init__([*TYPES], case_sensitive=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        known = {long: short for short, long in TYPES.items()} | {"json_ingest": "ingest"}
+        return TYPES[super().convert(known.get(str(value).upper(), known.get(str(value).lower(), value)), param, ctx)]
+
+
+class Moment(click.ParamType[float]):
+    """A time in RFC 3339, a date, or a length of time before now such as `24h` or `7d`. Unix seconds."""
+
+    name = "time"
+    _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}  # noqa: RUF012 - a constant
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        if text[:-1].isdigit() and text[-1:] in self._SECONDS and ctx:
+            return ctx.ensure_object(Session).now() - int(text[:-1]) * self._SECONDS[text[-1]]
+        at = parse_time(text if "T" in text.upper() else f"{text}T00:00:00Z")
+        if at != at:
+            self.fail(f"{value!r} is no time. Use 24h, 7d, 2026-01-31 or 2026-01-31T08:00:00Z.", param, ctx)
+        return at
+
+
+def apply_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    return reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+
+def reading_options(command: Command) -> Command:
+    """Options of every command that reads batches."""
+    tenant = "The tenant, where the credential may read several and REACH_TENANT_ID names none."
+    form = "Tables for people, or whole results for programs and files."
+    kinds = click.Choice(FORMATS)
+    return apply_options(
+        demo_option(command),
+        click.option("--tenant-id", help=tenant),
+        click.option("--format", "output", type=kinds, default="table", show_default=True, help=form),
+        click.option("--json", "output", flag_value="json", help="Short for --format json."),
+    )
+
+
+def filter_options(command: Command) -> Command:
+    """Options that make a `BatchFilter`; the command gets them as keyword arguments for `build_filter`."""
+    return apply_options(
+        command,
+        click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only batches in this state."),
+        click.option("--batch-type", type=BatchType(), help="Only batches of this type."),
+        click.option("--schema", help="Only this schema, by name or definition id."),
+        click.option("--created-after", type=Moment(), help="Only batches created since: 24h, 7d, a date or a time."),
+        click.option("--created-before", type=Moment(), help="Only batches created before."),
+    )
+
+
+def build_filter(arguments: dict[str, Any], *, only_pending: bool = False) -> BatchFilter:
+    """Take the filter's options out of a command's arguments."""
+    names = ("status", "batch_type", "schema", "created_after", "created_before")
+    given = {name: value for name in names if (value := arguments.pop(name)) is not None}
+    return BatchFilter(only_pending=only_pending, **given)
 
 
 @click.command("list")
 @filter_options
 @click.option("--only-pending", is_flag=True, help="Only batches with pending records.")
 @click.option("--limit", type=click.IntRange(1), help="Rows to show, newest batch first.  [default: all]")
-@tenant_option
-@output_options
-@demo_option
+@reading_options
 @click.pass_context
 def list_command(
-    ctx: click.Context,
-    /,
-    output: Format,
-    tenant_id: str | None,
-    limit: int | None,
-    only_pending: bool,
-    **arguments: Any,
+    ctx: click.Context, /, output: Format, tenant_id: str | None, limit: int | None, only_pending: bool, **filters: Any
 ) -> None:
     """Count the batches that match and show a row for each.
 
@@ -48,14 +110,12 @@ def list_command(
       embedreach-mcp list --demo --status failure --created-after 24h
     """
     session = ctx.ensure_object(Session)
-    chosen = build_filter(arguments, only_pending=only_pending)
+    chosen = build_filter(filters, only_pending=only_pending)
     analysis = anyio.run(lambda: session.read_all(tenant_id, details=False))
-    selection = chosen.apply(analysis.snapshot)
-    snapshot, numbers = analysis.snapshot, set(selection.batches)
-    batches = [snapshot.batches[number] for number in selection.batches]
-    errors = group_all_errors(
-        (snapshot.batches[number].schema, details) for number, details in snapshot.error_details if number in numbers
-    )
+    snapshot, selection = analysis.snapshot, chosen.apply(analysis.snapshot)
+    chosen_batches = {number: snapshot.batches[number] for number in selection.batches}
+    batches, details = [*chosen_batches.values()], snapshot.error_details
+    errors = group_all_errors((chosen_batches[at].schema, each) for at, each in details if at in chosen_batches)
     listing = BatchListing(
         as_of=analysis.as_of,
         coverage=snapshot.coverage,
@@ -71,9 +131,7 @@ def list_command(
 
 @click.command("batch")
 @click.argument("batch_id")
-@tenant_option
-@output_options
-@demo_option
+@reading_options
 @click.pass_context
 def batch_command(ctx: click.Context, batch_id: str, output: Format, tenant_id: str | None) -> None:
     """Show the state, the errors and the pending records of one batch.
@@ -102,9 +160,7 @@ def batch_command(ctx: click.Context, batch_id: str, output: Format, tenant_id: 
 @click.option("--since", default="", help="'start' prints a token; with that token: what changed since.")
 @click.option("--limit", type=click.IntRange(1), help="Rows of the view.  [default: 10 in the summary, else all]")
 @filter_options
-@tenant_option
-@output_options
-@demo_option
+@reading_options
 @click.pass_context
 def explain_command(
     ctx: click.Context, /, output: Format, tenant_id: str | None, view: str | None, limit: int | None, **arguments: Any

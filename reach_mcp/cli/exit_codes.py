@@ -8,19 +8,7 @@ if TYPE_CHECKING:
     from reach_mcp.analysis.results import BatchDetail, BatchListing, BatchSummary, Explanation
     from reach_mcp.api.pagination import Coverage
 
-OK = 0
-"""Nothing waits or failed."""
-FINDINGS = 1
-"""Something waits or failed."""
-USAGE = 2
-"""Wrong usage or configuration; an unknown schema or batch."""
-UNREACHABLE = 3
-"""Reach could not be asked, or nothing was found but not everything could be read."""
-CRASH = 70
-"""A bug: an unexpected exception."""
-INTERRUPTED = 130
-BROKEN_PIPE = 141
-
+OK, FINDINGS, USAGE, UNREACHABLE, CRASH, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 70, 130, 141
 HELP = """Exit codes: 0 nothing waits or failed, 1 something does, 2 wrong usage or configuration, 3 Reach is
 unreachable or the reading is incomplete without findings, 70 a bug."""
 

@@ -11,8 +11,7 @@ import click
 
 from reach_mcp import __version__
 from reach_mcp.cli import exit_codes
-from reach_mcp.cli.demo_option import demo_option
-from reach_mcp.cli.session import Session
+from reach_mcp.cli.session import Session, demo_option
 
 COMMANDS = {
     "list": "commands:list_command",

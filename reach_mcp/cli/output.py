@@ -1,4 +1,4 @@
-"""Write a report as a table for people, as Markdown, CSV or JSON."""
+"""Reports for people and files: typed tables, and their forms as text, Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from typing import Literal, TypeAlias, cast
 
 import click
 
 from reach_mcp.analysis.results import Record
-from reach_mcp.cli.layout import lay_out
-from reach_mcp.cli.table import Cell, Column, Report, Table, Time
-from reach_mcp.cli.times import Clock, iso
+from reach_mcp.render.formatting import until
 from reach_mcp.render.sanitize import visible
 
 Format = Literal["table", "json", "csv", "markdown"]
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
+KINDS = {"#": "number", "$": "id", "~": "note"}
+GAP, INDENT = "  ", "      "
 PIPED_WIDTH = 10_000
 """Columns of a table that no terminal shows: each row stays on one line."""
 MAX_CELL_CHARS = 100_000
@@ -32,6 +35,78 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 TIME_FIELDS = {"as_of", "created", "started", "completed", "at", "earliest_expiry", "deadline", "start", "next_at"}
 TIME_FIELDS |= {"expired_at", "expires_at", "created_at", "next_expiry", "since"}
 """Fields of the results that hold Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A moment in Unix seconds. `relative` adds the distance from now ("in 38 min") for people."""
+
+    at: float
+    relative: bool = False
+
+
+Cell = str | int | float | bool | Time | Record | tuple[Record, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """On a narrow terminal `note` cells go below their row first, `id` and `number` cells never do."""
+
+    name: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`header` is the short form of the columns: names separated by ` | `, with `#` before a number, `$` an id,
+    `~` a note."""
+
+    title: str
+    header: str
+    rows: Sequence[tuple[Cell, ...]]
+
+    @property
+    def columns(self) -> list[Column]:
+        return [Column(name.lstrip("#$~"), KINDS.get(name[0], "text")) for name in self.header.split(" | ")]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An answer for people. `main` is the table that CSV writes; the other parts are for reading."""
+
+    lines: list[str]
+    main: Table
+    before: list[Table] = field(default_factory=list)
+    after: list[Table] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def tables(self) -> list[Table]:
+        return [table for table in (*self.before, self.main, *self.after) if table.rows]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time of the reading, and the zone of the reader (None: the zone of this machine)."""
+
+    now: float
+    zone: tzinfo | None = None
+
+    def format(self, time: Time) -> str:
+        """Such as `13:42 (12:42Z), in 38 min`. The date is left out if it is today's, the year if it is this one."""
+        local, utc = self._local(time.at), datetime.fromtimestamp(time.at, UTC)
+        shown = f"{'' if local.date() == utc.date() else f'{utc:%b} {utc.day} '}{utc:%H:%M}Z"
+        text = f"{self._day(local)}{local:%H:%M}" + (f" ({shown})" if local.utcoffset() else "Z")
+        return f"{text}, {until(utc, datetime.fromtimestamp(self.now, UTC))}" if time.relative else text
+
+    def _day(self, local: datetime) -> str:
+        today = self._local(self.now)
+        if local.date() == today.date():
+            return ""
+        return f"{local:%b} {local.day} " + ("" if local.year == today.year else f"{local.year} ")
+
+    def _local(self, at: float) -> datetime:
+        return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
 
 
 def write(report: Report, result: object, output: Format, clock: Clock) -> None:
@@ -48,7 +123,7 @@ def write(report: Report, result: object, output: Format, clock: Clock) -> None:
             click.echo(to_text(report, clock, terminal_width()))
 
 
-# --- for people ----------------------------------------------------------------------------------------------------
+# --- text ----------------------------------------------------------------------------------------------------------
 
 
 def people_cell(cell: Cell, clock: Clock) -> str:
@@ -72,19 +147,19 @@ def people_cell(cell: Cell, clock: Clock) -> str:
 
 def people_rows(table: Table, clock: Clock) -> tuple[list[Column], list[list[str]]]:
     """Columns and rows as text, without the columns that are empty in every row."""
-    rows = [[people_cell(cell, clock) for cell in row] for row in table.rows]
-    used = [index for index in range(len(table.columns)) if any(row[index] for row in rows)]
-    return [table.columns[index] for index in used], [[row[index] for index in used] for row in rows]
+    rows, columns = [[people_cell(cell, clock) for cell in row] for row in table.rows], table.columns
+    used = [index for index in range(len(columns)) if any(row[index] for row in rows)]
+    return [columns[index] for index in used], [[row[index] for index in used] for row in rows]
 
 
 def to_text(report: Report, clock: Clock, width: int) -> str:
     """Aligned tables of at most `width` columns, with styles that a terminal shows and a pipe loses."""
-    lines = [line for text in report.lines for line in _wrap(text, width)]
+    lines = [line for text in report.lines for line in _wrap(visible(text, MAX_CELL_CHARS), width)]
     for table in report.tables:
         lines += ["", *([click.style(table.title, bold=True)] if table.title else [])]
         lines += lay_out(*people_rows(table, clock), width)
-    lines += [""] if report.notes else []
-    return "\n".join([*lines, *(line for note in report.notes for line in _wrap(note, width))])
+    notes = [line for note in report.notes for line in _wrap(visible(note, MAX_CELL_CHARS), width)]
+    return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
 def terminal_width() -> int:
@@ -93,8 +168,43 @@ def terminal_width() -> int:
     return PIPED_WIDTH if wide else shutil.get_terminal_size().columns
 
 
-def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(visible(text, MAX_CELL_CHARS), width, break_long_words=False, break_on_hyphens=False)
+def text_width(text: str) -> int:
+    """Columns of a terminal that a text takes: wide characters take two, combining ones none."""
+    return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
+
+
+def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Lines of at most `width` columns, as far as ids and numbers allow; nothing is cut off.
+
+    Where the table is too wide, columns leave it for indented lines below each row: notes first, then the widest. The
+    first column and those with ids and numbers stay.
+    """
+    names = [column.name for column in columns]
+    widths = [max(map(text_width, cells)) for cells in zip(names, *rows, strict=True)]
+    kept = list(range(len(columns)))
+    movable = [index for index in kept[1:] if columns[index].kind not in ("id", "number")]
+    movable.sort(key=lambda index: (columns[index].kind == "note", widths[index]))
+    while movable and sum(widths[index] + len(GAP) for index in kept) - len(GAP) > width:
+        kept.remove(movable.pop())
+    below = [index for index in range(len(columns)) if index not in kept]
+    lines = [click.style(_join(names, kept, columns, widths), dim=True)]
+    for row in rows:
+        lines.append(_join(row, kept, columns, widths))
+        lines += _wrap("; ".join(f"{names[index]}: {row[index]}" for index in below if row[index]), width, INDENT)
+    return lines
+
+
+def _join(cells: Sequence[str], kept: Sequence[int], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    padded = []
+    for index in kept:
+        blanks = " " * (widths[index] - text_width(cells[index]))
+        padded.append(blanks + cells[index] if columns[index].kind == "number" else cells[index] + blanks)
+    return GAP.join(padded).rstrip()
+
+
+def _wrap(text: str, width: int, indent: str = "") -> list[str]:
+    wrapped = textwrap.wrap(text, width - len(indent), break_long_words=False, break_on_hyphens=False)
+    return [indent + line for line in wrapped]
 
 
 # --- Markdown, CSV, JSON -------------------------------------------------------------------------------------------
@@ -119,8 +229,7 @@ def to_csv(table: Table) -> str:
     """The table as CSV. A record takes three columns; a text that a spreadsheet would run gets a leading apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    first = table.rows[0] if table.rows else ()
-    writer.writerow(_csv_header(table.columns, first))
+    writer.writerow(_csv_header(table.columns, table.rows[0] if table.rows else ()))
     writer.writerows([list(_csv_cells(row)) for row in table.rows])
     return out.getvalue()
 
@@ -153,6 +262,11 @@ def _csv_cells(row: tuple[Cell, ...]) -> Iterator[str]:
 
 def _guard(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def iso(at: float) -> str:
+    """RFC 3339 in UTC."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def to_json(value: object, name: str = "") -> Json:

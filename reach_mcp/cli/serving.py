@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from reach_mcp.cli.demo_option import demo_option
-from reach_mcp.cli.session import Session
+from reach_mcp.cli.session import Session, demo_option
 
 if TYPE_CHECKING:
     from reach_mcp.server import ReachServer

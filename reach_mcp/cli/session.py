@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from reach_mcp.settings import Settings, load_settings
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from reach_mcp.analysis.report import Analysis
     from reach_mcp.api.client import ReachClient
     from reach_mcp.api.models import Batch
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass
@@ -47,10 +51,8 @@ class Session:
         from reach_mcp.tools.snapshot import DETAILED_PAGE_SIZES, PAGE_SIZES
 
         builder, deadline, read_at = SnapshotBuilder(with_details=details), Deadline(self.settings.deadline), self.now()
-        query, sizes = (
-            BatchQuery(include_pending_details=details or None),
-            DETAILED_PAGE_SIZES if details else PAGE_SIZES,
-        )
+        query = BatchQuery(include_pending_details=details or None)
+        sizes = DETAILED_PAGE_SIZES if details else PAGE_SIZES
         async with self._client() as client:
             reader = BatchReader(client, query, tenant=tenant, deadline=deadline, page_sizes=sizes)
             async for page in reader.pages():
@@ -93,3 +95,16 @@ def show_progress(batches: int | None, total: int | None) -> None:
         text = "" if batches is None else f"Reading: {batches}{f' of {total}' if total else ''} batches"
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()
+
+
+def demo_option(command: Command) -> Command:
+    """`--demo`, before or after the command."""
+
+    def switch_on(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.ensure_object(Session).demo = True
+
+    text = "Use the built-in demo tenant; no credential is needed and no request leaves this machine."
+    return click.option("--demo", is_flag=True, expose_value=False, is_eager=True, callback=switch_on, help=text)(
+        command
+    )

@@ -10,12 +10,9 @@ import anyio
 import click
 
 from reach_mcp.analysis.report import Question, explain
-from reach_mcp.analysis.results import Explanation
-from reach_mcp.cli.explain_tables import report_explanation
-from reach_mcp.cli.output import terminal_width, to_text
+from reach_mcp.cli.output import Clock, terminal_width, to_text
 from reach_mcp.cli.session import Session
-from reach_mcp.cli.table import Report
-from reach_mcp.cli.times import Clock
+from reach_mcp.cli.tables import report_explanation
 
 SITUATION = """\
 Northwind, a field service firm, uploads customers, locations, invoices and appointments to Reach every night.
@@ -46,14 +43,10 @@ def demo_command(ctx: click.Context) -> None:
     session.demo = True
     analysis = anyio.run(lambda: session.read_all(None, details=True))
     explanation = explain(analysis, Question(limit=5))
-    answer = to_text(shorten(explanation), Clock(explanation.as_of, session.zone), terminal_width())
+    brief = replace(report_explanation(explanation), after=[])
+    answer = to_text(brief, Clock(explanation.as_of, session.zone), terminal_width())
     asked = f'Somebody asks: "{QUESTION}"\nThe model calls: {CALL}\nThe answer, as a person reads it:'
     click.echo("\n\n".join([SITUATION, asked, answer, NEXT, how_to_connect()]))
-
-
-def shorten(explanation: Explanation) -> Report:
-    """The verdict, the tally and the first missing records."""
-    return replace(report_explanation(explanation), after=[])
 
 
 def how_to_connect() -> str:

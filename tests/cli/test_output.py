@@ -10,11 +10,8 @@ from reach_mcp.analysis.results import BatchSummary, CauseFinding, Record
 from reach_mcp.api.errors import NoConnection
 from reach_mcp.api.pagination import Coverage
 from reach_mcp.cli.exit_codes import needs_attention
-from reach_mcp.cli.layout import lay_out, text_width
-from reach_mcp.cli.output import to_csv, to_json, to_markdown, to_text
-from reach_mcp.cli.table import Report, Table, Time, columns
-from reach_mcp.cli.times import Clock
-from reach_mcp.cli.words import describe_cause, describe_coverage
+from reach_mcp.cli.output import Clock, Report, Table, Time, lay_out, text_width, to_csv, to_json, to_markdown, to_text
+from reach_mcp.cli.tables import evidence, sentences
 from tests.cli.helpers import BERLIN, NOW
 
 CLOCK = Clock(NOW.timestamp(), BERLIN)
@@ -39,7 +36,7 @@ def test_a_time_in_utc_is_shown_once() -> None:
     assert "Z" in Clock(NOW.timestamp()).format(Time(NOW.timestamp()))
 
 
-COLUMNS = columns("$record | #waiting | @lost | action | ~why")
+COLUMNS = Table("", "$record | #waiting | lost | action | ~why", []).columns
 ROWS = [
     ["customers:c1", "12", "13:00 (12:00Z)", "correct and resend", "failed in bat_1: email is not valid"],
     ["locations:l1", "3", "13:00 (12:00Z)", "send", ""],
@@ -72,11 +69,11 @@ def test_wide_and_combining_characters_are_counted_as_they_are_shown() -> None:
     assert [text_width(text) for text in ("abc", "顧客", "e\u0301")] == [3, 4, 1]
 
 
-def report(*cells: object) -> Report:
-    names = "$record | #n | @t | flag | names | empty | text"
+def report() -> Report:
+    names = "$record | #n | t | flag | names | empty | text"
     record = Record("customers", "c\x1b[31m1", "sd_1")
     row = (record, 1234, Time(NOW.timestamp()), True, (record, record), None, "a|b")
-    return Report(["One line."], Table("Title", columns(names), [row]), notes=["A note."])
+    return Report(["One line."], Table("Title", names, [row]), notes=["A note."])
 
 
 def test_formats_write_the_same_cells() -> None:
@@ -94,7 +91,7 @@ def test_formats_write_the_same_cells() -> None:
 
 
 def test_an_empty_table_is_left_out_but_its_csv_has_a_header() -> None:
-    empty = Report(["Nothing."], Table("Title", columns("$batch | error"), []))
+    empty = Report(["Nothing."], Table("Title", "$batch | error", []))
 
     assert to_text(empty, CLOCK, 80) == "Nothing."
     assert to_csv(empty.main) == "batch,error\n"
@@ -104,24 +101,15 @@ def test_json_names_the_error_that_ended_the_reading() -> None:
     assert to_json(Coverage(stop="error", error=NoConnection()))["error"].startswith("The Reach API can't")  # type: ignore[index, union-attr, call-overload]
 
 
-@pytest.mark.parametrize(
-    ("coverage", "text"),
-    [
-        (Coverage(batches=1, total=1), "Read 1 batch: everything that there is."),
-        (Coverage(batches=1000, total=4000, stop="deadline"), "Read 1,000 of 4,000 batches: NOT everything"),
-        (Coverage(batches=3, stop="error", error=NoConnection()), "reading ended with an error: The Reach API can't"),
-        (Coverage(batches=3, unreadable_batches=1), "1 entry could not be read"),
-        (Coverage(batches=3, total=5), "the API says that there are more batches"),
-        (Coverage(batches=3, started_at_cursor=True), "the API says"),
-    ],
-)
-def test_coverage_says_how_much_was_read_and_why_not_more(coverage: Coverage, text: str) -> None:
-    assert text in describe_coverage(coverage)
+def test_a_verdict_takes_a_line_for_each_sentence_with_times_in_utc_and_views_as_options() -> None:
+    text = "All 2 batches read. 1 expires, at 12:10 (in 10 min). 38 are lost (view=expired)."
+    lines = ["All 2 batches read.", "1 expires, at 12:10Z (in 10 min).", "38 are lost (--view expired)."]
+
+    assert sentences(text) == lines
 
 
-def test_a_cause_without_evidence_is_still_named() -> None:
-    assert describe_cause(CauseFinding("failed", "correct_and_resend")) == "failed"
-    assert describe_cause(CauseFinding("expired", "resend")) == "was pending itself and has expired"
+def test_a_cause_without_evidence_shows_none() -> None:
+    assert evidence(CauseFinding("failed", "correct_and_resend")) == ""
 
 
 @pytest.mark.parametrize(
