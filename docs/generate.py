@@ -25,10 +25,10 @@ from reach_mcp import __version__
 from reach_mcp.api.errors import ReachError
 from reach_mcp.api.transport import asgi_transport
 from reach_mcp.cli.main import COMMANDS, cli
-from reach_mcp.cli.words import STOPS
 from reach_mcp.demo.api import build_demo_api
 from reach_mcp.demo.story import DEFAULT_TENANT, build_story
 from reach_mcp.prompts import load_prompts
+from reach_mcp.render.glossary import STOPPED
 from reach_mcp.server import build_server
 from reach_mcp.settings import Settings, load_settings
 from tests.faults.table import CASES
@@ -57,22 +57,32 @@ ANSWERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 """A person's question, and the call that answers it."""
 
 LIMITS = (
-    ("tools.arguments", "MAX_LIMIT", "largest `limit` of a tool; larger ones count as this"),
-    ("tools.coercion", "MAX_TEXT_CHARS", "characters of one argument"),
-    ("tools.coercion", "MAX_LIST_ITEMS", "items of one list argument"),
-    ("tools.limiter", "MAX_QUEUED_PER_SLOT", "calls that wait for each one of `REACH_MCP_MAX_CALLS`"),
-    ("api.client", "MAX_ATTEMPTS", "attempts at one request that fails with 408, 429, 5xx or a broken connection"),
-    ("api.client", "CONNECT_SECONDS", "seconds to connect to Reach"),
-    ("api.client", "READ_SECONDS", "seconds without a byte from Reach after which a request ends"),
-    ("api.client", "MAX_TENANT_CHARS", "characters of a tenant id"),
-    ("render.sanitize", "MAX_ID_CHARS", "characters of an id in an answer"),
-    ("render.sanitize", "MAX_MESSAGE_CHARS", "characters of an error message in an answer"),
-    ("analysis.causes", "MAX_FAILURES", "failures kept as evidence for one missing record"),
-    ("analysis.focus", "MAX_PATH", "records of one path that a focus shows"),
-    ("analysis.tokens", "MAX_TOKEN_CHARS", "characters of a `since` token"),
-    ("prompts", "MAX_VALUE_CHARS", "characters of a prompt's argument"),
+    ("tools.arguments", "MAX_LIMIT", "results", "a larger `limit` counts as this, and the answer says so"),
+    ("tools.arguments", "MAX_TEXT_CHARS", "characters of an argument", "a longer one is refused"),
+    ("tools.arguments", "MAX_LIST_ITEMS", "items of a list argument", "a longer list is refused"),
+    (
+        "tools.limiter",
+        "MAX_QUEUED_PER_SLOT",
+        "calls for each slot",
+        "a call for which no place in the queue is left is told to try again",
+    ),
+    ("api.client", "MAX_ATTEMPTS", "attempts", "a request that fails with 408, 429, 5xx or a broken connection ends"),
+    ("api.client", "CONNECT_SECONDS", "seconds", "an attempt to connect to Reach ends, and is repeated"),
+    ("api.client", "READ_SECONDS", "seconds", "a request without a byte from Reach ends"),
+    ("api.client", "MAX_TENANT_CHARS", "characters", "a longer tenant id is refused"),
+    ("api.decoding", "MAX_VALUES", "JSON values", "a malformed answer with more is refused"),
+    ("transports.middleware", "MAX_BODY_BYTES", "bytes", "a larger request over HTTP is refused with 413"),
+    ("transports.middleware", "BODY_SECONDS", "seconds", "a caller that has not sent its body by then gets 408"),
+    ("transports.connections", "KEEP_ALIVE_SECONDS", "seconds", "an idle HTTP connection is closed"),
+    ("render.sanitize", "MAX_ID_CHARS", "characters", "a longer id is shortened in answers and marked"),
+    ("render.sanitize", "MAX_MESSAGE_CHARS", "characters", "a longer error message is shortened and marked"),
+    ("render.budget", "MAX_CALLS", "calls", "an answer suggests no more next calls"),
+    ("analysis.causes", "MAX_FAILURES", "failures", "more are counted as evidence for a missing record, not kept"),
+    ("analysis.focus", "MAX_PATH", "records", "the middle of a longer path is left out and counted"),
+    ("analysis.tokens", "MAX_TOKEN_CHARS", "characters", "a longer `since` token is refused"),
+    ("prompts", "MAX_VALUE_CHARS", "characters", "a longer argument of a prompt is refused"),
 )
-"""Module, constant, meaning."""
+"""Module, constant, unit, effect."""
 
 CONFIG_FIELDS: dict[str, dict[str, Any]] = {
     "api_token": {"title": "Reach token", "sensitive": True, "description": "A Reach JWT. It usually lasts an hour."},
@@ -179,10 +189,10 @@ def write_settings() -> str:
 
 def write_limits() -> str:
     rows = [
-        (f"`{name}`", f"{getattr(import_module(f'reach_mcp.{module}'), name):,g}", meaning)
-        for module, name, meaning in LIMITS
+        (f"`{name}`", f"{getattr(import_module(f'reach_mcp.{module}'), name):,.10g}", unit, effect)
+        for module, name, unit, effect in LIMITS
     ]
-    return table(("limit", "value", "of"), rows)
+    return table(("limit", "value", "unit", "beyond it"), rows)
 
 
 def write_commands() -> str:
@@ -209,7 +219,7 @@ def _outcome_in_words(outcome: str, kinds: Mapping[str, str]) -> str:
         return "*An answer* about all batches."
     if reason in kinds:
         return kinds[reason]
-    why = kinds.get(kind) or STOPS.get(reason, "not everything could be read")
+    why = kinds.get(kind) or STOPPED.get(reason, "not everything could be read")
     return f"*An answer* about the part that was read, which says why: {why}"
 
 
@@ -296,7 +306,7 @@ def build_server_json() -> str:
         "environmentVariables": variables,
     }
     entry = {
-        "$schema": "https://static.modelcontextprotocol.io/schemas/2025-10-17/server.schema.json",
+        "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
         "name": "io.github.embedreach/embedreach-mcp",
         "title": "Reach batches",
         "description": project["description"],
