@@ -6,7 +6,9 @@ without a batch.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from math import inf
 
@@ -14,7 +16,7 @@ from reach_mcp.analysis.evidence import Evidence, Family, Mention, name_label
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.lookalikes import Lookalikes, Seen, describe_difference
 from reach_mcp.analysis.multimap import Multimap
-from reach_mcp.analysis.results import ACTION_OF, Cause, CauseFinding, Lookalike, Record
+from reach_mcp.analysis.results import ACTION_OF, Cause, CauseFinding, ExpiredIn, Lookalike, Record
 from reach_mcp.analysis.snapshot import PendingRow, Snapshot
 from reach_mcp.analysis.stop import STEPS, Checkpoint, never_stop
 
@@ -23,6 +25,9 @@ MAX_FAILURES = 20
 
 MAX_LOOKALIKES = 5
 """Lookalikes of one record that a finding lists."""
+
+MAX_BATCHES = 3
+"""Failed batches and expired pending resources that a finding lists, and records that each of the latter missed."""
 
 
 class CauseFinder:
@@ -63,23 +68,47 @@ class CauseFinder:
         mentions.sort(
             key=lambda one: (one.weight != cause, one.weight in ("patch", "symptom"), -one.at, one.failure.batch_id)
         )
-        return CauseFinding(
+        basis = self._without_evidence(family)
+        if cause not in ("looks_like", basis.cause):
+            basis = replace(basis, failed_batches=(), failed_batches_total=0)
+        return replace(
+            basis,
             cause=cause,
             action=ACTION_OF[cause],
             failures=tuple([one.failure for one in mentions[:MAX_FAILURES]]),
             failures_total=len(mentions),
             lookalikes=tuple(lookalikes[:MAX_LOOKALIKES]),
             lookalikes_total=len(lookalikes),
-            in_progress=family.in_progress,
             expired_rows=len(expired),
+            expired_in=self._describe_expired(expired) if cause == "expired" else (),
             later_batches=family.count_completed_after(mentions[0].at) if cause == "failed" else 0,
+        )
+
+    def _describe_expired(self, rows: Sequence[PendingRow]) -> tuple[ExpiredIn, ...]:
+        batches = self._snapshot.batches
+        latest = sorted(rows, key=lambda row: (-row.expires, batches[row.batch].id, row.id))[:MAX_BATCHES]
+        return tuple(
+            ExpiredIn(
+                batch_id=batches[row.batch].id,
+                expired_at=row.expires,
+                missed=self._snapshot.records(row.missing[:MAX_BATCHES]),
+                missed_total=len(row.missing),
+            )
+            for row in latest
         )
 
     def _without_evidence(self, family: Family) -> CauseFinding:
         """The finding of a record that nothing names: one object for all of a family."""
         if family.schema_ids not in self._unnamed:
-            cause: Cause = "in_progress" if family.in_progress else "not_seen"
-            self._unnamed[family.schema_ids] = CauseFinding(cause, ACTION_OF[cause], in_progress=family.in_progress)
+            cause: Cause = "in_progress" if family.running else "not_seen"
+            self._unnamed[family.schema_ids] = CauseFinding(
+                cause,
+                ACTION_OF[cause],
+                in_progress=tuple(one.batch_id for one in family.running),
+                running=family.running,
+                failed_batches=tuple(family.failed[:MAX_BATCHES]),
+                failed_batches_total=len(family.failed),
+            )
         return self._unnamed[family.schema_ids]
 
     @cached_property
@@ -93,25 +122,30 @@ class CauseFinder:
         search = self._search(family)
         found = []
         for seen_id, likeness in search.find(external_id):
-            where, owner = search.seen[seen_id]
+            where, owner, batch_id = search.seen[seen_id]
             record = Record(self._snapshot.names.display(owner or schema_id), seen_id, owner or schema_id)
-            found.append(Lookalike(record, likeness.rule, where, describe_difference(external_id, seen_id)))
+            found.append(Lookalike(record, likeness.rule, where, describe_difference(external_id, seen_id), batch_id))
         return found
 
     def _search(self, family: Family) -> Lookalikes:
         if family.schema_ids not in self._searches:
-            failed = self.evidence.failed_ids(family)
-            seen = {one: Seen("failed", schema_id) for one, schema_id in failed.items()}
+            seen = {one: Seen("failed", *owner) for one, owner in self.evidence.failed_ids(family).items()}
             for schema_id in sorted(family.schema_ids):
-                seen |= dict.fromkeys(self._pending_ids.get(schema_id), Seen("pending", schema_id))
+                for external_id, batch_id in self._pending_ids[schema_id].items():
+                    seen[external_id] = Seen("pending", schema_id, batch_id)
             missing = [one for schema_id in sorted(family.schema_ids) for one in self._missing_ids.get(schema_id)]
             self._searches[family.schema_ids] = Lookalikes(seen, missing)
         return self._searches[family.schema_ids]
 
     @cached_property
-    def _pending_ids(self) -> Multimap[str, str]:
-        """Definition id to the external ids of its pending resources, expired ones included."""
-        return Multimap(self._snapshot.keys[key] for key in dict.fromkeys(row.key for row in self._snapshot.rows))
+    def _pending_ids(self) -> defaultdict[str, dict[str, str]]:
+        """Definition id to the external ids of its pending resources, even expired, and the latest batch of each."""
+        found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        place = self.evidence.places
+        for row in sorted(self._snapshot.rows, key=lambda row: place[row.batch]):
+            schema_id, external_id = self._snapshot.keys[row.key]
+            found[schema_id][external_id] = self._snapshot.batches[row.batch].id
+        return found
 
     @cached_property
     def _missing_ids(self) -> Multimap[str, str]:

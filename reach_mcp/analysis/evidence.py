@@ -16,7 +16,7 @@ from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
 from reach_mcp.analysis.multimap import Multimap
-from reach_mcp.analysis.results import BatchSummary, Failure, Record
+from reach_mcp.analysis.results import BatchSummary, FailedBatch, Failure, Record, RunningBatch
 from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.api.models import RecordErrors
 
@@ -54,7 +54,9 @@ class Family:
     schema_ids: frozenset[str]
     names: frozenset[str]
     """Case-folded."""
-    in_progress: tuple[str, ...]
+    running: tuple[RunningBatch, ...]
+    failed: list[FailedBatch]
+    """Batches that failed as a whole, latest first."""
     completed: list[float]
     """When its ingest batches completed that did not fail as a whole, ascending."""
 
@@ -87,20 +89,28 @@ class Evidence:
             self._families[schema_id] = self._build_family(schema_id)
         return self._families[schema_id]
 
-    def failed_ids(self, family: Family) -> dict[str, str]:
-        """External ids that batches of a family report as failed, and their definition id (empty if unknown).
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """The place of each batch in time, so that order does not depend on that of pages."""
+        batches = self._snapshot.batches
+        order = sorted(range(len(batches)), key=lambda number: (_time(batches[number]), batches[number].id))
+        return {number: place for place, number in enumerate(order)}
+
+    def failed_ids(self, family: Family) -> dict[str, tuple[str, str]]:
+        """External ids that batches of a family report as failed: their definition id (empty if unknown), latest batch.
 
         Deleted records and those that were not found are left out: they do not exist.
         """
-        failed: dict[str, str] = {}
-        for batch in self._batches_of(family, self._detailed):
+        failed: dict[str, tuple[str, str]] = {}
+        for batch in sorted(self._batches_of(family, self._detailed), key=self.places.__getitem__):
             summary = self._snapshot.batches[batch]
             if "DELETE" not in summary.type.upper():
                 patch = "PATCH" in summary.type.upper()
                 schema_id = self._schemas[batch][0]
                 for external_id, errors in self._detailed_errors[batch].items():
                     if not (patch and NOT_FOUND in errors.categories):
-                        failed[external_id] = max(failed.get(external_id, ""), schema_id)
+                        known, _ = failed.get(external_id, ("", ""))
+                        failed[external_id] = (max(known, schema_id), summary.id)
         return failed
 
     def failed_records(self, external_id: str) -> Iterator[Record]:
@@ -156,11 +166,17 @@ class Evidence:
         bare = schema_id.removeprefix(_NAME) if schema_id.startswith(_NAME) else ""
         names = frozenset([bare] if bare else (name.casefold() for name in known.names(schema_id)))
         ids = {schema_id} - {_NAME + bare} | {one for name in names for one in known.definitions(name)}
-        family = Family(frozenset(ids), names, (), [])
+        family = Family(frozenset(ids), names, (), [], [])
         batches = [self._snapshot.batches[number] for number in self._batches_of(family, self._ingests)]
-        running = tuple(sorted(one.id for one in batches if one.status.casefold() == PROCESSING))
-        done = [_time(one) for one in batches if one.status.casefold() not in (PROCESSING, FAILURE)]
-        return Family(family.schema_ids, names, running, sorted(done))
+        batches.sort(key=lambda one: (-_time(one), one.id))
+        running = [one for one in batches if one.status.casefold() == PROCESSING]
+        return Family(
+            family.schema_ids,
+            names,
+            tuple(RunningBatch(one.id, one.started, one.processed, one.total) for one in running),
+            [FailedBatch(one.id, _known(_time(one)), one.message, one.total) for one in batches if _is_refused(one)],
+            sorted(_time(one) for one in batches if one.status.casefold() not in (PROCESSING, FAILURE)),
+        )
 
     def _batches_of(self, family: Family, index: Multimap[str, int]) -> list[int]:
         labels = [*family.schema_ids, *map(name_label, family.names)]
@@ -206,6 +222,16 @@ def _time(batch: BatchSummary) -> float:
     return -inf
 
 
+def _known(at: float) -> float | None:
+    return at if at > -inf else None
+
+
+def _is_refused(batch: BatchSummary) -> bool:
+    """Whether a batch failed as a whole, so that it names none of its records."""
+    status = batch.status.casefold()
+    return (status == FAILURE or bool(batch.message)) and status != PROCESSING and not batch.failed_records_named
+
+
 def _is_ingest(batch: BatchSummary) -> bool:
     return not re.search("PATCH|DELETE", batch.type, re.I)
 
@@ -216,7 +242,7 @@ def _describe(batch: BatchSummary, errors: RecordErrors, matched_by: MatchedBy) 
         batch_id=batch.id,
         batch_type=batch.type,
         batch_status=batch.status,
-        at=at if at > -inf else None,
+        at=_known(at),
         category=next(iter(errors.categories), ""),
         message="; ".join(dict.fromkeys(errors.errors)),
         matched_by=matched_by,

@@ -24,6 +24,8 @@ class Seen(NamedTuple):
     where: Literal["pending", "failed"]
     schema_id: str
     """Empty where only the schema's name is known."""
+    batch_id: str
+    """The latest batch in which it was."""
 
 
 MAX_COMPARED = 50

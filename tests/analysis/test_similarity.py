@@ -94,7 +94,10 @@ def find(
     missing: list[str], *, pending_ids: Iterable[str] = (), failed_ids: Iterable[str] = ()
 ) -> dict[str, list[str]]:
     """The seen ids that each missing one resembles."""
-    seen = {**dict.fromkeys(failed_ids, Seen("failed", "")), **dict.fromkeys(pending_ids, Seen("pending", ""))}
+    seen = {
+        **dict.fromkeys(failed_ids, Seen("failed", "", "b1")),
+        **dict.fromkeys(pending_ids, Seen("pending", "", "b1")),
+    }
     search = Lookalikes(seen, missing)
     return {text: [one.external_id for one in found] for text in missing if (found := search.find(text))}
 
@@ -281,7 +284,7 @@ def test_one_odd_pair_of_failed_records_does_not_switch_a_rule_off() -> None:
 
 
 def test_an_id_that_was_not_announced_as_missing_is_compared_too() -> None:
-    search = Lookalikes({"cust_1": Seen("failed", "")}, [])
+    search = Lookalikes({"cust_1": Seen("failed", "", "b1")}, [])
     assert [one.external_id for one in search.find("CUST_1")] == ["cust_1"]
 
 

@@ -4,7 +4,15 @@ Times are Unix seconds; None where the API gave none or an unreadable one. Every
 """
 
 from reach_mcp.analysis.results.batches import BatchDetail, BatchListing, BatchSummary, Census, ErrorGroup, FilterReport
-from reach_mcp.analysis.results.causes import ActionTally, CauseFinding, Failure, Lookalike
+from reach_mcp.analysis.results.causes import (
+    ActionTally,
+    CauseFinding,
+    ExpiredIn,
+    FailedBatch,
+    Failure,
+    Lookalike,
+    RunningBatch,
+)
 from reach_mcp.analysis.results.common import ACTION_OF, Action, Cause, Order, Record, Section, View
 from reach_mcp.analysis.results.explanation import Explanation
 from reach_mcp.analysis.results.focus import Changes, Focus, FocusKind, MovedBlocker, Path, WhatIf
@@ -43,10 +51,12 @@ __all__ = [
     "Cycle",
     "ErrorGroup",
     "Expired",
+    "ExpiredIn",
     "ExpiredRecord",
     "Expiry",
     "ExpiryHour",
     "Explanation",
+    "FailedBatch",
     "Failure",
     "FilterReport",
     "Focus",
@@ -59,6 +69,7 @@ __all__ = [
     "Plan",
     "PlanStep",
     "Record",
+    "RunningBatch",
     "Section",
     "UploadOrder",
     "View",

@@ -33,6 +33,42 @@ class Lookalike:
     seen: Literal["pending", "failed"]
     difference: str = ""
     """Makes an invisible difference visible: 'seen id ends with U+000D (carriage return)'; empty where it shows."""
+    batch_id: str = ""
+    """The latest batch in which it is pending, or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedBatch:
+    """An ingest batch that failed as a whole and names no records: the missing one may have been in it."""
+
+    batch_id: str
+    at: float | None
+    """When the batch completed, else started, else was created."""
+    message: str
+    """Empty where the API gave none."""
+    records: int | None
+    """Records in the batch; None where the API does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredIn:
+    """An expired pending resource of the missing record itself."""
+
+    batch_id: str
+    expired_at: float
+    missed: tuple[Record, ...]
+    """Records that it still missed, in the API's order; at most three."""
+    missed_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunningBatch:
+    """An ingest batch that is still processing, and how far it is. Counters are None where the API gives none."""
+
+    batch_id: str
+    started: float | None
+    processed: int | None
+    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +88,13 @@ class CauseFinding:
     """Expired pending resources of this very record."""
     later_batches: int = 0
     """Ingest batches of its schema that completed after the latest failure; they do not list their successes."""
+    running: tuple[RunningBatch, ...] = ()
+    """The batches of `in_progress`, in the same order."""
+    failed_batches: tuple[FailedBatch, ...] = ()
+    """Batches of its schema that failed as a whole, latest first, at most three. Not where the record was named."""
+    failed_batches_total: int = 0
+    expired_in: tuple[ExpiredIn, ...] = ()
+    """For expired: its expired pending resources, the latest first, at most three. `expired_rows` counts them all."""
 
 
 @dataclass(frozen=True, slots=True)
