@@ -1,8 +1,11 @@
-"""`list`, `batch` and `explain`: the answers of the three tools, for people and for files."""
+"""`list`, `batch`, `explain` and `demo`: the answers of the three tools, for people and for files."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from typing import Any, get_args
 
@@ -13,49 +16,18 @@ from reach_mcp.analysis.batch_stats import census, describe_batch, group_all_err
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.results import BatchListing, Cause, Order, Section, View
-from reach_mcp.analysis.times import parse_time
-from reach_mcp.cli.exit_codes import code_of_detail, code_of_explanation, code_of_listing
-from reach_mcp.cli.output import Clock, Format, write
+from reach_mcp.cli.exit_codes import FINDINGS, OK, exit_code, needs_attention
+from reach_mcp.cli.output import Clock, Format, terminal_width, to_text, write
 from reach_mcp.cli.session import Command, Session, demo_option
 from reach_mcp.cli.tables import report_detail, report_explanation, report_listing
+from reach_mcp.tools.arguments import BatchType, ListBatchesArguments, Status
+from reach_mcp.tools.batch_filter import build_filter
 
 EVERYTHING = 1_000_000_000
 """A limit that no list reaches: the command line has no budget."""
 SUMMARY_ROWS = 10
-TYPES = {
-    "ingest": "PARTNER_RESOURCE_JSON_INGEST",
-    "delete": "PARTNER_RESOURCE_BATCH_DELETE",
-    "patch": "PARTNER_RESOURCE_BATCH_PATCH",
-}
-STATUSES = ("success", "partial_success", "failure", "processing")
-CAUSES, ORDERS, VIEWS, FORMATS = get_args(Cause), get_args(Order), get_args(View), get_args(Format)
-
-
-class BatchType(click.Choice[str]):
-    """`ingest`, `delete` or `patch`; the API's own names are accepted as well."""
-
-    def __init__(self) -> None:
-        super().__init__([*TYPES], case_sensitive=False)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        known = {long: short for short, long in TYPES.items()} | {"json_ingest": "ingest"}
-        return TYPES[super().convert(known.get(str(value).upper(), known.get(str(value).lower(), value)), param, ctx)]
-
-
-class Moment(click.ParamType[float]):
-    """A time in RFC 3339, a date, or a length of time before now such as `24h` or `7d`. Unix seconds."""
-
-    name = "time"
-    _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}  # noqa: RUF012 - a constant
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value).strip()
-        if text[:-1].isdigit() and text[-1:] in self._SECONDS and ctx:
-            return ctx.ensure_object(Session).now() - int(text[:-1]) * self._SECONDS[text[-1]]
-        at = parse_time(text if "T" in text.upper() else f"{text}T00:00:00Z")
-        if at != at:
-            self.fail(f"{value!r} is no time. Use 24h, 7d, 2026-01-31 or 2026-01-31T08:00:00Z.", param, ctx)
-        return at
+TYPES = ("ingest", "delete", "patch", "json_ingest", *get_args(BatchType))
+STATUSES, CAUSES, ORDERS, VIEWS, FORMATS = map(get_args, (Status, Cause, Order, View, Format))
 
 
 def apply_options(command: Command, *options: Callable[[Command], Command]) -> Command:
@@ -76,22 +48,24 @@ def reading_options(command: Command) -> Command:
 
 
 def filter_options(command: Command) -> Command:
-    """Options that make a `BatchFilter`; the command gets them as keyword arguments for `build_filter`."""
+    """Options that make a `BatchFilter`; the command gets them as keyword arguments for `take_filter`."""
+    statuses, types = click.Choice(STATUSES, case_sensitive=False), click.Choice(TYPES, case_sensitive=False)
     return apply_options(
         command,
-        click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only batches in this state."),
-        click.option("--batch-type", type=BatchType(), help="Only batches of this type."),
+        click.option("--status", type=statuses, help="Only batches in this state."),
+        click.option("--batch-type", type=types, metavar="[ingest|delete|patch]", help="Only batches of this type."),
         click.option("--schema", help="Only this schema, by name or definition id."),
-        click.option("--created-after", type=Moment(), help="Only batches created since: 24h, 7d, a date or a time."),
-        click.option("--created-before", type=Moment(), help="Only batches created before."),
+        click.option("--created-after", metavar="TIME", help="Only batches created since: 24h, 7d, a date or a time."),
+        click.option("--created-before", metavar="TIME", help="Only batches created before."),
     )
 
 
-def build_filter(arguments: dict[str, Any], *, only_pending: bool = False) -> BatchFilter:
+def take_filter(session: Session, arguments: dict[str, Any], *, only_pending: bool = False) -> BatchFilter:
     """Take the filter's options out of a command's arguments."""
-    names = ("status", "batch_type", "schema", "created_after", "created_before")
-    given = {name: value for name in names if (value := arguments.pop(name)) is not None}
-    return BatchFilter(only_pending=only_pending, **given)
+    given = {
+        name: arguments.pop(name) for name in ("status", "batch_type", "schema", "created_after", "created_before")
+    }
+    return build_filter(ListBatchesArguments(only_batches_with_pending_resources=only_pending, **given), session.now())
 
 
 @click.command("list")
@@ -110,7 +84,7 @@ def list_command(
       embedreach-mcp list --demo --status failure --created-after 24h
     """
     session = ctx.ensure_object(Session)
-    chosen = build_filter(filters, only_pending=only_pending)
+    chosen = take_filter(session, filters, only_pending=only_pending)
     analysis = anyio.run(lambda: session.read_all(tenant_id, details=False))
     snapshot, selection = analysis.snapshot, chosen.apply(analysis.snapshot)
     chosen_batches = {number: snapshot.batches[number] for number in selection.batches}
@@ -126,7 +100,7 @@ def list_command(
         error_groups=Section(errors, len(errors)),
     )
     write(report_listing(listing), listing, output, Clock(analysis.as_of, session.zone))
-    ctx.exit(code_of_listing(listing, batches))
+    ctx.exit(exit_code(any(map(needs_attention, batches)), snapshot.coverage))
 
 
 @click.command("batch")
@@ -144,7 +118,7 @@ def batch_command(ctx: click.Context, batch_id: str, output: Format, tenant_id: 
     batch = anyio.run(lambda: session.read_one(batch_id, tenant_id))
     detail = describe_batch(batch, session.now(), limit=EVERYTHING, with_resources=True)
     write(report_detail(detail), detail, output, Clock(detail.as_of, session.zone))
-    ctx.exit(code_of_detail(detail))
+    ctx.exit(FINDINGS if needs_attention(detail.batch) or detail.pending or detail.expired else OK)
 
 
 @click.command("explain")
@@ -174,7 +148,8 @@ def explain_command(
       embedreach-mcp explain --demo --view plan --format csv
       embedreach-mcp explain --demo --view expired --format csv
     """
-    session, chosen = ctx.ensure_object(Session), build_filter(arguments)
+    session = ctx.ensure_object(Session)
+    chosen = take_filter(session, arguments)
     view = view or ("blockers" if output == "csv" else "summary")
     in_brief = view == "summary" and not (arguments["focus"] or arguments["assume_arrived"])
     rows = limit or (SUMMARY_ROWS if in_brief else EVERYTHING)
@@ -183,4 +158,50 @@ def explain_command(
     write(report_explanation(explanation), explanation, output, Clock(explanation.as_of, session.zone))
     if explanation.token and output != "json":
         click.echo(f"Token for --since: {explanation.token}", err=True)
-    ctx.exit(code_of_explanation(explanation))
+    counts = explanation.counts
+    found = counts.pending or counts.expired or counts.unreadable_resources or counts.batches_with_counter_but_no_rows
+    ctx.exit(exit_code(found, explanation.coverage))
+
+
+SITUATION = """\
+Northwind, a field service firm, uploads customers, locations, invoices and appointments to Reach every night.
+Today hundreds of its records are stuck: they wait for records that are missing, and after 24 hours they are deleted."""
+
+QUESTION = "Why are our records stuck, what do we lose first, and what should we send?"
+NEXT = """\
+Try next:
+  embedreach-mcp explain --demo --focus appointments:apt_5001   why one record waits, down to the root
+  embedreach-mcp explain --demo --view plan                     everything to send, best first
+  embedreach-mcp explain --demo --view cycles                   records that wait for each other
+  embedreach-mcp batch --demo bat_cus_0912                      one batch and its errors
+  embedreach-mcp list --demo --status failure                   batches that failed"""
+
+
+@click.command("demo")
+@click.pass_context
+def demo_command(ctx: click.Context) -> None:
+    """Show one question and its answer on the built-in demo tenant, and how to connect a host.
+
+    \b
+    Example:
+      embedreach-mcp demo
+    """
+    session = ctx.ensure_object(Session)
+    session.demo = True
+    analysis = anyio.run(lambda: session.read_all(None, details=True))
+    explanation = explain(analysis, Question(limit=5))
+    brief = replace(report_explanation(explanation), after=[])
+    answer = to_text(brief, Clock(explanation.as_of, session.zone), terminal_width())
+    calls = "The model calls: explain_pending_dependencies {}"
+    asked = f'Somebody asks: "{QUESTION}"\n{calls}\nThe answer, as a person reads it:'
+    click.echo("\n\n".join([SITUATION, asked, answer, NEXT, how_to_connect()]))
+
+
+def how_to_connect() -> str:
+    """The entry of a host's configuration, with the interpreter that runs this."""
+    entry = {"command": sys.executable, "args": ["-m", "reach_mcp", "--demo"]}
+    return f"""\
+Connect a host (with --demo; for your own data leave it out and set REACH_API_TOKEN):
+  Claude Code:     claude mcp add reach-demo -- {sys.executable} -m reach_mcp --demo
+  Claude Desktop:  {json.dumps({"mcpServers": {"reach-demo": entry}})}
+  Other hosts and HTTP: docs/hosts.md, docs/http.md"""

@@ -17,24 +17,16 @@ COMMANDS = {
     "list": "commands:list_command",
     "batch": "commands:batch_command",
     "explain": "commands:explain_command",
-    "demo": "tour:demo_command",
+    "demo": "commands:demo_command",
     "serve": "serving:serve_command",
     "demo-api": "serving:demo_api_command",
 }
 """Modules and names. A command is imported when it is needed, so that serving starts fast."""
 
-
 MAX_ERROR_CHARS = 2_000
-NAMES = {"list_batches": "embedreach-mcp list", "tenant_id": "--tenant-id", "batch_type": "--batch-type"}
+OPTIONS = ("tenant_id", "batch_type", "created_after", "created_before")
+NAMES = {name: f"--{name.replace('_', '-')}" for name in OPTIONS} | {"list_batches": "embedreach-mcp list"}
 """Names of tools and arguments in errors, and of the commands and options that stand for them."""
-
-
-class Failure(click.ClickException):
-    """Ends the command with a message and an exit code of ours."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc]  # click declares it for the class, and reads it here
 
 
 class Commands(click.Group):
@@ -83,14 +75,20 @@ def _translate(error: Exception) -> Exception:
         text = text.replace(name, option)
     match error:
         case ConfigurationError() | QuestionError():
-            return Failure(visible(text, MAX_ERROR_CHARS), exit_codes.USAGE)
+            return _failure(visible(text, MAX_ERROR_CHARS), exit_codes.USAGE)
         case ReachError():
             quotes = "; ".join(f'"{visible(quote)}"' for quote in error.quotes)
             usage = isinstance(error, InvalidArgument | BatchNotFound | CredentialMissing)
             code = exit_codes.USAGE if usage else exit_codes.UNREACHABLE
-            return Failure(f"{text} {error.introduces}: {quotes}" if quotes else text, code)
+            return _failure(f"{text} {error.introduces}: {quotes}" if quotes else text, code)
         case _:
             return error
+
+
+def _failure(message: str, code: int) -> click.ClickException:
+    failure = click.ClickException(message)
+    failure.exit_code = code  # type: ignore[misc]  # click declares it for the class, and reads it here
+    return failure
 
 
 @click.group(

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Literal, TypeAlias, cast
 
 import click
@@ -45,7 +46,7 @@ class Time:
     relative: bool = False
 
 
-Cell = str | int | float | bool | Time | Record | tuple[Record, ...] | None
+Cell = str | int | bool | Time | Record | tuple[Record, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +130,22 @@ def write(report: Report, result: object, output: Format, clock: Clock) -> None:
 def people_cell(cell: Cell, clock: Clock) -> str:
     """The text of a cell on one line, with control and invisible characters replaced."""
     match cell:
-        case None:
-            return ""
         case Time():
             return clock.format(cell)
-        case Record():
-            return visible(cell.name, MAX_CELL_CHARS)
-        case tuple():
-            return visible(", ".join(record.name for record in cell), MAX_CELL_CHARS)
         case bool():
             return "yes" if cell else "no"
         case int():
             return f"{cell:,}"
+        case Record():
+            return clean(cell.name)
+        case tuple():
+            return clean(", ".join(record.name for record in cell))
         case _:
-            return visible(str(cell), MAX_CELL_CHARS)
+            return clean(cell or "")
+
+
+def clean(text: str) -> str:
+    return visible(text, MAX_CELL_CHARS)
 
 
 def people_rows(table: Table, clock: Clock) -> tuple[list[Column], list[list[str]]]:
@@ -154,12 +157,11 @@ def people_rows(table: Table, clock: Clock) -> tuple[list[Column], list[list[str
 
 def to_text(report: Report, clock: Clock, width: int) -> str:
     """Aligned tables of at most `width` columns, with styles that a terminal shows and a pipe loses."""
-    lines = [line for text in report.lines for line in _wrap(visible(text, MAX_CELL_CHARS), width)]
+    lines = _wrap(report.lines, width)
     for table in report.tables:
         lines += ["", *([click.style(table.title, bold=True)] if table.title else [])]
         lines += lay_out(*people_rows(table, clock), width)
-    notes = [line for note in report.notes for line in _wrap(visible(note, MAX_CELL_CHARS), width)]
-    return "\n".join([*lines, *([""] if notes else []), *notes])
+    return "\n".join([*lines, *([""] if report.notes else []), *_wrap(report.notes, width)])
 
 
 def terminal_width() -> int:
@@ -190,7 +192,7 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
     lines = [click.style(_join(names, kept, columns, widths), dim=True)]
     for row in rows:
         lines.append(_join(row, kept, columns, widths))
-        lines += _wrap("; ".join(f"{names[index]}: {row[index]}" for index in below if row[index]), width, INDENT)
+        lines += _wrap(["; ".join(f"{names[index]}: {row[index]}" for index in below if row[index])], width, INDENT)
     return lines
 
 
@@ -202,23 +204,23 @@ def _join(cells: Sequence[str], kept: Sequence[int], columns: Sequence[Column], 
     return GAP.join(padded).rstrip()
 
 
-def _wrap(text: str, width: int, indent: str = "") -> list[str]:
-    wrapped = textwrap.wrap(text, width - len(indent), break_long_words=False, break_on_hyphens=False)
-    return [indent + line for line in wrapped]
+def _wrap(texts: Iterable[str], width: int, indent: str = "") -> list[str]:
+    wrap = partial(textwrap.wrap, width=width - len(indent), break_long_words=False, break_on_hyphens=False)
+    return [indent + line for text in texts for line in wrap(clean(text))]
 
 
 # --- Markdown, CSV, JSON -------------------------------------------------------------------------------------------
 
 
 def to_markdown(report: Report, clock: Clock) -> str:
-    blocks = ["\n".join(_escape_markdown(visible(line, MAX_CELL_CHARS)) for line in report.lines)]
+    blocks = ["\n".join(_escape_markdown(clean(line)) for line in report.lines)]
     for table in report.tables:
         columns, rows = people_rows(table, clock)
         lines = [[column.name for column in columns], ["---:" if c.kind == "number" else "---" for c in columns]]
         lines += [[_escape_markdown(cell) for cell in row] for row in rows]
         blocks += [f"## {table.title}"] if table.title else []
         blocks += ["\n".join(f"| {' | '.join(line)} |" for line in lines)]
-    return "\n\n".join([*blocks, *(_escape_markdown(visible(note, MAX_CELL_CHARS)) for note in report.notes)])
+    return "\n\n".join([*blocks, *(_escape_markdown(clean(note)) for note in report.notes)])
 
 
 def _escape_markdown(text: str) -> str:

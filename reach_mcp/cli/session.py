@@ -68,8 +68,9 @@ class Session:
         from reach_mcp.api.deadline import Deadline
 
         async with self._client() as client:
-            deadline = Deadline(self.settings.deadline)
-            return self._censor(await client.get_batch(batch_id, tenant=tenant, deadline=deadline))
+            return self._censor(
+                await client.get_batch(batch_id, tenant=tenant, deadline=Deadline(self.settings.deadline))
+            )
 
     def _censor(self, batch: Batch) -> Batch:
         """The batch without free text of the API, where the settings say so."""
@@ -101,10 +102,8 @@ def demo_option(command: Command) -> Command:
     """`--demo`, before or after the command."""
 
     def switch_on(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-        if value:
-            ctx.ensure_object(Session).demo = True
+        ctx.ensure_object(Session).demo |= value
 
     text = "Use the built-in demo tenant; no credential is needed and no request leaves this machine."
-    return click.option("--demo", is_flag=True, expose_value=False, is_eager=True, callback=switch_on, help=text)(
-        command
-    )
+    option = click.option("--demo", is_flag=True, expose_value=False, is_eager=True, callback=switch_on, help=text)
+    return option(command)

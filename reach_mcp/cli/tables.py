@@ -12,9 +12,9 @@ from reach_mcp.analysis.results import Section
 from reach_mcp.cli.output import Cell, Report, Table, Time
 from reach_mcp.render.batch_detail import render_detail
 from reach_mcp.render.batch_list import render_listing
-from reach_mcp.render.batch_parts import type_label
 from reach_mcp.render.formatting import listing, tally
 from reach_mcp.render.glossary import ACTIONS, CAUSES
+from reach_mcp.render.models.batches import type_label
 from reach_mcp.render.options import RenderOptions
 from reach_mcp.render.pending_report import build_report
 

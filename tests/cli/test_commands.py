@@ -51,7 +51,11 @@ def rows(text: str) -> list[dict[str, str]]:
         ("explain --focus transactions:txn_1001", 1, "it is lost, resend it"),
         ("explain --focus customers:cust_4471", 1, "Did you mean"),
         ("explain --focus bat_txn_0933", 1, "Waits for\n"),
-        ("explain --assume-arrived locations:loc_harbor_12", 1, "424 resources would clear and 268 resources would still wait"),
+        (
+            "explain --assume-arrived locations:loc_harbor_12",
+            1,
+            "424 resources would clear and 268 resources would still wait",
+        ),
         ("explain --assume-arrived locations:nosuch", 1, "Nothing waits for"),
     ],
 )
@@ -83,7 +87,7 @@ def test_a_batch_that_partly_failed_counts_without_counters() -> None:
         ("batch nosuch", "embedreach-mcp list shows the ids"),
         ("list --limit 0", "0 is not in the range"),
         ("list --status bad", "'bad' is not one of"),
-        ("list --created-after soon", "is no time"),
+        ("list --created-after soon", "--created-after is not a time"),
         ("list --batch-type upload", "'upload' is not one of"),
         ("batch", "Missing argument 'BATCH_ID'"),
         ("serve --port 1", "--host and --port need --http"),
@@ -256,7 +260,7 @@ def test_rows_that_do_not_add_up_are_named() -> None:
     transport = ScriptedTransport(page(counted, batch("b2", pending("orders:o1"))))
     output = run("explain", transport=transport).stdout
 
-    assert "The batches' counters say 3 pending, the API lists 1" in output
+    assert "3 pending by counter, no rows listed, in 1 batch (b1)" in output
     assert "lists nothing missing" in output
 
 

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from reach_mcp import __version__
+from reach_mcp.cli.commands import QUESTION
 from reach_mcp.cli.main import COMMANDS
-from reach_mcp.cli.tour import QUESTION
 from tests.cli.helpers import run
 
 
