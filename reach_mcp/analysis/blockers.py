@@ -48,7 +48,7 @@ def rank(
     roots.sort(key=lambda root: (-root.waiting, -root.direct, root.earliest, keys[root.key]))
     if order == "expiry":
         roots.sort(key=lambda root: root.earliest)
-    if order == "frees" and frees is not None:
+    elif order == "frees" and frees is not None:
         roots.sort(key=lambda root: -frees[root.key])
     return roots
 

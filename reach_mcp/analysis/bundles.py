@@ -21,6 +21,12 @@ from reach_mcp.analysis.stop import STEPS, Checkpoint
 Weights: TypeAlias = Mapping[int, int]
 """Set of roots to the number of rows that need exactly these."""
 
+NeedsOf: TypeAlias = dict[int, tuple[int, ...]]
+"""Key to the sets of roots of which each makes it arrive: several where a record is pending in several rows."""
+
+MAX_ALTERNATIVES = 4
+"""Sets kept for one link. A row that lists the link takes the one that adds fewest roots."""
+
 MAX_EFFORT = 10_000
 """Sets that the search looks at after the greedy choice."""
 
@@ -44,7 +50,7 @@ def weigh_needs(
     checkpoint: Checkpoint,
 ) -> dict[int, int]:
     """Count the selected rows by the candidates that they need, at most `size` of them."""
-    needs_of = {key: 1 << place for place, key in enumerate(candidates)}
+    needs_of: NeedsOf = {key: (1 << place,) for place, key in enumerate(candidates)}
     _add_links(needs_of, graph, clearance, checkpoint)
     rows: Iterable[int] = chain.from_iterable(clearance.rounds)
     lists = Counter(map(graph.missing.__getitem__, filter(selection.__getitem__, rows) if selection else rows))
@@ -58,32 +64,38 @@ def weigh_needs(
     return weights
 
 
-def _add_links(needs_of: dict[int, int], graph: DependencyGraph, clearance: Clearance, checkpoint: Checkpoint) -> None:
-    """Add the candidates that each link needs: those of its row that needs fewest, of these the first in rank.
+def _add_links(needs_of: NeedsOf, graph: DependencyGraph, clearance: Clearance, checkpoint: Checkpoint) -> None:
+    """Add the candidates that each link needs: by each of its rows, those that need fewest first.
 
     Two passes, because a row can wait for a link that arrives in a later round than its own record by another row.
     """
     key_of, links = graph.key_of, graph.links
-    needs_of.update((key_of[row], 0) for row in clearance.by_itself)
+    needs_of.update((key_of[row], (0,)) for row in clearance.by_itself)
     for rows in 2 * [[row for row in rows if key_of[row] in links] for rows in clearance.rounds]:
         checkpoint()
         found = [(key_of[row], _combine(graph.missing[row], needs_of)) for row in rows]
         for key, needs in found:
-            if needs is not None and (key not in needs_of or _size(needs) < _size(needs_of[key])):
-                needs_of[key] = needs
+            if needs is not None:
+                needs_of[key] = tuple(sorted({needs, *needs_of.get(key, ())}, key=_size)[:MAX_ALTERNATIVES])
 
 
 def _size(needs: int) -> tuple[int, int]:
     return needs.bit_count(), needs
 
 
-def _combine(listed: Iterable[int], needs_of: Mapping[int, int]) -> int | None:
+def _combine(listed: Iterable[int], needs_of: NeedsOf) -> int | None:
     """The roots that a row needs which lists these keys; None where not all of them are candidates."""
-    needs = 0
+    needs, several = 0, []
     for key in listed:
-        if key not in needs_of:
+        alternatives = needs_of.get(key)
+        if alternatives is None:
             return None
-        needs |= needs_of[key]
+        if len(alternatives) == 1:
+            needs |= alternatives[0]
+        else:
+            several.append(alternatives)
+    for alternatives in several:
+        needs = min([needs | one for one in alternatives], key=_size)
     return needs
 
 
