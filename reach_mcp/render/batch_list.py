@@ -1,193 +1,116 @@
-"""Render a list of batches."""
+"""The answer of `list_batches`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from reach_mcp.analysis.results import BatchListing, BatchSummary, Census
-from reach_mcp.render import models, parts
-from reach_mcp.render.batch_parts import (
-    LIST_COLUMNS,
-    build_batch,
-    build_group,
-    error_lines,
-    list_row,
-    named_counts,
-    quoted_tally,
-    type_label,
-)
-from reach_mcp.render.budget import Trim, fit
-from reach_mcp.render.formatting import plural
+from reach_mcp.analysis.results import BatchListing
+from reach_mcp.render import calls
+from reach_mcp.render.budget import fit, trims
+from reach_mcp.render.coverage import build_coverage, coverage_notes
+from reach_mcp.render.formatting import clock
+from reach_mcp.render.models import BatchListReport
+from reach_mcp.render.models.batches import Batch, BatchCount, Census
+from reach_mcp.render.models.common import attributes
 from reach_mcp.render.options import Rendered, RenderOptions
-from reach_mcp.render.sanitize import Quoter, exact_id
-from reach_mcp.render.text import closing, section, undated_line
+from reach_mcp.render.text import Columns, Pen, assemble, error_lines, fields, head, section
+from reach_mcp.render.verdicts import list_verdict
 
-TOOL = "list_batches"
-TRIMS = (
-    Trim("errors.items.variants", 2),
-    Trim("errors.items", 5),
-    Trim("census.by_schema", 5),
-    Trim("census.error_categories", 5),
-    Trim("batches.items", 20),
-    Trim("errors.items.variants"),
-    Trim("errors.items.examples", 1),
-    Trim("errors.items", 3),
-    Trim("batches.items.categories", 1),
-    Trim("census.most_failed", 3),
-    Trim("census.most_pending", 3),
-    Trim("census.by_schema"),
-    Trim("census.error_categories"),
-    Trim("batches.items.categories"),
-    Trim("errors.items"),
-    Trim("batches.items", 5),
-    Trim("census.most_failed"),
-    Trim("census.most_pending"),
-    Trim("notes"),
-    Trim("batches.items"),
-    Trim("filter.undated"),
-    Trim("census.by_status"),
-    Trim("census.by_type"),
-)
+TRIMS = trims("""
+    errors.items.variants 2, errors.items 5, census.by_schema 5, census.error_categories 5, batches.items 20,
+    errors.items.variants, errors.items.examples 1, errors.items 3, batches.items.categories 1,
+    census.most_failed 3, census.most_pending 3, census.by_schema, census.error_categories,
+    batches.items.categories, errors.items, batches.items 5, census.most_failed, census.most_pending, notes,
+    batches.items, filter.undated, census.by_status, census.by_type
+""")
 
 
 def render_listing(listing: BatchListing, options: RenderOptions) -> Rendered:
     """The answer of `list_batches`."""
     return fit(
-        _build(listing, options),
+        build_report(listing, options),
         finish=partial(_finish, listing=listing, options=options),
-        write=partial(_write, options=options),
-        trims=TRIMS,
+        write=partial(_write, delimiter=options.delimiter),
+        steps=TRIMS,
         options=options,
     )
 
 
-def _build(listing: BatchListing, options: RenderOptions) -> models.BatchListReport:
-    report = models.BatchListReport(
-        verdict="",
-        as_of=parts.moment(listing.as_of),
-        tenant=exact_id(options.tenant or ""),
-        filter=parts.left_out(listing.filter),
-        coverage=parts.coverage(listing.coverage, listing.filter, options),
-        census=_census(listing.census),
-        errors=parts.given(
-            listing.error_groups,
-            lambda groups: parts.items(models.Items[models.ErrorGroup], groups, build_group, options),
-        ),
-        batches=parts.items(
-            models.Items[models.Batch], listing.batches, partial(build_batch, whole=options.detailed), options
-        ),
-        notes=parts.coverage_notes(listing.coverage),
-    )
-    report.verdict = " ".join(filter(None, _verdict(report, listing, options)))
+def build_report(listing: BatchListing, options: RenderOptions) -> BatchListReport:
+    own = {
+        "verdict": "",
+        "tenant": options.tenant,
+        "coverage": build_coverage(listing.coverage, listing.filter, options),
+        "notes": [*coverage_notes(listing.coverage)],
+    }
+    report = BatchListReport.model_validate(attributes(listing) | own)
+    if not options.detailed:
+        for batch in report.batches.items:
+            batch.shorten()
+    report.verdict = list_verdict(report, listing, options)
     return report
 
 
-def _verdict(report: models.BatchListReport, listing: BatchListing, options: RenderOptions) -> Iterator[str]:
-    yield parts.filter_sentence(report.filter)
-    yield parts.heading(report.as_of, options)
-    if listing.scope == "page":
-        of = f" of {listing.coverage.total}" if listing.coverage.total is not None else ""
-        batches = plural(report.coverage.batches, "batch", "batches")
-        yield f"One page was read: {batches}{of}. Every count is of this page."
-    else:
-        yield parts.coverage_sentence(report.coverage)
-    yield _states(report, listing.census)
-    yield from _records(listing.census)
-    if report.census.without_counters:
-        batches = plural(report.census.without_counters, "batch has", "batches have")
-        yield f"{batches} absent or unreadable counters, so they are in no sum."
+def _finish(report: BatchListReport, *, listing: BatchListing, options: RenderOptions) -> None:
+    report.batches.say_where_the_rest_is()
+    if report.errors and report.errors.end < report.errors.total:
+        report.errors.more = "get_batch" if options.detailed else "response_format=detailed"
+    report.next = calls.first_calls(calls.after_list(report, listing, options))
 
 
-def _states(report: models.BatchListReport, census: Census) -> str:
-    if not census.batches:
-        return "No batch matches." if report.filter else ""
-    states = ", ".join(f"{count} {name}" for name, count in report.census.by_status.items())
-    matched = "match" if census.batches > 1 else "matches"
-    return f"{plural(census.batches, 'batch', 'batches')}{' ' + matched if report.filter else ''}: {states}."
+def _records(batch: Batch, _: Pen) -> str:
+    if "records" in batch.unknown:
+        return "unknown"
+    done = f"{batch.processed} of " if batch.processed and batch.processed != batch.records else ""
+    return f"{done}{batch.records}"
 
 
-def _records(census: Census) -> Iterator[str]:
-    records = dict(census.records)
-    if records.get("total"):
-        pending, failed = records.get("pending", 0), records.get("failed", 0)
-        yield f"They hold {plural(records['total'], 'record')}; {failed} failed, {pending} pending."
+def _counter(name: str, batch: Batch, pen: Pen) -> str:
+    return "unknown" if name in batch.unknown else pen.cell(getattr(batch, name))
 
 
-def _census(census: Census) -> models.Census:
-    return models.Census(
-        batches=census.batches,
-        by_status=named_counts(census.by_status, 8),
-        by_type=named_counts([(type_label(each), count) for each, count in census.by_type], 8),
-        by_schema=named_counts(census.by_schema, 10),
-        schemas=len(census.by_schema) if len(census.by_schema) > 10 else 0,
-        records=dict(census.records),
-        error_categories=named_counts(census.categories, 10),
-        most_pending=[_count(batch, batch.pending) for batch in census.most_pending if batch.pending],
-        most_failed=[_count(batch, batch.failed) for batch in census.most_failed if batch.failed],
-        latest=exact_id(census.latest.id) if census.latest else "",
-        without_counters=census.without_counters,
-    )
+def _errors(batch: Batch, pen: Pen) -> str:
+    return ", ".join(filter(None, (pen.tally(batch.categories), pen.text(batch.error))))
 
 
-def _count(batch: BatchSummary, count: int | None) -> models.BatchCount:
-    return models.BatchCount(batch=exact_id(batch.id), schema_name=exact_id(batch.schema), count=count or 0)
+BATCHES: Columns = {
+    "batch": "id",
+    **fields("status", "type"),
+    "schema": "schema_name",
+    "created": lambda batch, pen: clock(batch.created, pen.now),
+    "started": "started",
+    "completed": lambda batch, pen: clock(batch.completed, pen.now),
+    "records": _records,
+    "failed": partial(_counter, "failed"),
+    "pending": partial(_counter, "pending"),
+    "errors": _errors,
+}
 
 
-def _finish(report: models.BatchListReport, *, listing: BatchListing, options: RenderOptions) -> None:
-    page = report.batches
-    page.more = f"offset={page.end}" if page.end < page.total else ""
-    report.next = parts.first_calls(_candidates(report, listing, options))
-
-
-def _candidates(
-    report: models.BatchListReport, listing: BatchListing, options: RenderOptions
-) -> Iterator[models.Call | None]:
-    if report.batches.more:
-        same = {key: value for key, value in options.arguments.items() if key in ("cursor", "limit", "scope")}
-        yield parts.call("More of these batches", TOOL, {**same, "offset": report.batches.end}, options)
-    elif listing.coverage.cursor and listing.coverage.stop:
-        same = {key: value for key, value in options.arguments.items() if key in ("limit", "scope")}
-        yield parts.call("The next page", TOOL, {**same, "cursor": listing.coverage.cursor}, options)
-    failed = report.census.most_failed
-    if failed:
-        yield parts.call(
-            "Errors of the batch with most failed records", "get_batch", {"batch_id": failed[0].batch}, options
-        )
-    if dict(listing.census.records).get("pending"):
-        yield parts.call("Why records wait", "explain_pending_dependencies", {}, options)
-
-
-def _write(report: models.BatchListReport, options: RenderOptions) -> str:
-    quoter = Quoter(options.delimiter)
-    row = partial(list_row, quoter=quoter, now=report.as_of)
+def _write(report: BatchListReport, *, delimiter: str) -> str:
+    pen = Pen(delimiter, report.as_of)
     blocks = [
-        [report.verdict, *undated_line(report.filter, quoter)],
-        list(_census_lines(report.census, quoter)),
-        list(error_lines(report.errors, quoter)),
-        section("Batches", report.batches, LIST_COLUMNS, row),
-        closing(report, quoter),
+        head(report.verdict, report.filter, pen),
+        [f"{title}: {words}" for title, words in _census(report.census, pen) if words],
+        error_lines(report.errors, pen),
+        section("Batches", report.batches, BATCHES, pen),
     ]
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+    return assemble(blocks, report, pen)
 
 
-def _census_lines(census: models.Census, quoter: Quoter) -> Iterator[str]:
-    others = f" ({len(census.by_schema)} of {census.schemas} schemas)" if census.schemas else ""
-    lines = {
-        "Types": quoted_tally(census.by_type, quoter),
-        f"Schemas{others}": quoted_tally(census.by_schema, quoter),
-        "Records": quoted_tally(census.records, quoter),
-        "Errors by category": quoted_tally(census.error_categories, quoter),
-        "Most pending": _batches(census.most_pending, quoter),
-        "Most failed": _batches(census.most_failed, quoter),
-        "Created last": quoter.id(census.latest),
-    }
-    for title, words in lines.items():
-        if words:
-            yield f"{title}: {words}"
+def _census(census: Census, pen: Pen) -> Iterator[tuple[str, str]]:
+    part, whole = len(census.by_schema), census.by_schema_total
+    others = f" ({part} of {whole} schemas)" if part < whole else ""
+    yield "Types", pen.tally(census.by_type)
+    yield f"Schemas{others}", pen.tally(census.by_schema)
+    yield "Records", pen.tally(census.records)
+    yield "Errors by category", pen.tally(census.error_categories)
+    yield "Most pending", _batches(census.most_pending, pen)
+    yield "Most failed", _batches(census.most_failed, pen)
+    yield "Created last", pen.id(census.latest)
 
 
-def _batches(counts: list[models.BatchCount], quoter: Quoter) -> str:
-    return ", ".join(
-        f"{quoter.id(each.batch)} ({each.count} {quoter.id(each.schema_name)})".replace(" )", ")") for each in counts
-    )
+def _batches(counts: Sequence[BatchCount], pen: Pen) -> str:
+    named = (" ".join(filter(None, (str(each.count), pen.id(each.schema_name)))) for each in counts)
+    return ", ".join(f"{pen.id(each.batch)} ({words})" for each, words in zip(counts, named, strict=True))

@@ -10,12 +10,12 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from reach_mcp.render import glossary
-from reach_mcp.render.models import Tail
+from reach_mcp.render.models.common import Tail
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.sanitize import is_hidden
 
 MAX_CALLS = 3
-SLACK_BYTES = 50
+SLACK_BYTES = 20
 """Trimming adds words on the rest of a list."""
 
 Container = list[object] | dict[str, object]
@@ -31,9 +31,27 @@ class Trim:
     keep: int = 0
 
 
+def trims(text: str) -> tuple[Trim, ...]:
+    """The steps `path keep, path keep, ...`; without a number none of the items is kept."""
+    steps = (step.split() for step in text.split(","))
+    return tuple(Trim(step[0], int(step[1]) if len(step) > 1 else 0) for step in steps)
+
+
 def dump(model: BaseModel) -> dict[str, object]:
-    """Structured content: the model without fields that hold their default."""
-    return model.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+    """Structured content: the model without fields that hold their default, and without totals of whole lists."""
+    content = model.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+    _drop_totals(content)
+    return content
+
+
+def _drop_totals(node: object) -> None:
+    if isinstance(node, dict):
+        for name in [name for name in node if name.endswith("_total")]:
+            if node[name] <= len(node.get(name.removesuffix("_total"), ())):
+                del node[name]
+    for item in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        if isinstance(item, dict | list):
+            _drop_totals(item)
 
 
 def to_json(value: object) -> str:
@@ -41,7 +59,7 @@ def to_json(value: object) -> str:
 
 
 def size_of(value: object) -> int:
-    return _bytes(to_json(value))
+    return len(to_json(value).encode())
 
 
 def fit(
@@ -49,7 +67,7 @@ def fit(
     *,
     finish: Callable[[Report], None],
     write: Callable[[Report], str],
-    trims: Sequence[Trim],
+    steps: Sequence[Trim],
     options: RenderOptions,
     legend: Callable[[Report, str], Iterable[str]] = lambda *_: (),
 ) -> Rendered:
@@ -67,15 +85,16 @@ def fit(
         whole = size_of(structured)
         excess = 0 if options.parts == "text" else whole - options.limit_bytes
         if excess <= 0:
-            rendered, sizes = _render(report, structured, write, options)
+            rendered = _render(report, structured, write, options)
+            size = len(rendered.text.encode())
             # Items take more bytes as JSON than as text, so the excess of the text counts for more.
-            excess = max(int((size - options.limit_bytes) * max(1.0, whole / size)) for size in sizes)
-        if excess <= 0:
-            return rendered
+            excess = int((size - options.limit_bytes) * max(1.0, whole / size))
+            if excess <= 0:
+                return rendered
         slack *= 2
-        if not _trim(report, trims, excess + slack):
+        if not _trim(report, steps, excess + slack):
             if not calls:
-                return _render(report, structured, write, options)[0]
+                return _render(report, structured, write, options)
             calls -= 1
 
 
@@ -91,19 +110,12 @@ def _explain_terms(report: Report, legend: Callable[[Report, str], Iterable[str]
 
 def _render(
     report: Report, structured: dict[str, object], write: Callable[[Report], str], options: RenderOptions
-) -> tuple[Rendered, list[int]]:
-    """Choose the forms that are sent, and measure them."""
-    if options.parts == "structured":
-        text = escape_hidden(to_json(structured))
-        return Rendered(text, report, structured), [_bytes(text)]
-    text = write(report)
+) -> Rendered:
+    """The forms that are sent."""
     if options.parts == "text":
-        return Rendered(text), [_bytes(text)]
-    return Rendered(text, report, structured), [_bytes(text), size_of(structured)]
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode())
+        return Rendered(write(report))
+    text = escape_hidden(to_json(structured)) if options.parts == "structured" else write(report)
+    return Rendered(text, report, structured)
 
 
 def escape_hidden(text: str) -> str:
@@ -111,10 +123,10 @@ def escape_hidden(text: str) -> str:
     return text.translate({ord(char): json.dumps(char)[1:-1] for char in set(text) if is_hidden(char)})
 
 
-def _trim(report: BaseModel, trims: Sequence[Trim], excess: int) -> int:
+def _trim(report: BaseModel, steps: Sequence[Trim], excess: int) -> int:
     """Drop items of at least `excess` bytes as far as there are any; return the bytes dropped."""
     saved = 0
-    for trim in trims:
+    for trim in steps:
         lists = [found for found in _lists(report, trim.path.split(".")) if len(found) > trim.keep]
         if lists and saved < excess:
             saved += _shorten(lists, trim.keep, excess - saved)

@@ -13,6 +13,10 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
+def batches(count: int) -> str:
+    return plural(count, "batch", "batches")
+
+
 def to_datetime(seconds: float | None) -> datetime | None:
     """A Unix time in UTC; None where there is none, or none that a calendar has."""
     if seconds is None:

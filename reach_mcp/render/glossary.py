@@ -28,6 +28,8 @@ ACTIONS: Mapping[str, str] = {
 
 ORDERS = {"": "most blocking first", "frees": "those that free most first", "expiry": "soonest lost first"}
 
+PLAN_ORDERS = dict.fromkeys(ORDERS, "each frees most after those before it") | {"expiry": "soonest lost first"}
+
 STOPPED = {
     "deadline": "the deadline of this call passed",
     "error": "reading ended early",

@@ -13,6 +13,7 @@ from inline_snapshot import snapshot
 from reach_mcp.analysis import results
 from reach_mcp.api.pagination import Coverage
 from reach_mcp.render import RenderOptions, render_detail, render_listing
+from reach_mcp.render.options import ArgumentValue
 from tests.render import fabricated
 from tests.render.fabricated import NOW, batch, census, detail, failing_batch, section
 
@@ -74,46 +75,6 @@ Why records wait: {"tool":"explain_pending_dependencies","arguments":{}}\
             "without_counters": 2,
         }
     )
-    assert structured["batches"] == snapshot(
-        {
-            "total": 400,
-            "more": "offset=3",
-            "items": [
-                {
-                    "id": "cd613e30-d8f1-4adf-91b7-584a2265b1f5",
-                    "status": "processing",
-                    "type": "JSON_INGEST",
-                    "schema": "customers",
-                    "created": "2026-11-25T23:00Z",
-                    "started": "2026-11-25T23:00Z",
-                    "records": 500,
-                    "processed": 640,
-                    "failed": 12,
-                },
-                {
-                    "id": "d95bafc8-f2a4-427b-9cf4-bb99f4bea973",
-                    "status": "failure",
-                    "type": "JSON_INGEST",
-                    "schema": "customers",
-                    "created": "2026-11-25T22:00Z",
-                    "records": 500,
-                    "unknown": ["failed", "pending"],
-                    "error": "Payload ‹b›could‹/b› not be read",
-                },
-                {
-                    "id": "21636369-8b52-4b4a-97b7-50923ceb3ffd",
-                    "status": "partial_success",
-                    "type": "JSON_INGEST",
-                    "schema": "customers",
-                    "created": "2026-11-25T21:00Z",
-                    "records": 500,
-                    "failed": 16,
-                    "pending": 21,
-                    "categories": {"VALIDATION_ERROR": 12, "MISSING_REQUIRED_FIELD": 3, "DUPLICATE_EXTERNAL_ID": 1},
-                },
-            ],
-        }
-    )
 
 
 def test_the_default_list_shows_all_20_batches() -> None:
@@ -149,16 +110,36 @@ def test_an_empty_tenant_has_no_batches() -> None:
     assert "There are no batches." in listed(empty)[0]
 
 
+def test_a_batch_without_a_schema_is_counted_as_such() -> None:
+    one = replace(census([batch()], 1), by_schema=(("customers", 2), ("", 1)))
+    text, structured = listed(replace(fabricated.listing(1), census=one))
+    assert "Schemas: 2 customers, 1 no schema" in text
+    assert structured["census"]["by_schema"] == {"customers": 2, "no schema": 1}
+
+
+def test_the_rest_of_the_errors_and_of_the_rows_is_named() -> None:
+    groups = replace(detail().error_groups, total=40)
+    arguments: dict[str, ArgumentValue] = {"batch_id": "b", "include_pending_details": True, "limit": 1}
+    found = detail(error_groups=groups, resources=section(fabricated.resource()), missing=section(total=9))
+    text, structured = described(found, replace(OPTIONS, arguments=arguments))
+    assert "Errors (2 of 40; more: limit=40, response_format=detailed)" in text
+    assert "Listed as missing: 9 in all, see include_pending_details=false." in text
+    focus = next(call for call in structured["next"] if "focus" in call["arguments"])
+    assert list(focus["arguments"]) == ["focus"]
+    whole = {"batch_id": found.batch.id, "limit": 40, "response_format": "detailed"}
+    assert {"why": "More of the errors", "tool": "get_batch", "arguments": whole} in structured["next"]
+
+
 def test_many_schemas_are_counted_and_the_first_shown() -> None:
     many = replace(census([batch()], 1), by_schema=tuple((f"schema_{number}", 1) for number in range(14)))
     text, structured = listed(replace(fabricated.listing(1), census=many))
     assert "Schemas (10 of 14 schemas): 1 schema_0" in text
-    assert structured["census"]["schemas"] == 14
+    assert structured["census"]["by_schema_total"] == 14
 
 
 def test_a_list_groups_the_errors_of_all_its_batches() -> None:
     text, structured = listed(replace(fabricated.listing(), error_groups=replace(detail().error_groups, total=9)))
-    assert "Errors (2 of 9), records | category | message | example ids:" in text
+    assert "Errors (2 of 9; more: response_format=detailed), records | category | message | example ids:" in text
     assert len(structured["errors"]["items"]) == 2
     assert len(structured["batches"]["items"]) == 20
 
@@ -187,7 +168,7 @@ What to send for it: {"tool":"explain_pending_dependencies","arguments":{"focus"
 Its pending resources: {"tool":"get_batch","arguments":{"batch_id":"21636369-8b52-4b4a-97b7-50923ceb3ffd","include_pending_details":true}}
 What to resend: {"tool":"explain_pending_dependencies","arguments":{"view":"expired"}}\
 """)
-    assert {key: structured[key] for key in ("batch", "errors", "missing", "next")} == snapshot(
+    assert {key: structured[key] for key in ("batch", "missing")} == snapshot(
         {
             "batch": {
                 "id": "21636369-8b52-4b4a-97b7-50923ceb3ffd",
@@ -204,22 +185,6 @@ What to resend: {"tool":"explain_pending_dependencies","arguments":{"view":"expi
                 "pending": 21,
                 "categories": {"VALIDATION_ERROR": 12, "MISSING_REQUIRED_FIELD": 3, "DUPLICATE_EXTERNAL_ID": 1},
             },
-            "errors": {
-                "total": 2,
-                "items": [
-                    {
-                        "category": "VALIDATION_ERROR",
-                        "error": "email … is not valid",
-                        "records": 9,
-                        "variants": [
-                            {"error": "email a is not valid", "records": 5},
-                            {"error": "email b is not valid", "records": 4},
-                        ],
-                        "examples": ["cus_1", "cus_2"],
-                    },
-                    {"category": "X_ERROR", "error": "lastName is required", "records": 4, "examples": ["cus_3"]},
-                ],
-            },
             "missing": {
                 "total": 2,
                 "items": [
@@ -227,19 +192,6 @@ What to resend: {"tool":"explain_pending_dependencies","arguments":{"view":"expi
                     {"record": "locations:loc_1", "waiting": 6},
                 ],
             },
-            "next": [
-                {
-                    "why": "What to send for it",
-                    "tool": "explain_pending_dependencies",
-                    "arguments": {"focus": "21636369-8b52-4b4a-97b7-50923ceb3ffd"},
-                },
-                {
-                    "why": "Its pending resources",
-                    "tool": "get_batch",
-                    "arguments": {"batch_id": "21636369-8b52-4b4a-97b7-50923ceb3ffd", "include_pending_details": True},
-                },
-                {"why": "What to resend", "tool": "explain_pending_dependencies", "arguments": {"view": "expired"}},
-            ],
         }
     )
 

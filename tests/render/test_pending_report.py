@@ -265,7 +265,7 @@ def test_counters_that_agree_are_said_to_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "sentence"), [(1, "Sending the one record below that frees most clears 90."), (0, "")]
+    ("steps", "sentence"), [(1, "First: sending the one record below that frees most clears 90."), (0, "")]
 )
 def test_the_verdict_says_how_much_the_records_below_clear(steps: int, sentence: str) -> None:
     whole = fabricated.large_tenant().plan

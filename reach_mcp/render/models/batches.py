@@ -2,67 +2,127 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Annotated, Any
 
-from reach_mcp.render.models.common import Coverage, Head, Holding, Items, LeftOut, Resource, Tail, Time
+from pydantic import BeforeValidator, Field
+
+from reach_mcp.render.models.common import (
+    Count,
+    Coverage,
+    Head,
+    Holding,
+    Id,
+    Items,
+    LeftOut,
+    Model,
+    Resource,
+    Tail,
+    Time,
+    first,
+    message,
+    named_counts,
+)
+from reach_mcp.render.sanitize import exact_id
+
+TYPE_PREFIXES = ("PARTNER_RESOURCE_", "BATCH_")
+COUNTERS = {
+    "records": "total",
+    "processed": "processed",
+    "successful": "successful",
+    "failed": "failed",
+    "pending": "pending",
+}
+NO_SCHEMA = "no schema"
 
 
-class Batch(BaseModel):
-    id: str
-    status: str
-    type: str
-    schema_name: str = Field(default="", serialization_alias="schema")
-    created: Time | None = None
-    started: Time | None = None
-    completed: Time | None = None
-    records: int = 0
-    processed: int = Field(default=0, description="Where it differs from records")
-    successful: int = 0
-    failed: int = 0
-    pending: int = 0
-    unknown: list[str] = Field(default_factory=list, description="Counters that are absent or unreadable")
-    categories: dict[str, int] = Field(default_factory=dict, description="Errors by category")
-    error: str = Field(default="", description="Of the batch as a whole")
+def type_label(batch_type: str) -> str:
+    """`JSON_INGEST` for `PARTNER_RESOURCE_JSON_INGEST`; arguments accept both."""
+    for prefix in TYPE_PREFIXES:
+        batch_type = batch_type.removeprefix(prefix)
+    return exact_id(batch_type)
 
 
-class BatchCount(BaseModel):
-    batch: str
-    schema_name: str = Field(default="", serialization_alias="schema")
-    count: int
+class Batch(Model):
+    id: Id
+    status: Id
+    type: Annotated[str, BeforeValidator(type_label)]
+    schema_name: Id = Field(default="", alias="schema")
+    created: Time = None
+    started: Time = None
+    completed: Time = None
+    records: Count = Field(default=0, validation_alias="total")
+    processed: Count = Field(default=0, description="Where it differs from records")
+    successful: Count = 0
+    failed: Count = 0
+    pending: Count = 0
+    unknown: list[str] = Field(default=[], description="Counters that are absent or unreadable")
+    categories: Annotated[dict[str, int], named_counts(12)] = Field(default={}, description="Errors by category")
+    error: Annotated[str, message(160)] = Field(
+        default="", description="Of the batch as a whole", validation_alias="message"
+    )
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        return {"unknown": [name for name, field in COUNTERS.items() if getattr(result, field) is None]}
+
+    def shorten(self) -> None:
+        """Leave out the times and counters that follow from the others in nearly every batch."""
+        running = self.status == "processing"
+        self.started, self.completed = self.started if running else None, None
+        self.processed = self.processed if running or self.processed != self.records else 0
+        self.successful = 0
+        self.categories = dict(list(self.categories.items())[:3])
 
 
-class Census(BaseModel):
+class BatchCount(Model):
+    batch: Id
+    schema_name: Id = Field(default="", serialization_alias="schema")
+    count: Count
+
+
+class Census(Model):
     batches: int
-    by_status: dict[str, int] = Field(default_factory=dict)
-    by_type: dict[str, int] = Field(default_factory=dict)
-    by_schema: dict[str, int] = Field(default_factory=dict)
-    schemas: int = Field(default=0, description="Where not all are shown")
-    records: dict[str, int] = Field(default_factory=dict)
-    error_categories: dict[str, int] = Field(default_factory=dict)
-    most_pending: list[BatchCount] = Field(default_factory=list)
-    most_failed: list[BatchCount] = Field(default_factory=list)
-    latest: str = Field(default="", description="Id of the batch created last")
+    by_status: Annotated[dict[str, int], named_counts(8)] = Field(default={})
+    by_type: Annotated[dict[str, int], named_counts(8)] = Field(default={})
+    by_schema: Annotated[dict[str, int], named_counts(10)] = Field(default={})
+    by_schema_total: int = Field(default=0, description="Where not all are shown")
+    records: Annotated[dict[str, int], named_counts(8)] = Field(default={})
+    error_categories: Annotated[dict[str, int], named_counts(10)] = Field(default={}, validation_alias="categories")
+    most_pending: list[BatchCount] = Field(default=[])
+    most_failed: list[BatchCount] = Field(default=[])
+    latest: Id = Field(default="", description="Id of the batch created last")
     without_counters: int = Field(default=0, description="Batches that are in no sum")
 
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        return {
+            "by_type": [(type_label(each), count) for each, count in result.by_type],
+            "by_schema": [(schema or NO_SCHEMA, count) for schema, count in result.by_schema],
+            "by_schema_total": len(result.by_schema),
+            "most_pending": [(each.id, each.schema, each.pending) for each in result.most_pending if each.pending],
+            "most_failed": [(each.id, each.schema, each.failed) for each in result.most_failed if each.failed],
+            "latest": result.latest.id if result.latest else "",
+        }
 
-class Variant(BaseModel):
-    error: str
+
+class Variant(Model):
+    error: Annotated[str, message(160)]
     records: int
 
 
-class ErrorGroup(BaseModel):
-    category: str = ""
-    error: str
+class ErrorGroup(Model):
+    category: Annotated[str, message(60)] = ""
+    error: Annotated[str, message(160)] = Field(validation_alias="message")
     records: int
-    variants: list[Variant] = Field(default_factory=list)
-    examples: list[str] = Field(default_factory=list, description="Records")
+    variants: list[Variant] = Field(default=[])
+    examples: Annotated[list[Id], first(5)] = Field(default=[], description="Records")
 
 
 class _ListBody(Head):
     filter: LeftOut | None = None
     coverage: Coverage
     census: Census
-    errors: Items[ErrorGroup] | None = None
+    errors: Items[ErrorGroup] | None = Field(default=None, validation_alias="error_groups")
     batches: Items[Batch]
 
 
@@ -73,13 +133,13 @@ class BatchListReport(Tail, _ListBody):
 class _DetailBody(Head):
     batch: Batch
     failed_records_named: int = 0
-    errors: Items[ErrorGroup] | None = None
+    errors: Items[ErrorGroup] = Field(validation_alias="error_groups")
     pending: int = 0
     expired: int = 0
-    within_1_h: int = 0
-    within_24_h: int = Field(default=0, description="Includes within_1_h")
-    next_expiry: Time | None = None
-    missing: Items[Holding] | None = None
+    within_1_h: int = Field(default=0, validation_alias="within_hour")
+    within_24_h: int = Field(default=0, description="Includes within_1_h", validation_alias="within_day")
+    next_expiry: Time = None
+    missing: Items[Holding]
     resources: Items[Resource] | None = None
     unreadable_resources: int = 0
 

@@ -1,83 +1,165 @@
-"""Parts of output models that several answers share."""
+"""How a result of the analysis becomes an output model, and the parts of models that several answers share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import is_dataclass
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from itertools import islice
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from reach_mcp.render.formatting import iso_minute
+from reach_mcp.analysis import results
+from reach_mcp.render.formatting import iso_minute, to_datetime
+from reach_mcp.render.sanitize import exact_id, inert
 
 T = TypeVar("T")
-Time = Annotated[datetime, PlainSerializer(iso_minute, return_type=str, when_used="json")]
 Arguments = dict[str, str | int | bool | list[str]]
 
+MAX_ITEMS = 600
+"""Items of one list: hardly an item takes less than 40 bytes, so no answer holds more."""
+MAX_NAMED = 20
+MAX_MISSES = 5
+MAX_NOTE_CHARS = 400
+MAX_COUNT_NAME_CHARS = 60
+EPOCH = to_datetime(0.0)
 
-class Items(BaseModel, Generic[T]):
+
+def first(most: int) -> BeforeValidator:
+    """Keep the first items of a list."""
+    return BeforeValidator(lambda values: list(islice(values, most)))
+
+
+def message(longest: int) -> BeforeValidator:
+    """Make a text inert."""
+    return BeforeValidator(lambda text: inert(text, longest))
+
+
+def named_counts(most: int) -> BeforeValidator:
+    """Pairs of name and count as a mapping; names that are cut to the same text are added up."""
+
+    def read(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for name, count in islice(pairs, most):
+            short = inert(name, MAX_COUNT_NAME_CHARS)
+            counts[short] = counts.get(short, 0) + count
+        return counts
+
+    return BeforeValidator(read)
+
+
+def _name(record: results.Record | None) -> str:
+    return exact_id(record.name) if record else ""
+
+
+Id = Annotated[str, BeforeValidator(lambda text: exact_id(text or ""))]
+Name = Annotated[str, BeforeValidator(_name)]
+"""`schema:external_id` of a record."""
+Names = Annotated[list[Name], first(MAX_NAMED)]
+Misses = Annotated[list[Name], first(MAX_MISSES)]
+Note = Annotated[str, message(MAX_NOTE_CHARS)]
+Count = Annotated[int, BeforeValidator(lambda count: count or 0)]
+_Json = PlainSerializer(iso_minute, return_type=str, when_used="json-unless-none")
+Time = Annotated[datetime | None, BeforeValidator(to_datetime), _Json]
+Moment = Annotated[datetime, BeforeValidator(lambda seconds: to_datetime(seconds) or EPOCH), _Json]
+"""A time that is always there; one that no calendar has is shown as 1970."""
+
+
+def attributes(result: object) -> dict[str, object]:
+    """The fields of a dataclass, not converted."""
+    return {name: getattr(result, name) for name in getattr(result, "__dataclass_fields__", ())}
+
+
+class Model(BaseModel):
+    """A model reads a result by the names of its attributes, and a tuple by the order of its fields.
+
+    `x_total` is the length of the whole list of which `x` shows the first items. It is sent only where not all are.
+    """
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, result: object) -> object:
+        if isinstance(result, tuple):
+            return dict(zip(cls.model_fields, result, strict=True))
+        return attributes(result) | cls.derive(result) if is_dataclass(result) else result
+
+    @classmethod
+    def derive(cls, _: Any, /) -> dict[str, object]:
+        """Values of fields that are not attributes of the result."""
+        return {}
+
+
+class Items(Model, Generic[T]):
     """A part of a list."""
 
     total: int
     offset: int = 0
     more: str = Field(default="", description="Arguments that bring the rest")
-    items: list[T] = Field(default_factory=list)
+    items: Annotated[list[T], first(MAX_ITEMS)] = Field(default=[])
 
     @property
     def end(self) -> int:
         """The offset of the first item that is not shown."""
         return self.offset + len(self.items)
 
+    def say_where_the_rest_is(self, view: str = "") -> None:
+        where = f"{f'view={view}, ' if view else ''}offset={self.end}"
+        self.more = where if self.end < self.total else ""
 
-class Call(BaseModel):
+
+class Call(Model):
     why: str
     tool: str
-    arguments: Arguments = Field(default_factory=dict)
+    arguments: Arguments = Field(default={})
 
 
-class Coverage(BaseModel):
+class Coverage(Model):
     complete: bool
     batches: int = Field(description="Read")
     of: int | None = None
     pages: int = 0
     age_seconds: int = 0
     why: str = Field(default="", description="Why it is not complete")
-    cursor: str = ""
+    cursor: Id = ""
 
 
-class LeftOut(BaseModel):
-    filter: str
-    batches: int = 0
-    resources: int = 0
-    undated: list[str] = Field(default_factory=list, description="Batches without a readable createdAt")
+class LeftOut(Model):
+    filter: Note = Field(validation_alias="description")
+    batches: int = Field(default=0, validation_alias="batches_left_out")
+    resources: int = Field(default=0, validation_alias="resources_left_out")
+    undated: Annotated[list[Id], first(5)] = Field(default=[], description="Batches without a readable createdAt")
     undated_total: int = 0
 
 
-class Head(BaseModel):
+class Head(Model):
     """The first fields of every answer."""
 
     verdict: str
-    as_of: Time
-    tenant: str = ""
+    as_of: Moment
+    tenant: Id = ""
 
 
-class Tail(BaseModel):
+class Tail(Model):
     """The last fields of every answer. As the first base class it comes last: pydantic collects from the end."""
 
-    notes: list[str] = Field(default_factory=list)
-    next: list[Call] = Field(default_factory=list)
-    legend: list[str] = Field(default_factory=list)
+    notes: list[Note] = Field(default=[])
+    next: list[Call] = Field(default=[])
+    legend: list[str] = Field(default=[])
 
 
-class Holding(BaseModel):
-    record: str
+class Holding(Model):
+    record: Name
     waiting: int
 
 
-class Resource(BaseModel):
-    id: str = ""
-    record: str
-    batch: str = ""
-    created: Time | None = None
-    expires: Time | None = None
-    misses: list[str] = Field(default_factory=list)
+class Resource(Model):
+    id: Id = ""
+    record: Name
+    batch: Id = Field(default="", validation_alias="batch_id")
+    created: Time = Field(default=None, validation_alias="created_at")
+    expires: Time = Field(default=None, validation_alias="expires_at")
+    misses: Misses = Field(default=[])
     misses_total: int = Field(default=0, description="Where not all are shown")

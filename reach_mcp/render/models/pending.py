@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Annotated, Any
 
-from reach_mcp.render.models.common import Coverage, Head, Holding, Items, LeftOut, Resource, Tail, Time
+from pydantic import BeforeValidator, Field, ValidationInfo
 
-
-class Why(BaseModel):
-    """Why a record is missing, the action that calls for, and the evidence."""
-
-    cause: str
-    action: str = Field(default="", description="If absent, the one that by_cause gives for the cause")
-    batch: str = Field(default="", description="Batch that shows the cause")
-    category: str = ""
-    error: str = ""
-    like: str = Field(default="", description="Seen id that it resembles")
-    how: str = Field(default="", description="Why it resembles it, or how the batch was matched")
-    others: int = Field(default=0, description="More batches or ids like the one shown")
-    later_batches: int = Field(default=0, description="Later batches of the schema; they list no successes")
-
-
-class _Named(BaseModel):
-    record: str = Field(description="schema:external_id")
-
-
-class Missing(Why, _Named):
-    """A missing record, and why it is missing."""
+from reach_mcp.analysis import results
+from reach_mcp.render.formatting import clock, to_datetime
+from reach_mcp.render.models.causes import Action, Missing
+from reach_mcp.render.models.common import (
+    MAX_NAMED,
+    Coverage,
+    Head,
+    Id,
+    Items,
+    LeftOut,
+    Misses,
+    Model,
+    Name,
+    Names,
+    Note,
+    Resource,
+    Tail,
+    Time,
+    first,
+)
+from reach_mcp.render.models.focus import Changes, Focus, WhatIf
 
 
 class Blocker(Missing):
@@ -34,168 +34,146 @@ class Blocker(Missing):
     direct: int = 0
     frees: int = Field(default=0, description="Of these, cleared if it alone arrives")
     batches: int = 0
-    first_lost: Time | None = None
+    first_lost: Time = Field(default=None, validation_alias="earliest_expiry")
 
 
 class Step(Missing):
     gain: int
-    freed: int = Field(description="Running total")
-    first_lost: Time | None = None
+    freed: int = Field(description="Running total", validation_alias="running_total")
+    first_lost: Time = Field(default=None, validation_alias="deadline")
 
 
-class Tally(BaseModel):
+class Tally(Model):
     cause: str
-    action: str
+    action: Action
     records: int
     waiting: int
 
 
-class Reference(BaseModel):
-    child: str
-    parent: str
+class Reference(Model):
+    child: Id
+    parent: Id
     rows: int
 
 
 class Plan(Items[Step]):
     cleared_by_all: int
-    upload_order: list[list[str]] = Field(
-        default_factory=list, description="Groups of schemas that refer to each other"
+    upload_order: Annotated[list[Annotated[list[Id], first(5)]], first(20)] = Field(
+        default=[], description="Groups of schemas that refer to each other"
     )
-    references: list[Reference] = Field(default_factory=list, description="What the order follows from")
+    references: Annotated[list[Reference], first(12)] = Field(default=[], description="What the order follows from")
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        steps, order = result.steps, result.upload_order
+        part = {"items": steps.items, "total": steps.total, "offset": steps.offset}
+        return {**part, "upload_order": order.schemas, "references": order.references}
 
 
-class LeaveOut(BaseModel):
-    resend: str
-    without: str
+class LeaveOut(Model):
+    resend: Name
+    without: Name
 
 
-class Cycle(BaseModel):
-    members: list[str] = Field(description="Each waits for the next, the last for the first")
-    members_total: int = Field(default=0, description="Where not all are shown")
-    leave_out: list[LeaveOut] = Field(default_factory=list, description="References that open the cycle when left out")
-    leave_out_total: int = Field(default=0, description="Where not all are shown")
+class Cycle(Model):
+    members: Annotated[list[Name], first(200)] = Field(description="Each waits for the next, the last for the first")
+    members_total: int = 0
+    leave_out: Annotated[list[LeaveOut], first(MAX_NAMED)] = Field(default=[], description="References that open it")
+    leave_out_total: int = 0
     rows: int
     behind: int = 0
-    also_missing: int = 0
-    first_lost: Time | None = None
+    also_missing: int = Field(default=0, validation_alias="missing")
+    first_lost: Time = Field(default=None, validation_alias="earliest_expiry")
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        members = result.members
+        totals = {"members_total": members.total, "leave_out_total": len(result.leave_out)}
+        return {"members": members.items, **totals}
 
 
-class Hour(BaseModel):
-    hour: Time = Field(description="Start of the clock hour, UTC")
+def _clock(seconds: float, info: ValidationInfo) -> str:
+    """The hour as the text writes it: an answer has many, and a whole time costs twice as much."""
+    now = to_datetime(info.context)
+    return clock(to_datetime(seconds), now) if now else ""
+
+
+ClockHour = Annotated[str, BeforeValidator(_clock)]
+
+
+class Hour(Model):
+    hour: ClockHour = Field(description="UTC; with the date where it is not that of as_of", validation_alias="start")
     rows: int
-    held_by: dict[str, int] = Field(default_factory=dict, description="Missing records, by resources that wait")
-    holders: int = Field(default=0, description="In all")
+    held_by: dict[Id, int] = Field(default={}, description="Missing records, by resources that wait")
+    holders: int = Field(default=0, description="In all", validation_alias="holders_total")
     stuck: int = 0
 
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        return {"held_by": {holder.record.name: holder.waiting for holder in result.holders}}
 
-class Expiry(BaseModel):
-    within_1_h: int = 0
-    within_24_h: int = Field(default=0, description="Includes within_1_h")
+
+class Expiry(Model):
+    within_1_h: int = Field(default=0, validation_alias="within_hour")
+    within_24_h: int = Field(default=0, description="Includes within_1_h", validation_alias="within_day")
     later: int = 0
     unreadable: int = 0
-    first: Time | None = None
+    first: Time = Field(default=None, validation_alias="next_at")
     hours: Items[Hour]
 
 
-class ExpiredBatch(BaseModel):
-    batch: str
-    schema_name: str = Field(default="", serialization_alias="schema")
+class ExpiredBatch(Model):
+    batch: Id
+    schema_name: Id = Field(default="", serialization_alias="schema")
     rows: int
 
 
-class ExpiredRecord(BaseModel):
-    record: str
-    batch: str
-    expired: Time | None = None
-    misses: list[str] = Field(default_factory=list)
+class ExpiredRecord(Model):
+    record: Name
+    batch: Id = Field(validation_alias="batch_id")
+    expired: Time = Field(default=None, validation_alias="expired_at")
+    misses: Misses = Field(default=[])
     pending_again: bool = False
 
 
-class Expired(BaseModel):
+class Expired(Model):
     total: int
-    batches: Items[ExpiredBatch] | None = None
-    records: Items[ExpiredRecord] | None = None
+    batches: Items[ExpiredBatch]
+    records: Items[ExpiredRecord]
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        return {"batches": results.Section(result.batches, result.batches_total)}
 
 
-class Counter(BaseModel):
-    batch: str
-    schema_name: str = Field(default="", serialization_alias="schema")
+class Counter(Model):
+    batch: Id = Field(validation_alias="batch_id")
+    schema_name: Id = Field(default="", alias="schema")
     counter: int | None = None
     listed: int
     expired: int = 0
     unreadable: int = 0
 
 
-class Chains(BaseModel):
-    by_depth: list[int] = Field(default_factory=list, description="Resources at depth 1 (missing records only), 2, ...")
-    longest: list[str] = Field(default_factory=list)
-    steps: int = 0
+class Chains(Model):
+    by_depth: Annotated[list[int], first(MAX_NAMED)] = Field(
+        default=[], description="Resources at depth 1 (missing records only), 2, ..."
+    )
+    longest: Names = Field(default=[])
+    steps: int = Field(default=0, validation_alias="longest_steps")
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        return {"by_depth": [rows for _, rows in result.by_depth]}
 
 
-class _Steps(BaseModel):
-    records: list[str] = Field(description="Each waits for the next")
-    steps: int
-    waiting: int
-
-
-class Path(Why, _Steps):
-    """A way down to a missing record."""
-
-
-class Focus(BaseModel):
-    kind: str
-    asked: str = ""
-    record: str = ""
-    batch: str = ""
-    why: Missing | None = None
-    expired_rows: int = 0
-    paths: Items[Path] | None = None
-    waits_for_it: int = 0
-    first_lost: Time | None = None
-    alternatives: list[str] = Field(default_factory=list)
-    ambiguous: bool = False
-
-
-class WhatIf(BaseModel):
-    assumed: list[str] = Field(default_factory=list)
-    assumed_total: int = 0
-    not_waited_for: list[str] = Field(default_factory=list)
-    cleared: int
-    rounds: list[int] = Field(default_factory=list, description="Cleared in each round")
-    rounds_total: int = 0
-    still_waiting: int
-    stuck: int = 0
-    missing: Items[Holding] | None = None
-
-
-class Moved(BaseModel):
-    record: str = ""
-    before: int
-    now: int
-
-
-class Changes(BaseModel):
-    since: Time | None = None
-    pending_before: int
-    pending_now: int
-    new: int = 0
-    gone: int = 0
-    exact: bool = Field(default=True, description="If false, new and gone are minima")
-    expired_at_most: int = 0
-    missing_before: int
-    missing_now: int
-    moved: list[Moved] = Field(default_factory=list)
-    unchanged: bool = False
-    note: str = ""
-
-
-class Counts(BaseModel):
+class Counts(Model):
     """pending = cleared_by_all + stuck + lists_nothing"""
 
     pending: int
     batches: int = 0
     missing_records: int = 0
-    cleared_by_all: int = 0
+    cleared_by_all: int = Field(default=0, validation_alias="cleared_by_plan")
     stuck: int = 0
     in_cycles: int = 0
     lists_nothing: int = 0
@@ -205,29 +183,37 @@ class Counts(BaseModel):
     duplicates: int = 0
     pending_by_counters: int = Field(default=0, description="Where it differs from what is listed")
     unreadable_resources: int = 0
-    batches_without_rows: int = Field(default=0, description="Whose counter says pending, and that list none")
+    batches_without_rows: int = Field(
+        default=0,
+        validation_alias="batches_with_counter_but_no_rows",
+    )
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        listed = result.pending + result.expired + result.unreadable_resources
+        return {"pending_by_counters": result.counters_pending if result.counters_pending != listed else 0}
 
 
 class _Body(Head):
-    cause: str = Field(default="", description="Restricts blockers and plan")
+    cause: Id = Field(default="", description="Restricts blockers and plan")
     order: str = Field(default="", description="Of blockers and plan, where not the default")
     filter: LeftOut | None = None
     coverage: Coverage
     counts: Counts
-    by_cause: list[Tally] = Field(default_factory=list)
     changes: Changes | None = None
     what_if: WhatIf | None = None
     focus: Focus | None = None
-    blockers: Items[Blocker] | None = None
     plan: Plan | None = None
+    by_cause: list[Tally] = Field(default=[])
+    blockers: Items[Blocker] | None = None
     cycles: Items[Cycle] | None = None
     expiry: Expiry | None = None
     expired: Expired | None = None
     resources: Items[Resource] | None = None
     counters: Items[Counter] | None = None
     chains: Chains | None = None
-    since: str = Field(default="", description="Token for the next call's `since`")
-    skipped: list[str] = Field(default_factory=list)
+    since: str = Field(default="", description="Token for the next call's `since`", validation_alias="token")
+    skipped: list[Note] = Field(default=[])
 
 
 class PendingReport(Tail, _Body):

@@ -1,0 +1,95 @@
+"""Output models of one record or batch in focus, of assumed arrivals and of changes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from reach_mcp.render.models.causes import Missing, Why, explain_cause
+from reach_mcp.render.models.common import (
+    MAX_NAMED,
+    Holding,
+    Id,
+    Items,
+    Model,
+    Name,
+    Names,
+    Note,
+    Time,
+    first,
+)
+
+
+class _Steps(Model):
+    records: Names = Field(description="Each waits for the next")
+    steps: int
+    waiting: int
+
+
+class Path(Why, _Steps):
+    """A way down to a missing record."""
+
+
+class Focus(Model):
+    kind: str
+    asked: Id = Field(default="", description="Where it is neither a record nor a batch")
+    record: Name = ""
+    batch: Id = ""
+    why: Missing | None = None
+    expired_rows: int = 0
+    paths: Items[Path]
+    waits_for_it: int = 0
+    first_lost: Time = Field(default=None, validation_alias="earliest_expiry")
+    alternatives: Annotated[list[Name], first(5)] = Field(default=[])
+    ambiguous: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.record or self.batch or self.asked
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        record, batch, finding = result.record, result.batch, result.finding
+        return {
+            "asked": "" if record or result.kind == "batch" else result.asked,
+            "batch": batch.id if batch else "",
+            "why": {"record": record, **explain_cause(finding)} if record and finding else None,
+        }
+
+
+class WhatIf(Model):
+    assumed: Names = Field(default=[])
+    assumed_total: int = 0
+    not_waited_for: Annotated[list[Id], first(MAX_NAMED)] = Field(default=[])
+    cleared: int
+    rounds: Annotated[list[int], first(MAX_NAMED)] = Field(default=[], description="Cleared in each round")
+    rounds_total: int = 0
+    still_waiting: int
+    stuck: int = 0
+    missing: Items[Holding]
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        return {"assumed_total": len(result.assumed), "rounds_total": len(result.rounds)}
+
+
+class Moved(Model):
+    record: Name = ""
+    before: int
+    now: int
+
+
+class Changes(Model):
+    since: Time = None
+    pending_before: int
+    pending_now: int
+    new: int = Field(default=0, validation_alias="new_at_least")
+    gone: int = Field(default=0, validation_alias="gone_at_least")
+    exact: bool = Field(default=True, description="If false, new and gone are minima")
+    expired_at_most: int = 0
+    missing_before: int
+    missing_now: int
+    moved: Annotated[list[Moved], first(MAX_NAMED)] = Field(default=[])
+    unchanged: bool = False
+    note: Note = ""

@@ -1,0 +1,267 @@
+"""The first sentences of an answer: as of when, how complete, how bad, what to do, how urgent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from reach_mcp.analysis import results
+from reach_mcp.render import models
+from reach_mcp.render.formatting import batches, clock, deadline, listing, plural
+from reach_mcp.render.glossary import ACTIONS, CAUSES, LOST
+from reach_mcp.render.models import common
+from reach_mcp.render.models.batches import COUNTERS, Batch
+from reach_mcp.render.models.focus import Changes, WhatIf
+from reach_mcp.render.models.pending import Counts
+from reach_mcp.render.options import RenderOptions
+from reach_mcp.render.sanitize import MAX_ID_CHARS, inert, is_plain_id
+
+# --- sentences of several answers ----------------------------------------------------------------------------------
+
+
+def _filter(left_out: common.LeftOut | None) -> str:
+    if left_out is None:
+        return ""
+    resources = plural(left_out.resources, "pending resource")
+    return f"Filter: {left_out.filter}. It left out {batches(left_out.batches)} with {resources}."
+
+
+def _heading(as_of: datetime, options: RenderOptions) -> str:
+    """`Tenant acme, as of 2026-11-26 00:18 UTC (read 40 s ago).`"""
+    who = f"Tenant {inert(options.tenant, MAX_ID_CHARS)}, as of" if options.tenant else "As of"
+    age = f" (read {options.age_seconds} s ago)" if options.age_seconds else ""
+    return f"{who} {as_of:%Y-%m-%d %H:%M} UTC{age}."
+
+
+def _coverage(read: common.Coverage) -> str:
+    """`All 400 batches read.`, or how many of how many and why not all."""
+    if read.complete:
+        return f"All {batches(read.batches)} read." if read.batches else "There are no batches."
+    of = f" of {read.of}" if read.of is not None else ""
+    why = f" ({read.why})" if read.why else ""
+    return f"Incomplete: {read.batches}{of} batches read{why}. Every count is of those."
+
+
+def _losing(within_day: int, within_hour: int, first: datetime | None, now: datetime) -> str:
+    """How many expire soon, and the first of them."""
+    at = f", the first at {deadline(first, now)}" if first else ""
+    if within_day:
+        soon = f" ({within_hour} of them within 1 h)" if within_hour else ""
+        return f"{plural(within_day, 'expires', 'expire')} within 24 h{soon}{at}."
+    return f"None expires within 24 h{at}." if at else ""
+
+
+def _listed(said: str, listed: int, expired: int, unreadable: int) -> str:
+    """Says that a counter and the API's list differ."""
+    of_these = [f"{expired} of them expired" if expired else "", f"{unreadable} unreadable" if unreadable else ""]
+    return ", ".join(filter(None, (f"{said} pending, the API lists {listed}", *of_these)))
+
+
+def _join(sentences: Iterable[str]) -> str:
+    return " ".join(filter(None, sentences))
+
+
+# --- explain_pending_dependencies ----------------------------------------------------------------------------------
+
+
+def pending_verdict(report: models.PendingReport, explanation: results.Explanation, options: RenderOptions) -> str:
+    overall = _focus(report, explanation.focus) if explanation.focus else _overall(report, explanation)
+    assumed = [_what_if(report.what_if)] if report.what_if else []
+    changed = [_changes(report.changes, report.as_of)] if report.changes else []
+    parts = [*overall, *assumed, *changed] if explanation.focus else [*assumed, *changed, *overall]
+    late = f"Left out for lack of time: {listing(report.skipped)}." if report.skipped else ""
+    return _join([_filter(report.filter), _heading(report.as_of, options), _coverage(report.coverage), *parts, late])
+
+
+def _overall(report: models.PendingReport, explanation: results.Explanation) -> Iterator[str]:
+    counts, expiry, view = report.counts, report.expiry, explanation.view
+    yield _waiting(report)
+    yield _clearing(counts)
+    yield _best(report) if view == "summary" else ""
+    yield _losing(expiry.within_24_h, expiry.within_1_h, expiry.first, report.as_of) if expiry else ""
+    if counts.expired:
+        yield f"{plural(counts.expired, *LOST)}{'' if view == 'expired' else ' (view=expired)'}."
+    if counts.pending_by_counters:
+        listed = counts.pending + counts.expired + counts.unreadable_resources
+        said = f"The batches' counters say {counts.pending_by_counters}"
+        where = "" if view == "counters" else " (view=counters)"
+        yield f"{_listed(said, listed, counts.expired, counts.unreadable_resources)}{where}."
+
+
+def _waiting(report: models.PendingReport) -> str:
+    counts, scope = report.counts, " that matches the filter" if report.filter else ""
+    if not counts.pending:
+        return _nothing(report, scope)
+    verb = "waits" if counts.pending == 1 else "wait"
+    missing = f"{verb} for {plural(counts.missing_records, 'missing record')}"
+    if not counts.missing_records:
+        missing = f"{verb}, though no record is missing"
+    return f"{plural(counts.pending, 'live pending resource')}{scope} in {batches(counts.batches)} {missing}."
+
+
+def _nothing(report: models.PendingReport, scope: str) -> str:
+    if not report.coverage.complete:
+        return f"Nothing{scope} was found waiting in the batches read."
+    if report.counts.pending_by_counters or report.counts.batches_without_rows or report.counts.expired:
+        return f"No live pending resource{scope} is listed."
+    return f"Nothing{scope} waits."
+
+
+def _clearing(counts: Counts) -> str:
+    """All parts of the sum of pending resources."""
+    sizes = (counts.cleared_by_all, counts.stuck, counts.lists_nothing)
+    lead = "It" if counts.pending == 1 else "All" if counts.pending in sizes else "Of these,"
+    inside = f" ({counts.in_cycles} inside)" if counts.in_cycles and counts.pending > 1 else ""
+    arrives = "record arrives" if counts.missing_records == 1 else "records arrive"
+    pieces = [
+        f"{_verb(counts.cleared_by_all, lead, 'clears', 'clear')} once the missing {arrives}",
+        f"{_verb(counts.stuck, lead, 'is', 'are')} stuck in or behind {plural(counts.cycles, 'cycle')}{inside} until "
+        "references are left out",
+        f"{_verb(counts.lists_nothing, lead, 'lists', 'list')} nothing missing and still "
+        f"{'waits' if counts.lists_nothing == 1 else 'wait'}",
+    ]
+    said = listing(piece if size else "" for piece, size in zip(pieces, sizes, strict=True))
+    return f"{lead} {said}." if said else ""
+
+
+def _verb(count: int, lead: str, one: str, many: str) -> str:
+    return plural(count, one, many) if lead == "Of these," else one if lead == "It" else many
+
+
+def _best(report: models.PendingReport) -> str:
+    if not report.plan or not report.plan.items:
+        return ""
+    count, freed = len(report.plan.items), report.plan.items[-1].freed
+    best = (
+        "the one record below that frees most" if count == 1 else f"the {count} records below that free most together"
+    )
+    return f"First: sending {best} clears {freed}."
+
+
+def _focus(report: models.PendingReport, focus: results.Focus) -> Iterator[str]:
+    shown, moment = report.focus, report.as_of
+    assert shown is not None
+    kind = "Batch " if focus.kind == "batch" and is_plain_id(shown.name) else ""
+    yield f"{kind}{shown.name if is_plain_id(shown.name) else 'What is in focus'} {_state(focus)}."
+    if focus.paths.total:
+        yield f"It waits for {plural(focus.paths.total, 'missing record')}, directly or through others."
+    if focus.cycles_total:
+        cycles = plural(focus.cycles_total, "cycle")
+        yield f"It is in or behind {cycles} and does not clear until references are left out."
+    if focus.expired_rows and focus.kind != "expired":
+        own = plural(focus.expired_rows, "resource of it has", "resources of it have")
+        yield f"{own} expired and {'is' if focus.expired_rows == 1 else 'are'} lost: resend."
+    if focus.waits_for_it:
+        yield f"{plural(focus.waits_for_it, 'pending resource waits', 'pending resources wait')} for it."
+    if shown.first_lost:
+        yield f"The first is lost at {deadline(shown.first_lost, moment)}."
+    if focus.ambiguous:
+        yield "The name stands for several records: give the definition id instead of the schema name."
+    pending, missing = report.counts.pending, report.counts.missing_records
+    yield f"In all there are {plural(pending, 'live pending resource')} and {plural(missing, 'missing record')}."
+
+
+def _state(focus: results.Focus) -> str:
+    rows = plural(focus.rows.total, "live pending resource")
+    cause = f": {CAUSES[focus.finding.cause]}, so {ACTIONS[focus.finding.action]}" if focus.finding else ""
+    return {
+        "pending": "is pending" if focus.rows.total == 1 else f"is pending, with {rows}",
+        "missing": f"is missing{cause}",
+        "arrived": "is assumed to have arrived",
+        "expired": "was pending and has expired: it is lost, resend it",
+        "failed": "failed to load, and nothing that was read waits for it",
+        "batch": f"has {rows}",
+        "not_pending": "is not named by any batch that was read",
+    }[focus.kind]
+
+
+def _what_if(what_if: WhatIf) -> str:
+    assumed = "assumed record" if what_if.assumed_total == 1 else f"{what_if.assumed_total} assumed records"
+    cleared, left = plural(what_if.cleared, "resource"), plural(what_if.still_waiting, "resource")
+    return f"If the {assumed} arrived, {cleared} would clear and {left} would still wait."
+
+
+def _changes(changes: Changes, now: datetime) -> str:
+    since = f"Since {clock(changes.since, now)}" if changes.since else "Since the token was made"
+    if changes.unchanged:
+        return f"{since} nothing has changed."
+    least = "" if changes.exact else "at least "
+    return (
+        f"{since}: pending resources {changes.pending_before} -> {changes.pending_now} ({least}{changes.new} new, "
+        f"{least}{changes.gone} gone), missing records {changes.missing_before} -> {changes.missing_now}."
+    )
+
+
+# --- list_batches and get_batch ------------------------------------------------------------------------------------
+
+
+def list_verdict(report: models.BatchListReport, found: results.BatchListing, options: RenderOptions) -> str:
+    census, read = report.census, _coverage(report.coverage)
+    if found.scope == "page":
+        of = f" of {found.coverage.total}" if found.coverage.total is not None else ""
+        read = f"One page was read: {batches(report.coverage.batches)}{of}. Every count is of this page."
+    states, records, silent = "", "", ""
+    if census.batches:
+        matched = (" match" if census.batches > 1 else " matches") if report.filter else ""
+        counts = ", ".join(f"{count} {name}" for name, count in census.by_status.items())
+        states = f"{batches(census.batches)}{matched}: {counts}."
+    elif report.filter:
+        states = "No batch matches."
+    if census.records.get("total"):
+        failed, pending = census.records.get("failed", 0), census.records.get("pending", 0)
+        records = f"They hold {plural(census.records['total'], 'record')}; {failed} failed, {pending} pending."
+    if census.without_counters:
+        have = plural(census.without_counters, "batch has", "batches have")
+        silent = f"{have} absent or unreadable counters, so they are in no sum."
+    return _join([_filter(report.filter), _heading(report.as_of, options), read, states, records, silent])
+
+
+def detail_verdict(report: models.BatchDetailReport, detail: results.BatchDetail, options: RenderOptions) -> str:
+    soon = _losing(report.within_24_h, report.within_1_h, report.next_expiry, report.as_of)
+    lost = f"{plural(report.expired, *LOST)}." if report.expired else ""
+    state = [_batch_state(report.batch, report.as_of), _progress(report.batch), _sampled(report)]
+    return _join([_heading(report.as_of, options), *state, _batch_waits(report), soon, lost, _counter(report, detail)])
+
+
+def _batch_state(batch: Batch, now: datetime) -> str:
+    status = inert(batch.status, 40)
+    if batch.status == "processing" and batch.started:
+        return f"The batch is {status} since {deadline(batch.started, now)}."
+    ended = f", completed {deadline(batch.completed, now)}" if batch.completed else ""
+    return f"The batch's status is {status}{ended}."
+
+
+def _progress(batch: Batch) -> str:
+    known = [name for name in COUNTERS if name != "records" and name not in batch.unknown]
+    said = ", ".join(f"{getattr(batch, name)} {name}" for name in known)
+    total = "" if "records" in batch.unknown else f"{plural(batch.records, 'record')}: "
+    unknown = f"Not given or unreadable: {', '.join(batch.unknown)}." if batch.unknown else ""
+    return _join([f"{total}{said}." if said else "", unknown])
+
+
+def _sampled(report: models.BatchDetailReport) -> str:
+    """Whether the errors listed are those of all failed records."""
+    named, failed = report.failed_records_named, report.batch.failed
+    if "failed" in report.batch.unknown or named == failed:
+        return ""
+    if named < failed:
+        return (
+            f"Messages of {named} of {plural(failed, 'failed record')} are listed by the API, the others are unknown."
+        )
+    return f"Its errors name {plural(named, 'record')}, its counter says {failed} failed."
+
+
+def _batch_waits(report: models.BatchDetailReport) -> str:
+    if not report.pending:
+        return ""
+    lists = "it lists" if report.pending == 1 else "they list"
+    missing = f" for {plural(report.missing.total, 'record')} that {lists} as missing" if report.missing.total else ""
+    return f"{plural(report.pending, 'live pending resource waits', 'live pending resources wait')}{missing}."
+
+
+def _counter(report: models.BatchDetailReport, detail: results.BatchDetail) -> str:
+    listed, counter = detail.batch.listed, report.batch.pending
+    if listed is None or "pending" in report.batch.unknown or listed == counter:
+        return ""
+    said = f"The batch's counter says {counter}"
+    return f"{_listed(said, listed, report.expired, report.unreadable_resources)}."
