@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -16,6 +17,8 @@ from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.pending_text import write_report
 from reach_mcp.render.verdicts import pending_verdict
 
+_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}\b)")
+"""Between thousands: numbers are written without it, so that they can be compared and pasted."""
 WITH_TALLY = ("summary", "blockers", "plan")
 
 TRIMS = trims("""
@@ -57,7 +60,7 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> Pe
         "by_cause": [line for line in tally if cause in (None, line.cause)],
         "cycles": cycles if focus else explanation.cycles,
         "resources": focus.rows if focus else explanation.resources,
-        "notes": [*explanation.notes, *coverage_notes(explanation.coverage)],
+        "notes": [*(_SEPARATOR.sub("", note) for note in explanation.notes), *coverage_notes(explanation.coverage)],
     }
     report = PendingReport.model_validate(attributes(explanation) | own, context=explanation.as_of)
     if not options.detailed:

@@ -102,32 +102,6 @@ def test_a_summary_as_structured_content() -> None:
             "first_lost": "2026-11-26T00:33Z",
         }
     )
-    assert found["plan"]["items"][0] == snapshot(
-        {
-            "record": "customers:cus_060816",
-            "cause": "failed",
-            "gain": 90,
-            "freed": 90,
-            "first_lost": "2026-11-26T00:33Z",
-        }
-    )
-    assert found["cycles"]["items"][0] == snapshot(
-        {
-            "members": [
-                "invoices:inv_900",
-                "invoices:inv_901",
-                "invoices:inv_902",
-                "invoices:inv_903",
-                "invoices:inv_904",
-                "invoices:inv_905",
-            ],
-            "leave_out": [{"resend": "invoices:inv_900", "without": "invoices:inv_901"}],
-            "rows": 6,
-            "behind": 5,
-            "also_missing": 1,
-            "first_lost": "2026-11-27T00:00Z",
-        }
-    )
     assert found["expiry"] == snapshot(
         {
             "within_1_h": 39,

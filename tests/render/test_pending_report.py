@@ -148,6 +148,10 @@ def test_the_age_of_a_kept_reading_and_the_skew_of_the_clock_are_said() -> None:
     assert "2 h ahead of" in text_of(explanation(coverage=moved))
 
 
+def test_numbers_of_notes_have_no_separators() -> None:
+    assert "Note: 12345 pending by counter" in text_of(explanation(notes=("12,345 pending by counter",)))
+
+
 def test_parts_left_out_for_lack_of_time_are_named() -> None:
     assert verdict(skipped=("plan", "ranking")).endswith("Left out for lack of time: plan and ranking.")
 
