@@ -39,6 +39,10 @@ class BatchSummary:
     unreadable_counters: tuple[str, ...]
     failed_records_named: int
     """Records named in errors.details: fewer than `failed` means that they are a sample."""
+    live: int | None = None
+    """Pending resources listed that had not expired at `as_of`; None where they were not asked for."""
+    expired: int | None = None
+    """Pending resources listed that had expired at `as_of`; None where they were not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Census:
     records: tuple[tuple[str, int], ...]
     """total, processed, successful, pending, failed: sums of readable counters."""
     categories: tuple[tuple[str, int], ...]
+    """Of the records whose categories the API gives: not of those that failed with a batch as a whole."""
     most_pending: tuple[BatchSummary, ...]
     """The five batches with the highest pending counters."""
     most_failed: tuple[BatchSummary, ...]
@@ -59,21 +64,33 @@ class Census:
     """The batch created last."""
     without_counters: int
     """Batches of which a counter is absent or unreadable: they are in no sum."""
+    errors_named: int = 0
+    """Failed records that the error details name: the error groups cover these one by one."""
+    errors_covered: int = 0
+    """Failed records that the error groups cover: those named, and those of batches that failed as a whole."""
+    oldest_live: BatchSummary | None = None
+    """The batch created first of those that hold live pending resources."""
+    all_expired: int = 0
+    """Batches whose pending resources have all expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
-    """Record errors of one category whose messages have the same shape (ids, digits and quoted parts apart)."""
+    """Errors of one category whose messages have the same shape (ids, digits and quoted parts apart)."""
 
     category: str
     message: str
     """The message itself where all are equal, else its shape with the differing parts as `…`."""
     records: int
-    """Distinct records."""
+    """Distinct records. Of whole batches: their failed counters, else their totals."""
     variants: tuple[tuple[str, int], ...]
     """The commonest exact messages with record counts, where they differ; most first, at most five."""
     examples: tuple[str, ...]
-    """External ids."""
+    """External ids; ids of batches where `whole_batch`."""
+    whole_batch: bool = False
+    """The message is of batches that failed as a whole: `variants` count batches, not records."""
+    batches: int = 0
+    """Batches that failed as a whole with this message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +100,13 @@ class FilterReport:
     description: str
     batches_matched: int
     batches_left_out: int
-    resources_left_out: int
-    """Live pending resources of the batches left out."""
+    resources_left_out: int | None
+    """Live pending resources of the batches left out; None where pending resources were not read."""
     undated: tuple[str, ...] = ()
     """Ids of batches whose `createdAt` is absent or unreadable while a time filter is set: they are left out."""
     undated_total: int = 0
+    resources_matched: int | None = None
+    """Live pending resources selected; None where pending resources were not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +140,7 @@ class BatchListing:
     scope: Literal["page", "all"]
     batches: Section[BatchSummary]
     error_groups: Section[ErrorGroup] | None = None
-    """Record errors of all that matched, most records first. Examples are `schema:external_id`."""
+    """Errors of records, and of batches as a whole, of all that matched; most records first.
+
+    Examples are `schema:external_id`, or ids of batches. `census` says how many of the failed records they cover.
+    """

@@ -53,3 +53,5 @@ class Explanation:
     """Parts left out because the deadline came: in words, such as 'plan'."""
     notes: tuple[str, ...] = ()
     """Facts that qualify the answer, as whole sentences in plain English."""
+    oldest_batch: tuple[str, str, float] | None = None
+    """(id, schema, created) of the batch created first of those selected that hold live pending resources."""

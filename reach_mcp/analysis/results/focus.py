@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from reach_mcp.analysis.results.batches import BatchSummary
 from reach_mcp.analysis.results.causes import CauseFinding
 from reach_mcp.analysis.results.common import Record, Section
-from reach_mcp.analysis.results.pending import Cycle, Holder, WaitingResource
+from reach_mcp.analysis.results.pending import Cycle, ExpiredRecord, Holder, WaitingResource
 
 FocusKind = Literal["pending", "missing", "arrived", "expired", "failed", "batch", "not_pending"]
 
@@ -44,7 +44,7 @@ class Focus:
     paths: Section[Path]
     """One per missing record below it; ranked by rows in focus that wait for it."""
     cycles: tuple[Cycle, ...]
-    """Every cycle it is in or waits behind."""
+    """Every cycle it is in or waits behind; on the first page only."""
     cycles_total: int
     waits_for_it: int
     """Live rows that wait for it, directly or through others."""
@@ -54,6 +54,10 @@ class Focus:
     alternatives: tuple[Record, ...] = ()
     """Records that the text may also mean (same name in another definition), or near misses ('did you mean')."""
     ambiguous: bool = False
+    expired: Section[ExpiredRecord] = field(default_factory=lambda: Section((), 0))
+    """Its own expired pending resources, with the records that each missed."""
+    missing: Section[Holder] = field(default_factory=lambda: Section((), 0))
+    """Of a batch: the missing records to send for it, by rows in focus that wait for each."""
 
 
 @dataclass(frozen=True, slots=True)
