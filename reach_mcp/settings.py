@@ -178,21 +178,16 @@ def _refuse_mistyped(environment: Mapping[str, str]) -> None:
 
 def _without_placeholders(environment: Mapping[str, str]) -> dict[str, Any]:
     """Overrides for the fields that a host left empty. Raises ConfigurationError for any other placeholder."""
-    variables = {str(field.alias): name for name, field in Settings.model_fields.items()}
-    found = {name: environment[name].strip() for name in variables if name in environment}
-    unfilled = [
-        name for name, value in found.items() if _PLACEHOLDER.fullmatch(value) and not value.startswith(_LEFT_EMPTY)
-    ]
+    defaults = {str(field.alias): (name, field.default) for name, field in Settings.model_fields.items()}
+    found = {name: environment[name].strip() for name in defaults if name in environment}
+    empty = [name for name, value in found.items() if value.startswith(_LEFT_EMPTY)]
+    unfilled = [name for name, value in found.items() if name not in empty and _PLACEHOLDER.fullmatch(value)]
     if unfilled:
         raise ConfigurationError(
             f"Unfilled placeholder in {', '.join(unfilled)}: the host passed it on as it is written. "
             "Put the value itself there, or leave the variable out."
         )
-    return {
-        variables[name]: Settings.model_fields[variables[name]].default
-        for name, value in found.items()
-        if value.startswith(_LEFT_EMPTY)
-    }
+    return dict(defaults[name] for name in empty)
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
@@ -229,7 +224,5 @@ def describe_settings(settings: Settings) -> Iterable[tuple[str, object]]:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         if value != field.default:
-            yield (
-                name,
-                "set" if isinstance(value, SecretStr) else value if isinstance(value, int | float) else str(value),
-            )
+            shown = value if isinstance(value, int | float) else str(value)
+            yield name, "set" if isinstance(value, SecretStr) else shown

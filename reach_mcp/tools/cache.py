@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 
@@ -30,12 +31,6 @@ class _Entry(Generic[T]):
     timer: asyncio.TimerHandle
 
 
-@dataclass
-class _Lock:
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
-    users: int = 0
-
-
 class Cache(Generic[T]):
     """Values by key, each kept for `seconds`. Beyond `max_bytes` the oldest are dropped."""
 
@@ -44,7 +39,7 @@ class Cache(Generic[T]):
         self._max_bytes = max_bytes
         self._clock = clock
         self._entries: dict[str, _Entry[T]] = {}
-        self._locks: dict[str, _Lock] = {}
+        self._locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 
     def peek(self, key: str) -> T | None:
         """The value kept for a key, if any."""
@@ -59,19 +54,12 @@ class Cache(Generic[T]):
         asked = self._clock()
         if not self._seconds:
             return (await load()).value
-        lock = self._locks.setdefault(key, _Lock())
-        lock.users += 1
-        try:
-            async with lock.lock:
-                entry = self._entries.get(key)
-                usable = entry is not None and self._clock() < entry.ends and not (fresh and entry.started < asked)
-                if entry is not None and usable:
-                    return entry.loaded.value
-                return await self._load(key, load)
-        finally:
-            lock.users -= 1
-            if not lock.users:
-                del self._locks[key]
+        lock = self._locks.setdefault(key, anyio.Lock())
+        async with lock:
+            entry = self._entries.get(key)
+            if entry is not None and self._clock() < entry.ends and not (fresh and entry.started < asked):
+                return entry.loaded.value
+            return await self._load(key, load)
 
     async def _load(self, key: str, load: Callable[[], Awaitable[Loaded[T]]]) -> T:
         started = self._clock()

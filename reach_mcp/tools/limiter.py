@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
@@ -55,8 +55,15 @@ class Limiter:
         share = self._shares.setdefault(caller, _Share(anyio.CapacityLimiter(self._per_caller)))
         share.calls += 1
         self._calls += 1
+        borrower = object()  # a task may hold several slots
         try:
-            async with self._both(share, patience):
+            async with AsyncExitStack() as held:
+                with anyio.move_on_after(patience) as wait:
+                    for slots in (share.slots, self._slots):
+                        await slots.acquire_on_behalf_of(borrower)
+                        held.callback(slots.release_on_behalf_of, borrower)
+                if wait.cancelled_caught:
+                    raise _busy(self.usual)
                 started = time.monotonic()
                 yield
                 self.usual += (time.monotonic() - started - self.usual) / SMOOTHING
@@ -65,25 +72,6 @@ class Limiter:
             share.calls -= 1
             if not share.calls:
                 del self._shares[caller]
-
-    @asynccontextmanager
-    async def _both(self, share: _Share, patience: float) -> AsyncIterator[None]:
-        """The caller's slot, then a slot of all. One wait covers both."""
-        borrower = object()  # a task may hold several slots
-        with anyio.move_on_after(patience) as wait:
-            await share.slots.acquire_on_behalf_of(borrower)
-            try:
-                await self._slots.acquire_on_behalf_of(borrower)
-            except BaseException:
-                share.slots.release_on_behalf_of(borrower)
-                raise
-        if wait.cancelled_caught:
-            raise _busy(self.usual)
-        try:
-            yield
-        finally:
-            self._slots.release_on_behalf_of(borrower)
-            share.slots.release_on_behalf_of(borrower)
 
     def _expected_wait(self, caller: str) -> float:
         """Seconds until a new call of this caller would start."""

@@ -42,20 +42,11 @@ class GuardedProtocol(H11Protocol):
 
     def _watch(self) -> None:
         """Run the timer exactly while headers are awaited: before the first request, and once one has begun."""
-        if self._answering:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
             self._disarm()
         elif self._timer is None:
-            self._timer = self.loop.call_later(self.header_seconds, self._expire)
-
-    def _expire(self) -> None:
-        self._timer = None
-        if not self._answering:
-            self.transport.abort()
-
-    @property
-    def _answering(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
+            self._timer = self.loop.call_later(self.header_seconds, self.transport.abort)
 
     def _disarm(self) -> None:
         if self._timer is not None:

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+SWITCH_SECONDS = 0.001
+"""An analysis in a thread hands the interpreter to the event loop so often: Python's default of 5 ms is paid several
+times in each request."""
+
+
 def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
     """The ASGI app, with its lifespan. Raises ConfigurationError when it would be open to unchecked callers."""
     tokens = Tokens(settings)
@@ -133,6 +138,7 @@ async def serve_app(
     # sse-starlette 3 ends its streams as soon as uvicorn is told to exit, in the midst of a call. With its opt-out
     # (sysid/sse-starlette#157), uvicorn waits for them and cancels them after the grace.
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # not typed there
+    sys.setswitchinterval(SWITCH_SECONDS)
     await _Server(config).serve(sockets=[listener])
 
 

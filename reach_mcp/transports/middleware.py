@@ -104,19 +104,22 @@ class Tokens:
         """The name that belongs to a token, None where it is unknown."""
         try:
             self._refresh()
-        except (OSError, ConfigurationError):
+        except ConfigurationError:
             logger.warning("token file can't be read; the tokens read before stay valid")
         shown = _digest(token)
         names = (name for known, name in (self._fixed | self._from_file).items() if hmac.compare_digest(known, shown))
         return next(names, None)
 
     def _refresh(self) -> None:
-        """Read the file if it has changed. Raises OSError or ConfigurationError."""
+        """Read the file if it has changed. Raises ConfigurationError."""
         if self._file is None:
             return
-        status = self._file.stat() if self._stamp else None
-        stamp = (status.st_mtime_ns, status.st_size) if status else (0, 0)
-        if stamp != self._stamp:
+        try:
+            status = self._file.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+        except OSError:
+            stamp = None  # reading it says why
+        if stamp is None or stamp != self._stamp:
             self._from_file = self._parse(read_secret(self._file, "REACH_MCP_AUTH_TOKEN_FILE"))
             self._stamp = stamp
 

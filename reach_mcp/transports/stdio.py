@@ -28,7 +28,7 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from mcp.server.runner import serve_dual_era_loop
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
-from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
+from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest
 from pydantic import ValidationError
 
 from reach_mcp.transports.signals import die_later, die_of
@@ -123,8 +123,7 @@ class _Pipe:
         async with responses, write:
             async for item in responses:
                 await write.send(item)
-                if isinstance(item.message, JSONRPCResponse | JSONRPCError):
-                    self.open.discard(item.message.id)
+                self.open.discard(getattr(item.message, "id", None))
 
     async def drain(self, write: Any) -> None:
         """Take no more requests, and wait until all are answered and flushed: then the SDK's writer is idle."""

@@ -277,6 +277,7 @@ async def test_silent_and_surplus_connections_are_closed(caplog: pytest.LogCaptu
     caplog.set_level(logging.WARNING)
     (silent, first), (calling, second), (_, third) = connect(), connect(), connect()
     calling.data_received(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    silent.data_received(b"GET / HTTP/1.1")
     while not first.closed:
         await anyio.lowlevel.checkpoint()
     for protocol in (silent, calling):

@@ -76,6 +76,15 @@ def test_second_signal_ends_a_server_over_http_at_once() -> None:
         caller.join()
 
 
+def test_demo_api_says_where_it_listens() -> None:
+    with start("demo-api", "--port", "0") as process:
+        address, _ = wait_for_address(process)
+        with httpx.Client(trust_env=False, headers={"Authorization": "Bearer demo"}) as client:
+            assert client.get(f"{address}/api/batches").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+
+
 def _call_in_vain(address: str) -> None:
     headers = {"accept": "application/json, text/event-stream"}
     with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client, pytest.raises(httpx.HTTPError):

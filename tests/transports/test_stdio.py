@@ -146,6 +146,8 @@ async def test_open_call_ends_within_the_grace_and_then_the_process_dies_of_the_
         assert pipes.died == []
         reach.release.set()
         answer = await pipes.receive()
+        while not pipes.died:
+            await anyio.lowlevel.checkpoint()
 
     assert answer["id"] == 5
     assert "b1" in answer["result"]["content"][0]["text"]
