@@ -39,12 +39,12 @@ class Run:
     """CPU of the follow-up."""
 
 
-class Stopwatch:
-    def __init__(self) -> None:
-        self._cpu, self._wall = process_time(), perf_counter()
+def clocks() -> tuple[float, float]:
+    return process_time(), perf_counter()
 
-    def read(self) -> tuple[float, float]:
-        return process_time() - self._cpu, perf_counter() - self._wall
+
+def since(start: tuple[float, float]) -> tuple[float, float]:
+    return process_time() - start[0], perf_counter() - start[1]
 
 
 def peak() -> float:
@@ -57,11 +57,11 @@ def measure_floor(url: str, limit: int = 100) -> Run:
     with httpx.Client(base_url=url, timeout=600) as client:
         json.loads(client.get(BATCHES, params=params).content)
         params["limit"] = str(limit)
-        watch, more = Stopwatch(), True
+        start, more = clocks(), True
         while more:
             pagination = json.loads(client.get(BATCHES, params=params).content)["data"]["pagination"]
             params["cursor"], more = pagination["cursor"], pagination["hasNextPage"]
-        return Run(*watch.read(), peak())
+        return Run(*since(start), peak())
 
 
 def measure_explain(url: str) -> Run:
@@ -74,14 +74,14 @@ def measure_explain(url: str) -> Run:
         await _warm_up()
         server = _server(url)
         await server.call_tool("list_batches", {"limit": 1})
-        watch = Stopwatch()
+        start = clocks()
         result = await server.call_tool(TOOL, {})
-        cold = watch.read()
+        cold = since(start)
         if getattr(result, "is_error", True):
             raise RuntimeError(repr(result)[:2000])
-        watch = Stopwatch()
+        start = clocks()
         await server.call_tool(TOOL, {})
-        return Run(*cold, peak(), watch.read()[0])
+        return Run(*cold, peak(), since(start)[0])
 
     return anyio.run(measure)
 

@@ -134,14 +134,12 @@ class Truth:
     expired: list[Key] = field(default_factory=list)
     """Missing records whose own pending resource has expired."""
     in_progress: list[Key] = field(default_factory=list)
-    in_progress_batch: str = ""
     cycles: list[PlantedCycle] = field(default_factory=list)
     chain: list[Key] = field(default_factory=list)
     """Each waits for the next; the last one is missing and nobody else waits for it."""
     patch_errors: list[ErrorKind] = field(default_factory=list)
     failed_batches: dict[str, str] = field(default_factory=dict)
     """Batches that failed as a whole, with their messages."""
-    running: list[str] = field(default_factory=list)
     miscounted: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Batches whose counter of pending records differs: counter, rows."""
     distractors: list[str] = field(default_factory=list)
@@ -166,7 +164,6 @@ class Tenant:
     batches: list[Json]
     truth: Truth
     now: datetime
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -181,7 +178,7 @@ def build_tenant(size: Size = Size(), *, seed: int = 1, now: datetime) -> Tenant
     random, truth = Random(seed), Truth()
     rows = _Rows(random, truth, size).build()
     batches = _Batches(random, truth, size, now).build(rows)
-    return Tenant(sorted(batches, key=lambda body: str(body["createdAt"]), reverse=True), truth, now, seed)
+    return Tenant(sorted(batches, key=lambda body: str(body["createdAt"]), reverse=True), truth, now)
 
 
 class _Draw:
@@ -404,11 +401,7 @@ class _Batches:
 
     def _running(self) -> Iterator[Json]:
         for schema, hours in (("vendors", 0.4), ("transactions", 0.2), ("invoices", 0.1)):
-            body = self._body(schema, hours, status="processing")
-            self.truth.running.append(body["batchId"])
-            if schema == "vendors":
-                self.truth.in_progress_batch = body["batchId"]
-            yield body
+            yield self._body(schema, hours, status="processing")
 
     def _history(self) -> Json:
         """A batch of the last 30 days of which nothing waits."""

@@ -92,23 +92,6 @@ def test_counters_add_up(batch: dict[str, Any]) -> None:
     assert errors.get("summary", {}) == Counter(name for item in details for name in item["categories"])
 
 
-def test_one_batch_has_a_counter_that_its_rows_contradict() -> None:
-    differ = {
-        batch["batchId"]: (batch["progress"]["pendingRecords"], len(batch.get("pendingResources", [])))
-        for batch in NORTHWIND
-    }
-
-    assert {name: pair for name, pair in differ.items() if pair[0] != pair[1]} == {"bat_inv_0901": (18, 7)}
-
-
-def test_a_hub_that_was_never_uploaded_holds_hundreds() -> None:
-    rows = rows_that_list("locations", "loc_harbor_12")
-
-    assert Counter(key_of(row)[0] for row in rows) == {"transactions": 342, "appointments": 84}
-    assert sum(len(needs(row)) == 2 for row in rows) == 12
-    assert ("locations", "loc_harbor_12") not in SEEN
-
-
 def test_parents_failed_in_another_batch_than_their_children() -> None:
     details = BY_ID["bat_cus_0912"]["errors"]["details"]
     children = batches_of([row for parent in FAILED_PARENTS for row in rows_that_list("customers", parent)])
@@ -141,22 +124,6 @@ def test_a_cycle_of_six_has_five_records_behind_it() -> None:
     assert {need for row in behind for need in needs(row)} < set(walk)
 
 
-@pytest.mark.parametrize(
-    ("missing", "rows", "seen"),
-    [
-        (("customers", "8841"), 9, "cust_8841"),
-        (("locations", "LOC_PIER_03"), 6, "loc_pier_03"),
-        (("customers", "cust_6120 "), 4, "cust_6120"),
-        (("customers", "0007731"), 3, "7731"),
-        (("invoices", "INV-00412"), 6, "INV-412"),
-    ],
-)
-def test_some_missing_ids_nearly_match_one_that_was_seen(missing: Key, rows: int, seen: str) -> None:
-    assert len(rows_that_list(*missing)) == rows
-    assert missing not in SEEN
-    assert (missing[0], seen) in SEEN
-
-
 def test_failures_of_the_backfills_explain_nothing_that_is_missing() -> None:
     missing = {need for row in ROWS for need in needs(row)}
     causes = {
@@ -176,15 +143,6 @@ def test_some_rows_have_expired_and_some_expire_within_the_hour() -> None:
     assert batches_of([row for row in ROWS if left(row) < timedelta(0)]) == {"bat_txn_0898": 34, "bat_inv_0901": 4}
     assert batches_of(soon) == {"bat_inv_0901": 3, "bat_apt_0904": 26}
     assert waits == {WAIT_TIMEOUT}
-
-
-def test_deleted_locations_are_missing_for_a_batch_with_status_success() -> None:
-    deleting, waiting = BY_ID["bat_loc_0936"], BY_ID["bat_txn_0937"]
-    missing = Counter(need[1] for row in waiting["pendingResources"] for need in needs(row))
-
-    assert deleting["batchType"] == "PARTNER_RESOURCE_BATCH_DELETE"
-    assert missing == {"loc_quay_04": 9, "loc_quay_05": 8}
-    assert waiting["status"] == "success"
 
 
 def test_batches_fail_whole_run_and_leave_fields_out() -> None:

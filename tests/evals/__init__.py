@@ -1,1 +1,1 @@
-"""The acceptance questions over planted tenants, graded without a model: `python -m tests.evals`."""
+"""The acceptance questions over planted tenants, graded without a model."""
