@@ -26,7 +26,7 @@ from reach_mcp.analysis.stop import Checkpoint, never_stop
 MAX_TOGETHER = 10
 """Records that are chosen together at the start of the list."""
 
-MAX_CANDIDATES = 512
+MAX_CANDIDATES = 256
 """Root blockers, from the most waited for, among which these are chosen."""
 
 
