@@ -54,8 +54,10 @@ def build_report(listing: BatchListing, options: RenderOptions) -> BatchListRepo
 
 def _finish(report: BatchListReport, *, listing: BatchListing, options: RenderOptions) -> None:
     report.batches.say_where_the_rest_is()
-    if report.errors and report.errors.end < report.errors.total:
-        report.errors.more = "get_batch" if options.detailed else "response_format=detailed"
+    found = listing.error_groups
+    if report.errors and found and report.errors.end < found.total:
+        trimmed = len(report.errors.items) < len(found.items) and not options.detailed
+        report.errors.more = "response_format=detailed" if trimmed else "filter by schema, status or batch_type"
     report.next = calls.first_calls(calls.after_list(report, listing, options))
 
 

@@ -139,8 +139,14 @@ def test_many_schemas_are_counted_and_the_first_shown() -> None:
 
 def test_a_list_groups_the_errors_of_all_its_batches() -> None:
     text, structured = listed(replace(fabricated.listing(), error_groups=replace(detail().error_groups, total=9)))
-    assert "Errors (2 of 9; more: response_format=detailed), records | category | message | example ids:" in text
+    assert (
+        "Errors (2 of 9; more: filter by schema, status or batch_type), records | category | message | example ids:"
+        in text
+    )
     assert len(structured["errors"]["items"]) == 2
+    group = replace(detail().error_groups.items[0], message="x" * 150, variants=())
+    many = replace(fabricated.listing(), error_groups=section(*[group] * 40))
+    assert listed(many)[1]["errors"]["more"] == "response_format=detailed"
     assert len(structured["batches"]["items"]) == 20
 
 
