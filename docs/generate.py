@@ -6,6 +6,7 @@ A part stands between `<!-- generated: name -->` and `<!-- /generated -->`; `PAR
 from __future__ import annotations
 
 import json
+import logging
 import re
 import textwrap
 import tomllib
@@ -38,7 +39,7 @@ MANIFEST = ROOT / "manifest.json"
 SERVER = ROOT / "server.json"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DELIMITER = "k72"
-SAMPLE_LINES = 15
+SAMPLE_LINES = 12
 """Lines of the first answer that README.md shows."""
 
 EXPLAIN = "explain_pending_dependencies"
@@ -329,6 +330,7 @@ def _read(path: Path) -> str:
 
 
 def main() -> None:
+    logging.disable(logging.WARNING)
     for path in pages():
         path.write_text(build_page(path), encoding="utf-8")
     MANIFEST.write_text(build_manifest(), encoding="utf-8")

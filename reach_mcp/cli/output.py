@@ -11,10 +11,11 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import partial
+from itertools import chain
 from typing import Literal, TypeAlias, cast
 
 import click
@@ -27,6 +28,7 @@ Format = Literal["table", "json", "csv", "markdown"]
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 KINDS = {"#": "number", "$": "id", "~": "note"}
+RECORD = ["schema", "external_id", "schema_id"]
 GAP, INDENT = "  ", "      "
 PIPED_WIDTH = 10_000
 """Columns of a table that no terminal shows: each row stays on one line."""
@@ -230,36 +232,24 @@ def _escape_markdown(text: str) -> str:
 def to_csv(table: Table) -> str:
     """The table as CSV. A record takes three columns; a text that a spreadsheet would run gets a leading apostrophe."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_csv_header(table.columns, table.rows[0] if table.rows else ()))
-    writer.writerows([list(_csv_cells(row)) for row in table.rows])
+    names = [RECORD if column.name.endswith("record") else [column.name.replace(" ", "_")] for column in table.columns]
+    rows = [[_csv_cells(cell, len(under)) for cell, under in zip(row, names, strict=True)] for row in table.rows]
+    csv.writer(out, lineterminator="\n").writerows(list(chain.from_iterable(line)) for line in (names, *rows))
     return out.getvalue()
 
 
-def _csv_header(columns: Iterable[Column], first: tuple[Cell, ...]) -> Iterator[str]:
-    cells = iter(first)
-    for column in columns:
-        if isinstance(next(cells, None), Record) or column.name == "record":
-            yield from ("schema", "external_id", "schema_id")
-        else:
-            yield column.name.replace(" ", "_")
-
-
-def _csv_cells(row: tuple[Cell, ...]) -> Iterator[str]:
-    for cell in row:
-        match cell:
-            case Record():
-                yield from map(_guard, (cell.schema, cell.external_id, cell.schema_id))
-            case tuple():
-                yield _guard(" ".join(record.name for record in cell))
-            case Time():
-                yield iso(cell.at)
-            case str():
-                yield _guard(cell)
-            case bool():
-                yield str(cell).lower()
-            case _:
-                yield "" if cell is None else str(cell)
+def _csv_cells(cell: Cell, count: int) -> list[str]:
+    match cell:
+        case Record():
+            return [_guard(str(getattr(cell, name))) for name in RECORD]
+        case tuple():
+            return [_guard(" ".join(record.name for record in cell))]
+        case Time():
+            return [iso(cell.at)]
+        case str():
+            return [_guard(cell), *[""] * (count - 1)]
+        case _:
+            return ["" if cell is None else str(cell).lower()]
 
 
 def _guard(text: str) -> str:

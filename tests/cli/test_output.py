@@ -90,6 +90,10 @@ def test_formats_write_the_same_cells() -> None:
     assert "1234,2026-11-23T12:00:00Z,true" in to_csv(report().main)
 
 
+def test_a_record_that_is_not_known_leaves_the_columns_in_place() -> None:
+    assert to_csv(Table("", "$record | #now", [("gone", 1)])).splitlines()[1] == "gone,,,1"
+
+
 def test_an_empty_table_is_left_out_but_its_csv_has_a_header() -> None:
     empty = Report(["Nothing."], Table("Title", "$batch | error", []))
 
