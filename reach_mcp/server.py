@@ -212,10 +212,11 @@ async def _recent_batch_ids(context: ToolContext, prefix: str) -> list[str]:
     from reach_mcp.api.query import BatchQuery
     from reach_mcp.render.sanitize import is_hidden
 
-    call = Call(context, Deadline(min(COMPLETION_SECONDS, context.settings.deadline)))
+    caller = CALLER.get().name
+    call = Call(context, Deadline(min(COMPLETION_SECONDS, context.settings.deadline), caller))
     try:
         call.tenant = context.tenant(None)
-        async with context.limiter.slot(CALLER.get().name, call.deadline):
+        async with context.limiter.slot(caller, call.deadline):
             query = BatchQuery(limit=MAX_COMPLETIONS)
             page = await context.client.list_batches(query, tenant=call.tenant, deadline=call.deadline)
     except (ReachError, ConfigurationError) as error:

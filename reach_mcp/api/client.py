@@ -6,6 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -65,14 +66,14 @@ class ReachClient:
     """Replaces the network."""
     max_body: int = 32_000_000
     max_requests: int = 4
-    """Requests in flight. A tenant that a call names gets half of them, so that its stalls leave slots to others."""
+    """Requests in flight. A named caller or tenant gets half of them, so that its stalls leave slots to others."""
     read_timeout: float = READ_SECONDS
     """A request that brings no byte for so many seconds ends and gives its slot back."""
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
         self._slots = anyio.Semaphore(self.max_requests)
-        self._tenant_slots: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
+        self._shares: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         return self
@@ -127,7 +128,8 @@ class ReachClient:
                     on=policy, attempts=MAX_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5, wait_jitter=0.3
                 ):
                     with attempt:
-                        async with self._slots_of(tenant), self._slots:
+                        named = "" if tenant == self.pinned_tenant else tenant
+                        async with self._share("caller", deadline.caller), self._share("tenant", named), self._slots:
                             policy.failure = errors.TimedOut()
                             response = await self._send(request, deadline)
                         if response.status_code != 200:
@@ -193,9 +195,10 @@ class ReachClient:
             return errors.Stalled(f"Reach sent nothing for {self.read_timeout:g} s.")
         return errors.NoConnection()
 
-    def _slots_of(self, tenant: str | None) -> anyio.Semaphore:
-        slots = self.max_requests if tenant in (None, self.pinned_tenant) else max(1, self.max_requests // 2)
-        return self._tenant_slots.setdefault(tenant or "", anyio.Semaphore(slots))
+    def _share(self, kind: str, name: str | None) -> anyio.Semaphore | nullcontext[None]:
+        """A slot out of those of one caller or tenant; no bound where none is named."""
+        half = max(1, self.max_requests // 2)
+        return self._shares.setdefault(f"{kind} {name}", anyio.Semaphore(half)) if name else nullcontext()
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:

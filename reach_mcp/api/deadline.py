@@ -19,7 +19,9 @@ MAX_WAIT_SECONDS = 31_536_000
 class Deadline:
     """The time budget of one tool call. Everything that waits asks it how long it may still take."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, caller: str = "") -> None:
+        self.caller = caller
+        """Who makes the call, empty where there is but one: named callers share the request slots."""
         self._end = time.monotonic() + seconds
         self.requests = 0
         """Requests sent for this call, retries included."""

@@ -36,7 +36,7 @@ async def run_call(
     work: Callable[[Call, A], Awaitable[Rendered]],
 ) -> CallToolResult:
     """Run one call within its deadline and log it."""
-    call = Call(context, Deadline(context.settings.deadline))
+    call = Call(context, Deadline(context.settings.deadline, CALLER.get().name))
     outcome, kind = "cancelled", ""
     try:
         rendered = await _answer(call, model, raw, work)

@@ -133,7 +133,7 @@ class Call:
 
     def read_deadline(self) -> Deadline:
         """The time for reading, out of the time of the call."""
-        return Deadline(self.deadline.left() * READING_SHARE)
+        return Deadline(self.deadline.left() * READING_SHARE, self.deadline.caller)
 
     def spend(self, reading: Deadline) -> None:
         """Count what a reading cost as the cost of this call."""

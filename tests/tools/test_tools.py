@@ -87,6 +87,28 @@ async def test_identical_calls_read_once() -> None:
     assert len(api.requests) == 1
 
 
+@pytest.mark.parametrize("tenant", [{}, {"tenant_id": "acme"}])
+async def test_stalled_requests_of_one_caller_leave_slots_to_another(tenant: dict[str, str]) -> None:
+    async def answer(request: httpx.Request) -> Answer:
+        if request.url.path.endswith("stalled"):
+            await anyio.sleep_forever()
+        return page(*BATCHES)
+
+    server = serve(ScriptedTransport(answer))
+
+    async def stall() -> None:
+        CALLER.set(Caller(name="alice"))
+        await call(server, GET, batch_id="stalled", **tenant)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(8):
+            tasks.start_soon(stall)
+        await anyio.wait_all_tasks_blocked()
+        CALLER.set(Caller(name="bob"))
+        assert "b1" in await ask(server, LIST)
+        tasks.cancel_scope.cancel()
+
+
 async def test_snapshot_is_of_one_tenant() -> None:
     api = api_of(BATCHES)
     server = serve(api)
