@@ -16,9 +16,8 @@ from reach_mcp.analysis.batch_stats import census, describe_batch, group_all_err
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.results import BatchListing, Cause, Order, Section, View
-from reach_mcp.cli.exit_codes import FINDINGS, OK, exit_code, needs_attention
 from reach_mcp.cli.output import Clock, Format, terminal_width, to_text, write
-from reach_mcp.cli.session import Command, Session, demo_option
+from reach_mcp.cli.session import Command, Session, demo_option, exit_code, needs_attention
 from reach_mcp.cli.tables import report_detail, report_explanation, report_listing
 from reach_mcp.tools.arguments import BatchType, ListBatchesArguments, Status
 from reach_mcp.tools.batch_filter import build_filter
@@ -100,7 +99,7 @@ def list_command(
         error_groups=Section(errors, len(errors)),
     )
     write(report_listing(listing), listing, output, Clock(analysis.as_of, session.zone))
-    ctx.exit(exit_code(any(map(needs_attention, batches)), snapshot.coverage))
+    ctx.exit(exit_code(any(map(needs_attention, batches)), snapshot.coverage.complete))
 
 
 @click.command("batch")
@@ -118,7 +117,7 @@ def batch_command(ctx: click.Context, batch_id: str, output: Format, tenant_id: 
     batch = anyio.run(lambda: session.read_one(batch_id, tenant_id))
     detail = describe_batch(batch, session.now(), limit=EVERYTHING, with_resources=True)
     write(report_detail(detail), detail, output, Clock(detail.as_of, session.zone))
-    ctx.exit(FINDINGS if needs_attention(detail.batch) or detail.pending or detail.expired else OK)
+    ctx.exit(exit_code(needs_attention(detail.batch) or detail.pending or detail.expired))
 
 
 @click.command("explain")
@@ -160,7 +159,7 @@ def explain_command(
         click.echo(f"Token for --since: {explanation.token}", err=True)
     counts = explanation.counts
     found = counts.pending or counts.expired or counts.unreadable_resources or counts.batches_with_counter_but_no_rows
-    ctx.exit(exit_code(found, explanation.coverage))
+    ctx.exit(exit_code(found, explanation.coverage.complete))
 
 
 SITUATION = """\
@@ -198,10 +197,9 @@ def demo_command(ctx: click.Context) -> None:
 
 
 def how_to_connect() -> str:
-    """The entry of a host's configuration, with the interpreter that runs this."""
+    """Entries of hosts, with the interpreter that runs this."""
     entry = {"command": sys.executable, "args": ["-m", "reach_mcp", "--demo"]}
     return f"""\
-Connect a host (with --demo; for your own data leave it out and set REACH_API_TOKEN):
+Connect a host (with --demo; for your own data leave it out and set REACH_API_TOKEN; more in docs/hosts.md):
   Claude Code:     claude mcp add reach-demo -- {sys.executable} -m reach_mcp --demo
-  Claude Desktop:  {json.dumps({"mcpServers": {"reach-demo": entry}})}
-  Other hosts and HTTP: docs/hosts.md, docs/http.md"""
+  Claude Desktop:  {json.dumps({"mcpServers": {"reach-demo": entry}})}"""

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from reach_mcp import __version__
-from reach_mcp.cli import exit_codes
+from reach_mcp.cli import session
 from reach_mcp.cli.session import Session, demo_option
 
 COMMANDS = {
@@ -23,6 +23,8 @@ COMMANDS = {
 }
 """Modules and names. A command is imported when it is needed, so that serving starts fast."""
 
+ENDINGS = """Exit codes: 0 nothing waits or failed, 1 something does, 2 wrong usage or configuration, 3 Reach is
+unreachable or the reading is incomplete without findings, 70 a bug."""
 MAX_ERROR_CHARS = 2_000
 OPTIONS = ("tenant_id", "batch_type", "created_after", "created_before")
 NAMES = {name: f"--{name.replace('_', '-')}" for name in OPTIONS} | {"list_batches": "embedreach-mcp list"}
@@ -46,9 +48,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            ctx.exit(exit_codes.INTERRUPTED)
+            ctx.exit(session.INTERRUPTED)
         except BrokenPipeError:
-            ctx.exit(exit_codes.BROKEN_PIPE)
+            ctx.exit(session.BROKEN_PIPE)
         except click.exceptions.Exit:
             raise
         except Exception as error:
@@ -60,7 +62,7 @@ class Commands(click.Group):
         except Exception:
             traceback.print_exc()
             click.echo("Error: this is a bug in embedreach-mcp; please report it with the lines above.", err=True)
-            sys.exit(exit_codes.CRASH)
+            sys.exit(session.CRASH)
 
 
 def _translate(error: Exception) -> Exception:
@@ -75,11 +77,11 @@ def _translate(error: Exception) -> Exception:
         text = text.replace(name, option)
     match error:
         case ConfigurationError() | QuestionError():
-            return _failure(visible(text, MAX_ERROR_CHARS), exit_codes.USAGE)
+            return _failure(visible(text, MAX_ERROR_CHARS), session.USAGE)
         case ReachError():
             quotes = "; ".join(f'"{visible(quote)}"' for quote in error.quotes)
             usage = isinstance(error, InvalidArgument | BatchNotFound | CredentialMissing)
-            code = exit_codes.USAGE if usage else exit_codes.UNREACHABLE
+            code = session.USAGE if usage else session.UNREACHABLE
             return _failure(f"{text} {error.introduces}: {quotes}" if quotes else text, code)
         case _:
             return error
@@ -95,7 +97,7 @@ def _failure(message: str, code: int) -> click.ClickException:
     cls=Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=exit_codes.HELP,
+    epilog=ENDINGS,
 )
 @demo_option
 @click.version_option(__version__, prog_name="embedreach-mcp")

@@ -1,4 +1,4 @@
-"""The state of one run of the command line: settings, clock, and the reading of batches."""
+"""One run of the command line: settings, clock, the reading of batches, and how it ends."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from reach_mcp.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from reach_mcp.analysis.report import Analysis
+    from reach_mcp.analysis.results import BatchSummary
     from reach_mcp.api.client import ReachClient
     from reach_mcp.api.models import Batch
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+OK, FINDINGS, USAGE, UNREACHABLE, CRASH, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 70, 130, 141
+"""Exit codes."""
 
 
 @dataclass
@@ -88,6 +91,16 @@ class Session:
         configure_logging(self.settings.model_copy(update={"log_level": level}))
         async with build_client(self.settings, self.transport) as client:
             yield client
+
+
+def needs_attention(batch: BatchSummary) -> bool:
+    """True if records of the batch wait or failed. A status without counters counts as well."""
+    return batch.status in ("failure", "partial_success") or any((batch.failed, batch.pending, batch.listed))
+
+
+def exit_code(found: object, complete: bool = True) -> int:
+    """`found` is true where something waits or failed, `complete` where everything was read."""
+    return FINDINGS if found else OK if complete else UNREACHABLE
 
 
 def show_progress(batches: int | None, total: int | None) -> None:
