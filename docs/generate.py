@@ -39,7 +39,7 @@ MANIFEST = ROOT / "manifest.json"
 SERVER = ROOT / "server.json"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DELIMITER = "k72"
-SAMPLE_LINES = 12
+SAMPLE_LINES = 10
 """Lines of the first answer that README.md shows."""
 
 EXPLAIN = "explain_pending_dependencies"
