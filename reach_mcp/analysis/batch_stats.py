@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from math import isfinite
+from typing import TYPE_CHECKING, TypeAlias
 
-from reach_mcp.analysis.batch_summary import most_first, summarize_batch
-from reach_mcp.analysis.results import BatchDetail, BatchSummary, Census, CounterDifference, ErrorGroup, Holder
-from reach_mcp.analysis.rows import describe_row, section
-from reach_mcp.analysis.snapshot import SnapshotBuilder
-from reach_mcp.analysis.times import DAY, HOUR
-from reach_mcp.api.models import Batch, RecordErrors
+from reach_mcp.analysis import results
+from reach_mcp.analysis.results import BatchDetail, BatchSummary, Census, ErrorGroup, Holder, Section
+from reach_mcp.analysis.times import DAY, HOUR, or_none, parse_time
+from reach_mcp.api.models import Batch, BatchErrors, RecordErrors
 from reach_mcp.api.pagination import Coverage
 
-__all__ = ["census", "describe_batch", "group_all_errors", "group_errors", "summarize_batch"]
+if TYPE_CHECKING:
+    from reach_mcp.analysis.snapshot import PendingRow, Snapshot
 
 DEFAULT_LIMIT = 50
 """Rows, missing records and error groups of one batch that are listed unless a limit is given."""
@@ -27,39 +29,89 @@ MAX_NAMED_BATCHES = 5
 MAX_VARIANTS = 5
 """Exact messages that an error group lists where they differ."""
 
+MAX_MISSES = 20
+"""Missing records that one row names."""
+
 _COUNTERS = ("total", "processed", "successful", "pending", "failed")
 """Counters of a batch that a census adds up."""
 
 
-def census(batches: Sequence[BatchSummary]) -> Census:
-    """Count batches by state, type, schema and error category, and add up their readable counters."""
-    return Census(
-        batches=len(batches),
-        by_status=_count(batch.status for batch in batches),
-        by_type=_count(batch.type for batch in batches),
-        by_schema=_count(batch.schema for batch in batches),
-        records=tuple((name, sum(getattr(batch, name) or 0 for batch in batches)) for name in _COUNTERS),
-        categories=_sum_categories(batches),
-        most_pending=_find_largest(batches, "pending"),
-        most_failed=_find_largest(batches, "failed"),
-        latest=max(
-            (batch for batch in batches if batch.created is not None),
-            key=lambda batch: (batch.created or 0.0, batch.id),
-            default=None,
-        ),
-        without_counters=sum(any(getattr(batch, name) is None for name in _COUNTERS) for batch in batches),
+def summarize_batch(batch: Batch, with_details: bool) -> BatchSummary:
+    """Describe one batch without its records. `with_details` says that its pending resources were asked for."""
+    progress, errors = batch.progress, batch.errors or BatchErrors()
+    return BatchSummary(
+        id=batch.batch_id,
+        status=batch.status,
+        type=batch.batch_type,
+        schema=batch.schema_name or batch.schema_definition_id or "",
+        schema_id=batch.schema_definition_id or "",
+        created=or_none(parse_time(batch.created_at)),
+        started=or_none(parse_time(batch.started_at)),
+        completed=or_none(parse_time(batch.completed_at)),
+        total=progress.total_records,
+        processed=progress.processed_records,
+        successful=progress.successful_records,
+        failed=progress.failed_records,
+        pending=progress.pending_records,
+        success_rate=progress.success_rate,
+        message=errors.message or "",
+        categories=_count_categories(errors),
+        listed=len(batch.pending_resources or ()) + batch.unreadable_resources if with_details else None,
+        unreadable_resources=batch.unreadable_resources,
+        unreadable_counters=batch.unreadable_counters,
+        failed_records_named=len(errors.details or ()),
     )
 
 
-def _count(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
-    return most_first(Counter(names).items())
+def _count_categories(errors: BatchErrors) -> tuple[tuple[str, int], ...]:
+    """Return the API's summary, or count the categories of the details, each once per record."""
+    if errors.summary:
+        return _most_first(errors.summary)
+    details = errors.details or {}
+    return _most_first(Counter(name for record in details.values() for name in set(record.categories)))
 
 
-def _sum_categories(batches: Iterable[BatchSummary]) -> tuple[tuple[str, int], ...]:
-    counts: Counter[str] = Counter()
+def _most_first(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def census(batches: Sequence[BatchSummary]) -> Census:
+    """Count batches by state, type, schema and error category, and add up their readable counters."""
+    categories: Counter[str] = Counter()
     for batch in batches:
-        counts.update(dict(batch.categories))
-    return most_first(counts.items())
+        categories.update(dict(batch.categories))
+    named = [min(batch.failed_records_named, batch.failed or 0) for batch in batches]
+    return Census(
+        batches=len(batches),
+        by_status=_most_first(Counter(batch.status for batch in batches)),
+        by_type=_most_first(Counter(batch.type for batch in batches)),
+        by_schema=_most_first(Counter(batch.schema for batch in batches)),
+        records=tuple((name, sum(getattr(batch, name) or 0 for batch in batches)) for name in _COUNTERS),
+        categories=_most_first(categories),
+        most_pending=_find_largest(batches, "pending"),
+        most_failed=_find_largest(batches, "failed"),
+        latest=max(_list_dated(batches), key=_age, default=None),
+        without_counters=sum(any(getattr(batch, name) is None for name in _COUNTERS) for batch in batches),
+        errors_named=sum(named),
+        errors_covered=sum(
+            batch.failed or 0 if batch.message else count for batch, count in zip(batches, named, strict=True)
+        ),
+        oldest_live=find_oldest(batch for batch in batches if batch.live),
+        all_expired=sum(batch.live == 0 and bool(batch.expired) for batch in batches),
+    )
+
+
+def find_oldest(batches: Iterable[BatchSummary]) -> BatchSummary | None:
+    """The batch created first; None where no batch has a readable time."""
+    return min(_list_dated(batches), key=_age, default=None)
+
+
+def _list_dated(batches: Iterable[BatchSummary]) -> list[BatchSummary]:
+    return [batch for batch in batches if batch.created is not None]
+
+
+def _age(batch: BatchSummary) -> tuple[float, str]:
+    return batch.created or 0.0, batch.id
 
 
 def _find_largest(batches: Iterable[BatchSummary], counter: str) -> tuple[BatchSummary, ...]:
@@ -67,51 +119,77 @@ def _find_largest(batches: Iterable[BatchSummary], counter: str) -> tuple[BatchS
     return tuple(sorted(found, key=lambda batch: (-getattr(batch, counter), batch.id))[:MAX_NAMED_BATCHES])
 
 
-Messages = dict[str, dict[tuple[int, str], None]]
-"""Exact message to the records that have it: batch number and name."""
+# --- errors --------------------------------------------------------------------------------------------------------
+
+Details: TypeAlias = Mapping[str, RecordErrors]
+"""External id to its errors."""
+
+Named: TypeAlias = tuple[int, str]
+"""A record (number of its batch, name), or a batch that failed as a whole (-1, id)."""
 
 _VARIABLE = re.compile(r"""(?<!\w)(["'`]).*?\1|(?<!\S)[^\s\d]*\d\S*""")
 """A quoted part (an apostrophe inside a word opens none), or a word with a digit. Matches in linear time."""
 
 
 def group_errors(batch: Batch, examples: int = 3) -> tuple[ErrorGroup, ...]:
-    """Group a batch's record errors by category and shape of the message, largest group first.
-
-    A record counts once per group and once per exact message, however many texts it has.
-    """
-    return group_all_errors([("", (batch.errors and batch.errors.details) or {})], examples)
+    """Group the errors of one batch: of its records, and of the batch as a whole."""
+    details = (batch.errors and batch.errors.details) or {}
+    return group_all_errors([("", details)], [summarize_batch(batch, with_details=False)], examples)
 
 
 def group_all_errors(
-    batches: Iterable[tuple[str, Mapping[str, RecordErrors]]], examples: int = 3
+    details: Iterable[tuple[str, Details]], batches: Iterable[BatchSummary] = (), examples: int = 3
 ) -> tuple[ErrorGroup, ...]:
-    """Group the record errors of several batches, given with their schemas. A record counts once per batch.
+    """Group errors by category and shape of the message, most records first.
 
-    Examples are `schema:external_id` where the schema is given.
+    A record counts once per batch and group, and once per exact message, however many texts it has.
+
+    Args:
+        details: the record errors of each batch, with its schema. Examples are `schema:external_id` where it is given.
+        batches: those of which an error of the batch as a whole counts, with the failed records that have no own error.
     """
-    groups: dict[tuple[str, str], Messages] = {}
+    groups: dict[tuple[bool, str, str], dict[str, dict[Named, int]]] = {}
     shapes: dict[str, str] = {}
-    for number, (schema, details) in enumerate(batches):
-        for external_id, record in details.items():
-            named = (number, f"{schema}:{external_id}" if schema else external_id)
-            for position, text in enumerate(record.errors or [""]):
-                category = record.categories[min(position, len(record.categories) - 1)] if record.categories else ""
-                shape = shapes[text] if text in shapes else shapes.setdefault(text, _VARIABLE.sub("…", text))
-                groups.setdefault((category, shape), {}).setdefault(text, {})[named] = None
-    found = [_describe_group(category, shape, messages, examples) for (category, shape), messages in groups.items()]
+    whole = ((True, "", one.message, (-1, one.id), _count_unnamed(one)) for one in batches if one.message)
+    for is_whole, category, text, named, records in chain(_list_errors(details), whole):
+        shape = shapes[text] if text in shapes else shapes.setdefault(text, _VARIABLE.sub("…", text))
+        groups.setdefault((is_whole, category, shape), {}).setdefault(text, {})[named] = records
+    found = [_describe_group(*key, messages, examples) for key, messages in groups.items()]
     return tuple(sorted(found, key=lambda group: (-group.records, group.category, group.message)))
 
 
-def _describe_group(category: str, shape: str, messages: Messages, examples: int) -> ErrorGroup:
-    ids = {named: None for records in messages.values() for named in records}
-    counts = most_first((text, len(records)) for text, records in messages.items())
+def _list_errors(details: Iterable[tuple[str, Details]]) -> Iterator[tuple[bool, str, str, Named, int]]:
+    for number, (schema, records) in enumerate(details):
+        for external_id, record in records.items():
+            named = number, f"{schema}:{external_id}" if schema else external_id
+            for position, text in enumerate(record.errors or [""]):
+                category = record.categories[min(position, len(record.categories) - 1)] if record.categories else ""
+                yield False, category, text, named, 1
+
+
+def _count_unnamed(batch: BatchSummary) -> int:
+    """The failed records of a batch (all, where the API does not count them) that have no error of their own."""
+    failed = batch.total if batch.failed is None else batch.failed
+    return max(0, (failed or 0) - batch.failed_records_named)
+
+
+def _describe_group(
+    whole: bool, category: str, shape: str, messages: dict[str, dict[Named, int]], examples: int
+) -> ErrorGroup:
+    ids = {named: records for each in messages.values() for named, records in each.items()}
+    counts = _most_first({text: len(each) for text, each in messages.items()})
     return ErrorGroup(
         category=category,
         message=counts[0][0] if len(counts) == 1 else shape,
-        records=len(ids),
+        records=sum(ids.values()),
         variants=counts[:MAX_VARIANTS] if len(counts) > 1 else (),
         examples=tuple(dict.fromkeys(name for _, name in ids))[:examples],
+        whole_batch=whole,
+        batches=len(ids) if whole else 0,
     )
+
+
+# --- pending resources ---------------------------------------------------------------------------------------------
 
 
 def describe_batch(
@@ -121,6 +199,8 @@ def describe_batch(
 
     `limit` bounds each list. `offset` is of the rows where these are asked for, else of the missing records.
     """
+    from reach_mcp.analysis.snapshot import SnapshotBuilder  # it imports this module
+
     builder = SnapshotBuilder()
     builder.add(batch)
     snapshot = builder.build(Coverage(batches=1), now)
@@ -128,34 +208,46 @@ def describe_batch(
     soonest = sorted(row.expires for row in live if isfinite(row.expires))
     listed = Counter(key for row in live for key in row.missing)
     ranked = sorted(listed, key=lambda key: (-listed[key], snapshot.keys[key]))
+    first = 0 if with_resources else offset
+    rows = Section.of(live, offset, limit).map(partial(describe_row, snapshot))
     return BatchDetail(
         as_of=now,
         batch=snapshot.batches[0],
-        error_groups=section(group_errors(batch), 0, limit, lambda group: group),
+        error_groups=Section.of(group_errors(batch), 0, limit),
         pending=len(live),
         expired=len(snapshot.rows) - len(live),
         within_hour=bisect_right(soonest, now + HOUR),
         within_day=bisect_right(soonest, now + DAY),
         next_expiry=soonest[0] if soonest else None,
-        missing=section(
-            ranked, 0 if with_resources else offset, limit, lambda key: Holder(snapshot.record(key), listed[key])
-        ),
-        resources=section(live, offset, limit, lambda row: describe_row(snapshot, row)) if with_resources else None,
+        missing=Section.of(ranked, first, limit).map(lambda key: Holder(snapshot.record(key), listed[key])),
+        resources=rows if with_resources else None,
     )
 
 
-def find_differences(batches: Iterable[tuple[BatchSummary, int]]) -> list[CounterDifference]:
+def describe_row(snapshot: Snapshot, row: PendingRow) -> results.WaitingResource:
+    """Name one pending row, its batch, and the records that it lists as missing."""
+    return results.WaitingResource(
+        id=row.id,
+        record=snapshot.record(row.key),
+        batch_id=snapshot.batches[row.batch].id,
+        expires_at=or_none(row.expires),
+        created_at=or_none(row.created),
+        misses=snapshot.records(row.missing[:MAX_MISSES]),
+        misses_total=len(row.missing),
+    )
+
+
+def find_differences(batches: Iterable[BatchSummary]) -> list[results.CounterDifference]:
     """Compare counters of pending records with the rows that the API lists, largest difference first.
 
     A batch with an unreadable row is included even where the numbers agree. A batch without a readable counter is
     included where it lists rows.
-
-    Args:
-        batches: each with the number of its expired rows, which the API lists as well.
     """
     found = [
-        CounterDifference(batch.id, batch.schema, batch.pending, batch.listed, expired, batch.unreadable_resources)
-        for batch, expired in batches
+        results.CounterDifference(
+            batch.id, batch.schema, batch.pending, batch.listed, batch.expired or 0, batch.unreadable_resources
+        )
+        for batch in batches
         if batch.listed is not None and (batch.unreadable_resources or (batch.pending or 0) != batch.listed)
     ]
     return sorted(found, key=lambda one: (-abs((one.counter or 0) - one.listed), one.batch_id))

@@ -105,14 +105,15 @@ class BatchFilter:
 
     def _report(self, snapshot: Snapshot, matched: int, rows: Iterable[int]) -> FilterReport:
         undated = [batch.id for batch in snapshot.batches if batch.created is None] if self.is_timed else []
-        live = (not row.expires <= snapshot.read_at for row in snapshot.rows)
+        live = [chosen for row, chosen in zip(snapshot.rows, rows, strict=True) if not row.expires <= snapshot.read_at]
         return FilterReport(
             description=self.describe(),
             batches_matched=matched,
             batches_left_out=len(snapshot.batches) - matched,
-            resources_left_out=sum(is_live > chosen for is_live, chosen in zip(live, rows, strict=True)),
+            resources_left_out=live.count(0) if snapshot.with_details else None,
             undated=tuple(undated[:MAX_UNDATED]),
             undated_total=len(undated),
+            resources_matched=live.count(1) if snapshot.with_details else None,
         )
 
 

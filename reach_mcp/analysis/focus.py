@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 
 from reach_mcp.analysis.analysis import Analysis
-from reach_mcp.analysis.cycles import describe_cycle
+from reach_mcp.analysis.batch_stats import describe_row
+from reach_mcp.analysis.cycles import KeyCycle, describe_cycle
+from reach_mcp.analysis.expiry import describe_expired
 from reach_mcp.analysis.filters import BatchFilter
-from reach_mcp.analysis.results import BatchSummary, CauseFinding, Cycle, Focus, FocusKind, Path, Record, Section
-from reach_mcp.analysis.rows import describe_row, section, soonest_first
+from reach_mcp.analysis.results import (
+    BatchSummary,
+    CauseFinding,
+    Focus,
+    FocusKind,
+    Holder,
+    Path,
+    Record,
+    Section,
+)
 from reach_mcp.analysis.stop import paced
 from reach_mcp.analysis.waiting import count_waiting
 
@@ -26,12 +36,14 @@ _PREFERRED: tuple[FocusKind, ...] = ("pending", "missing", "arrived", "expired",
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """The record or batch in focus: keys, with the live rows that are looked at."""
+    """The record or batch in focus."""
 
     kind: FocusKind
     keys: tuple[int, ...] = ()
+    flags: bytearray = field(default_factory=bytearray)
+    """One byte per row of the snapshot, 1 where the row is its own; empty where it has none."""
     rows: tuple[int, ...] = ()
-    expired_rows: int = 0
+    """Its own live rows."""
     record: Record | None = None
     batch: BatchSummary | None = None
     alternatives: tuple[Record, ...] = ()
@@ -39,40 +51,45 @@ class _Subject:
 
 
 def focus_on(analysis: Analysis, asked: str, assumed: Iterable[str], limit: int, offset: int) -> Focus:
-    """Explain one record or batch, whatever the filter. `limit` and `offset` page the paths; rows come from the first.
+    """Explain one record or batch, whatever the filter. `limit` and `offset` page every list but that of cycles.
 
     Args:
         assumed: names of records that are assumed to have arrived: one in focus is of kind `arrived`.
     """
     subject = _find_subject(analysis, asked, frozenset(key for name in assumed for key in analysis.keys_of(name)))
-    snapshot, cycles = analysis.snapshot, _list_cycles(analysis, subject.rows)
+    graph, snapshot, cycles = analysis.graph, analysis.snapshot, _find_cycles(analysis, subject.rows)
     above = _find_above(analysis, subject.keys) - (set(subject.rows) if subject.batch else set())
-    expires = map(analysis.graph.expires.__getitem__, subject.rows or above)
+    flags = subject.flags or bytearray(len(snapshot.rows))
+    expired = describe_expired(graph, flags, offset=offset, limit=limit).records
+    paths = _list_paths(analysis, subject.rows, flags, limit, offset)
+    holders = paths.map(lambda path: Holder(path.records[-1], path.waiting))
     return Focus(
         kind=subject.kind,
         asked=asked,
         record=subject.record,
         batch=subject.batch,
-        rows=section(subject.rows, 0, limit, lambda row: describe_row(snapshot, snapshot.rows[row])),
-        expired_rows=subject.expired_rows,
-        paths=_list_paths(analysis, subject.rows, limit, offset),
-        cycles=tuple(cycles[:MAX_CYCLES]),
+        rows=Section.of(subject.rows, offset, limit).map(lambda row: describe_row(snapshot, snapshot.rows[row])),
+        expired_rows=expired.total,
+        paths=paths,
+        cycles=() if offset else tuple(describe_cycle(graph, analysis.stuck, one) for one in cycles[:MAX_CYCLES]),
         cycles_total=len(cycles),
         waits_for_it=len(above),
-        earliest_expiry=min(filter(isfinite, expires), default=None),
+        earliest_expiry=min(filter(isfinite, map(graph.expires.__getitem__, subject.rows or above)), default=None),
         finding=_find_cause(analysis, subject),
         alternatives=subject.alternatives,
         ambiguous=subject.ambiguous,
+        expired=expired,
+        missing=holders if subject.batch else Section((), 0),
     )
-
-
-# --- the subject ---------------------------------------------------------------------------------------------------
 
 
 def _find_subject(analysis: Analysis, asked: str, assumed: frozenset[int]) -> _Subject:
     found = analysis.lookup.resolve(asked)
     if found.batch is not None:
-        return _batch_subject(analysis, found.batch)
+        flags = bytearray(row.batch == found.batch for row in paced(analysis.snapshot.rows, analysis.check))
+        rows = _list_live(analysis, flags)
+        keys = tuple(dict.fromkeys(analysis.graph.key_of[row] for row in rows))
+        return _Subject("batch", keys, flags, rows, batch=analysis.snapshot.batches[found.batch])
     if found.record is not None:
         return _record_subject(analysis, found.record, assumed)
     if found.kind != "ambiguous":
@@ -83,32 +100,23 @@ def _find_subject(analysis: Analysis, asked: str, assumed: frozenset[int]) -> _S
     return replace(chosen, alternatives=others, ambiguous=True)
 
 
-def _batch_subject(analysis: Analysis, batch: int) -> _Subject:
-    graph, snapshot = analysis.graph, analysis.snapshot
-    numbers = [number for number, row in enumerate(paced(snapshot.rows, analysis.check)) if row.batch == batch]
-    rows = tuple(soonest_first(snapshot, filter(graph.is_live, numbers)))
-    keys = tuple(dict.fromkeys(graph.key_of[row] for row in rows))
-    return _Subject("batch", keys, rows, len(numbers) - len(rows), batch=snapshot.batches[batch])
-
-
 def _record_subject(analysis: Analysis, record: Record, assumed: frozenset[int]) -> _Subject:
-    graph, rows = analysis.graph, analysis.snapshot.rows
     key = analysis.snapshot.key_index.get((record.schema_id, record.external_id))
     if key is None:
         return _Subject("failed", record=record)
-    own = tuple(soonest_first(analysis.snapshot, graph.rows_of(key)))
-    expired = sum(row.key == key and row.expires <= graph.now for row in paced(rows, analysis.check))
-    return _Subject(_find_kind(analysis, key, expired, assumed), (key,), own, expired, record)
-
-
-def _find_kind(analysis: Analysis, key: int, expired: int, assumed: frozenset[int]) -> FocusKind:
+    flags = bytearray(row.key == key for row in paced(analysis.snapshot.rows, analysis.check))
+    kind: FocusKind = "expired" if any(flags) else "not_pending"
     if key in assumed:
-        return "arrived"
-    if analysis.graph.pending[key]:
-        return "pending"
-    if analysis.graph.waits_on(key):
-        return "missing"
-    return "expired" if expired else "not_pending"
+        kind = "arrived"
+    elif analysis.graph.pending[key]:
+        kind = "pending"
+    elif analysis.graph.waits_on(key):
+        kind = "missing"
+    return _Subject(kind, (key,), flags, _list_live(analysis, flags), record)
+
+
+def _list_live(analysis: Analysis, flags: bytearray) -> tuple[int, ...]:
+    return tuple(analysis.sort_by_expiry(analysis.graph.selected(flags)))
 
 
 def _find_cause(analysis: Analysis, subject: _Subject) -> CauseFinding | None:
@@ -153,36 +161,23 @@ class _Descent:
         return found[::-1]
 
 
-def _list_paths(analysis: Analysis, rows: Sequence[int], limit: int, offset: int) -> Section[Path]:
+def _list_paths(analysis: Analysis, rows: Sequence[int], flags: bytearray, limit: int, offset: int) -> Section[Path]:
     """A path to each missing record below; those that most rows in focus wait for first."""
     descent, snapshot = _Descent(analysis, rows), analysis.snapshot
     ends = [key for key in descent.order if not analysis.graph.pending[key]]
-    counts = _count_waiting(analysis, rows, ends)
+    counts = count_waiting(analysis.graph, flags, checkpoint=analysis.check).counts if ends else {}
     ends.sort(key=lambda key: (-counts[key], snapshot.keys[key]))
-    findings = analysis.find_causes(ends[offset : offset + limit])
-
-    def describe(key: int) -> Path:
-        return Path(snapshot.records(descent.path(key)), descent.depth[key], findings[key], counts[key])
-
-    return section(ends, offset, limit, describe)
-
-
-def _count_waiting(analysis: Analysis, rows: Sequence[int], keys: Sequence[int]) -> dict[int, int]:
-    """How many of the rows in focus wait for each key."""
-    if len(rows) == 1:
-        return dict.fromkeys(keys, 1)
-    flags = bytearray(len(analysis.snapshot.rows))
-    for row in rows:
-        flags[row] = 1
-    return count_waiting(analysis.graph, flags, checkpoint=analysis.check).counts
+    page = Section.of(ends, offset, limit)
+    findings = analysis.find_causes(page.items)
+    return page.map(
+        lambda key: Path(snapshot.records(descent.path(key)), descent.depth[key], findings[key], counts[key])
+    )
 
 
-def _list_cycles(analysis: Analysis, rows: Sequence[int]) -> list[Cycle]:
-    """Every cycle that the rows are in or wait behind, with counts over all rows."""
-    graph, stuck = analysis.graph, analysis.stuck
-    below = set(stuck.below(rows))
-    found = [cycle for cycle in analysis.select(BatchFilter()).cycles if cycle.number in below]
-    return [describe_cycle(graph, stuck, cycle) for cycle in found]
+def _find_cycles(analysis: Analysis, rows: Sequence[int]) -> list[KeyCycle]:
+    """Every cycle that the rows are in or wait behind."""
+    below = set(analysis.stuck.below(rows))
+    return [cycle for cycle in analysis.select(BatchFilter()).cycles if cycle.number in below]
 
 
 def _find_above(analysis: Analysis, keys: Iterable[int]) -> set[int]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Concatenate, ParamSpec, TypeVar
 
-from reach_mcp.analysis import results, sections
-from reach_mcp.analysis.analysis import PLANNED_TOGETHER, Analysis, SelectedRows
-from reach_mcp.analysis.diff import compare, measure
+from reach_mcp.analysis.analysis import Analysis
+from reach_mcp.analysis.batch_stats import counted_without_rows, find_oldest
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.focus import focus_on
-from reach_mcp.analysis.notes import write_notes
-from reach_mcp.analysis.results import Cause, Explanation, Order, View
+from reach_mcp.analysis.results import BatchSummary, Blocker, Cause, Changes, Counts, Explanation, Order, Section, View
+from reach_mcp.analysis.selected_rows import PLANNED_TOGETHER
+from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint, never_stop
-from reach_mcp.analysis.tokens import TokenBinding, TokenState, read_token, write_token
+from reach_mcp.analysis.tokens import TokenBinding, TokenState, compare, measure, read_token, write_token
 from reach_mcp.analysis.what_if import assume_arrived
 
 __all__ = ["Analysis", "Question", "explain"]
@@ -124,7 +125,7 @@ class _Answer:
         """Write the parts in the order of what they cost."""
         question, selected, attempt = self.question, self.selected, self.attempt
         (limit, offset), order, cause = question.page, question.order, question.cause
-        counts = self.count()
+        counts, oldest = self.count(), find_oldest(selected.holding)
         return Explanation(
             as_of=self.analysis.as_of,
             view=question.view,
@@ -141,19 +142,20 @@ class _Answer:
             )
             if question.assume_arrived
             else None,
-            expired=self.list("expired", sections.list_expired),
-            counters=self.list("counters", sections.list_counters),
-            blockers=self.list("blockers", sections.list_blockers, order, cause) or self.rank_by_direct_count(),
-            cycles=self.list("cycles", sections.list_cycles, SUMMARY_MEMBERS if question.is_plain else None),
-            chains=attempt("chains", sections.find_chains, selected) if question.is_plain else None,
-            tally=(attempt("the tally of causes", sections.tally_causes, selected) or ()) if question.has_lists else (),
-            expiry=self.list("expiry", sections.list_hours),
-            plan=self.list("plan", sections.list_plan, order, cause),
-            resources=self.list("resources", sections.list_resources),
+            expired=self.list("expired", selected.list_expired),
+            counters=self.list("counters", selected.list_counters),
+            blockers=self.list("blockers", selected.list_blockers, order, cause) or self.rank_by_direct_count(),
+            cycles=self.list("cycles", selected.list_cycles, SUMMARY_MEMBERS if question.is_plain else None),
+            chains=attempt("chains", lambda: selected.chains) if question.is_plain else None,
+            tally=(attempt("the tally of causes", lambda: selected.tally) or ()) if question.has_lists else (),
+            expiry=self.list("expiry", selected.list_hours),
+            plan=self.list("plan", selected.list_plan, order, cause),
+            resources=self.list("resources", selected.list_resources),
             token=(attempt("the token for `since`", self.make_token, binding) or "") if question.since.strip() else "",
             changes=attempt("the changes", self.compare, before) if before else None,
             notes=tuple(self.note(counts, before)),
             skipped=tuple(self.skipped),
+            oldest_batch=(oldest.id, oldest.schema, oldest.created or 0.0) if oldest else None,
         )
 
     def attempt(self, part: str, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T | None:
@@ -167,32 +169,32 @@ class _Answer:
     def list(
         self,
         view: View,
-        work: Callable[Concatenate[SelectedRows, int, int, P], T],
+        work: Callable[Concatenate[int, int, P], T],
         *args: P.args,
         **options: P.kwargs,
     ) -> T | None:
         """Attempt the list of a view; None where the question does not ask for it."""
         page = self.question.page_of(view)
-        return page and self.attempt(LISTS[view][0], work, self.selected, *page, *args, **options)
+        return page and self.attempt(LISTS[view][0], work, *page, *args, **options)
 
-    def count(self) -> results.Counts:
+    def count(self) -> Counts:
         """Count the selected rows; those that clear and those that are stuck, if there is time."""
-        missing = self.attempt("the number of missing records", sections.count_missing, self.selected)
-        outcome = self.attempt("what clears and what is stuck in cycles", sections.count_outcome, self.selected)
-        return sections.count_rows(self.selected, missing or 0, outcome)
+        missing = self.attempt("the number of missing records", lambda: len(self.selected.roots))
+        counts = replace(self.selected.counts, missing_records=missing or 0)
+        return self.attempt("what clears and what is stuck in cycles", self.selected.count_outcome, counts) or counts
 
-    def rank_by_direct_count(self) -> results.Section[results.Blocker] | None:
+    def rank_by_direct_count(self) -> Section[Blocker] | None:
         """The missing records for an answer without time to count the rows that wait through others."""
         page = self.question.page_of("blockers")
         if page is None or self.question.cause is not None:
             return None
-        return self.attempt("the ranking by direct count", sections.list_by_direct_count, self.selected, *page)
+        return self.attempt("the ranking by direct count", self.selected.list_by_direct_count, *page)
 
     def make_token(self, binding: TokenBinding) -> str:
         """The token for the next `since`."""
         return write_token(self.measure(self.selected), binding, self.question.filter.bound_text)
 
-    def compare(self, before: TokenState) -> results.Changes:
+    def compare(self, before: TokenState) -> Changes:
         """The changes over the batches that the token's question selected: its times apply."""
         selected = self.analysis.select(self.filter_of(before))
         return compare(before, self.measure(selected), selected)
@@ -202,10 +204,63 @@ class _Answer:
         after, until = before.created_after, before.created_before
         return replace(self.question.filter, created_after=after, created_before=until)
 
-    def note(self, counts: results.Counts, before: TokenState | None) -> Iterator[str]:
+    def note(self, counts: Counts, before: TokenState | None) -> Iterator[str]:
         """Facts that qualify the answer."""
-        yield from write_notes(self.analysis.snapshot, counts, self.selected.matched.batches)
+        yield from _write_notes(self.analysis.snapshot, counts, self.selected.batches())
         if self.question.cause == "cycle":
             yield "A record in a cycle is pending, not missing: view=cycles lists cycles with all members."
         if before is not None and (then := self.filter_of(before)) != self.question.filter:
             yield f"The changes are of the batches of the token's question ({then.describe()})."
+
+
+MAX_NAMED = 3
+"""Names in one sentence."""
+
+_PLAIN = re.compile(r"[\w.:@/+-]{1,80}", re.ASCII)
+"""A name that cannot carry markup or a sentence. Others are counted and not named."""
+
+
+def _write_notes(snapshot: Snapshot, counts: Counts, batches: Sequence[BatchSummary]) -> Iterator[str]:
+    """Qualify the counts of the batches selected, in whole sentences."""
+    empty = counted_without_rows(batches)
+    pending = f"{sum(batch.pending or 0 for batch in empty):,} pending by counter, no rows listed, in"
+    silent = [batch.id for batch in batches if batch.listed and not batch.pending]
+    schemas = snapshot.names
+    shared = {name for one in schemas.schema_ids if schemas.display(one) == one for name in schemas.names(one)}
+    resources = "{n} pending (resource|resources)"
+    sentences: list[tuple[int, str, Sequence[str]]] = [
+        (counts.lists_nothing, f"{resources} (lists|list) nothing missing and (is|are) still pending", ()),
+        (
+            counts.unreadable_expiry,
+            f"{resources} (has|have) no readable expiry and (counts|count) as live{{names}}",
+            snapshot.unreadable_times,
+        ),
+        (
+            counts.duplicates,
+            f"{resources} (shares|share) an id with another one: equal ones count once, different ones are kept apart",
+            (),
+        ),
+        (
+            len(empty),
+            f"{pending} {{n}} (batch|batches){{names}}: they are in no other number",
+            [batch.id for batch in empty],
+        ),
+        (
+            len(silent),
+            "{n} (batch lists|batches list) pending resources although (its counter is|their counters are) "
+            "0 or absent{names}",
+            silent,
+        ),
+        (
+            len(shared),
+            "(One schema name stands|{n} schema names stand) for several definitions{names}: "
+            "their records are shown with the definition id instead",
+            sorted(shared),
+        ),
+    ]
+    for number, text, names in sentences:
+        if number:
+            plain = [name for name in names if _PLAIN.fullmatch(name)][:MAX_NAMED]
+            more = ", ..." if len(plain) < len(names) else ""
+            agreed = re.sub(r"\((.*?)\|(.*?)\)", r"\1" if number == 1 else r"\2", text)
+            yield agreed.format(n=f"{number:,}", names=f" ({', '.join(plain)}{more})" if plain else "") + "."

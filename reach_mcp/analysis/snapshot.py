@@ -6,6 +6,7 @@ an index into `Snapshot.batches`. Decoded pages can be dropped as soon as the bu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
@@ -14,7 +15,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from reach_mcp.analysis.batch_summary import summarize_batch
+from reach_mcp.analysis.batch_stats import summarize_batch
 from reach_mcp.analysis.keys import Key, KeyIndex
 from reach_mcp.analysis.results import BatchSummary, Record
 from reach_mcp.analysis.schema_names import NamePair, SchemaNames
@@ -147,8 +148,9 @@ class SnapshotBuilder:
             self._keys = KeyIndex.of(keys)
         self._keys.freeze()
         names = SchemaNames(self._names)
+        batches = [_fill_in_name(batch, names) for batch in self._batches]
         return Snapshot(
-            batches=[_fill_in_name(batch, names) for batch in self._batches],
+            batches=_count_expired(batches, rows, read_at) if self.with_details else batches,
             rows=rows,
             keys=keys,
             key_index=self._keys,
@@ -165,6 +167,15 @@ def _fill_in_name(batch: BatchSummary, names: SchemaNames) -> BatchSummary:
     """A batch that came without the name of its schema, with the name that others gave."""
     unnamed = batch.schema_id and batch.schema == batch.schema_id
     return replace(batch, schema=names.display(batch.schema_id)) if unnamed else batch
+
+
+def _count_expired(batches: list[BatchSummary], rows: list[PendingRow], now: float) -> list[BatchSummary]:
+    """The batches with the number of their rows that are live, and of those that have expired."""
+    held, expired = Counter(row.batch for row in rows), Counter(row.batch for row in rows if row.expires <= now)
+    return [
+        replace(batch, live=held[number] - expired[number], expired=expired[number])
+        for number, batch in enumerate(batches)
+    ]
 
 
 def _drop_repeats(rows: list[PendingRow]) -> tuple[list[PendingRow], int]:

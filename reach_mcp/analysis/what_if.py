@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from reach_mcp.analysis.analysis import Analysis, SelectedRows
+from msgspec import structs
+
+from reach_mcp.analysis.analysis import Analysis
 from reach_mcp.analysis.graph import DependencyGraph
-from reach_mcp.analysis.results import Holder, WhatIf
-from reach_mcp.analysis.rows import section
+from reach_mcp.analysis.results import Holder, Section, WhatIf
+from reach_mcp.analysis.selected_rows import SelectedRows
 from reach_mcp.analysis.simulation import Arrival, Clearance
-from reach_mcp.analysis.snapshot import PendingRow
 from reach_mcp.analysis.stop import paced
 from reach_mcp.analysis.waiting import count_waiting
 
@@ -43,7 +44,7 @@ def assume_arrived(selected: SelectedRows, names: Iterable[str], limit: int, off
         rounds=rounds,
         still_waiting=sum(flags),
         stuck=sum(flags[row] for row in clearance.stuck),
-        missing=section(missing, offset, limit, lambda key: Holder(record(key), counts[key])),
+        missing=Section.of(missing, offset, limit).map(lambda key: Holder(record(key), counts[key])),
     )
 
 
@@ -51,14 +52,7 @@ def _build_rest(analysis: Analysis, kept: list[int], arrival: Arrival) -> Depend
     """The graph of the rows that still wait, numbered as in `kept`, without the keys that have arrived."""
     snapshot, arrived = analysis.snapshot, arrival.arrived
     rows = [
-        PendingRow(
-            id=row.id,
-            key=row.key,
-            missing=tuple([key for key in row.missing if not arrived[key]]),
-            expires=row.expires,
-            created=row.created,
-            batch=row.batch,
-        )
+        structs.replace(row, missing=tuple([key for key in row.missing if not arrived[key]]))
         for row in paced(map(snapshot.rows.__getitem__, kept), analysis.check)
     ]
     return DependencyGraph(replace(snapshot, rows=rows), analysis.as_of, checkpoint=analysis.check)

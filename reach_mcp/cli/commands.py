@@ -88,7 +88,8 @@ def list_command(
     snapshot, selection = analysis.snapshot, chosen.apply(analysis.snapshot)
     chosen_batches = {number: snapshot.batches[number] for number in selection.batches}
     batches, details = [*chosen_batches.values()], snapshot.error_details
-    errors = group_all_errors((chosen_batches[at].schema, each) for at, each in details if at in chosen_batches)
+    named = ((chosen_batches[at].schema, each) for at, each in details if at in chosen_batches)
+    errors = group_all_errors(named, batches)
     listing = BatchListing(
         as_of=analysis.as_of,
         coverage=snapshot.coverage,

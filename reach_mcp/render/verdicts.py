@@ -22,8 +22,8 @@ from reach_mcp.render.sanitize import MAX_ID_CHARS, inert, is_plain_id
 def _filter(left_out: common.LeftOut | None) -> str:
     if left_out is None:
         return ""
-    resources = plural(left_out.resources, "pending resource")
-    return f"Filter: {left_out.filter}. It left out {batches(left_out.batches)} with {resources}."
+    resources = "" if left_out.resources is None else f" with {plural(left_out.resources, 'pending resource')}"
+    return f"Filter: {left_out.filter}. It left out {batches(left_out.batches)}{resources}."
 
 
 def _heading(as_of: datetime, options: RenderOptions) -> str:

@@ -96,7 +96,7 @@ def _list(
     page = arguments.one_page
     start = 0 if page else arguments.offset
     shown = batches if page else batches[start : start + arguments.limit]
-    groups = group_all_errors([(schema, details) for schema, details in errors if details])
+    groups = group_all_errors([(schema, details) for schema, details in errors if details], batches)
     return BatchListing(
         as_of=as_of,
         coverage=coverage,

@@ -133,7 +133,8 @@ def test_groups_are_of_one_category_and_the_largest_comes_first() -> None:
 
 def test_a_batch_without_errors_has_no_groups() -> None:
     assert group_errors(wire()) == ()
-    assert group_errors(wire(message="The file is empty")) == ()
+    (group,) = group_errors(wire(message="The file is empty", failedRecords=9))
+    assert (group.records, group.whole_batch, group.examples) == (9, True, ("b1",))
 
 
 def test_a_batch_in_full_counts_live_rows_and_names_missing_records() -> None:

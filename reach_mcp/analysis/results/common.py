@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 Cause = Literal["failed", "deleted", "looks_like", "expired", "in_progress", "not_seen", "cycle"]
 Action = Literal["correct_and_resend", "restore", "fix_reference", "resend", "wait", "send", "break_cycle"]
@@ -30,6 +32,16 @@ class Section(Generic[T]):
     items: tuple[T, ...]
     total: int
     offset: int = 0
+
+    @classmethod
+    def of(cls, found: Sequence[T], offset: int, limit: int) -> Section[T]:
+        """The items from `offset` on, at most `limit`. Beyond the end: no items, and the total."""
+        start = min(offset, len(found))
+        return cls(tuple(found[start : start + limit]), len(found), offset)
+
+    def map(self, describe: Callable[[T], U]) -> Section[U]:
+        """The same part of the list with each item described."""
+        return Section(tuple(map(describe, self.items)), self.total, self.offset)
 
 
 @dataclass(frozen=True, slots=True)

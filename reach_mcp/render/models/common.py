@@ -129,7 +129,7 @@ class Coverage(Model):
 class LeftOut(Model):
     filter: Note = Field(validation_alias="description")
     batches: int = Field(default=0, validation_alias="batches_left_out")
-    resources: int = Field(default=0, validation_alias="resources_left_out")
+    resources: int | None = Field(default=None, validation_alias="resources_left_out")
     undated: Annotated[list[Id], first(5)] = Field(default=[], description="Batches without a readable createdAt")
     undated_total: int = 0
 
