@@ -22,7 +22,7 @@ T = TypeVar("T")
 Row = tuple[Cell, ...]
 
 _SENTENCE_END = re.compile(r"(?<=[.?]) ")
-_UTC_TIME = re.compile(r"(\d\d:\d\d)(?= \((?:in )?(?:under )?\d)")
+_UTC_TIME = re.compile(r"(\d\d:\d\d)(?= \((?:in )?(?:under )?\d|: | nothing)")
 _VIEW = re.compile(r"\(view=(\w+)\)")
 
 

@@ -246,6 +246,16 @@ def test_changes_name_the_records_that_moved() -> None:
     assert "customers:c1" in output
 
 
+def test_changes_since_an_incomplete_reading_say_so() -> None:
+    rows = batch("b1", pending("orders:o1", "customers:c1"))
+    part = ScriptedTransport(page(rows, cursor="next", total=2), *[403] * 9)
+    token = run("explain", "--since", "start", transport=part).stderr.split()[-1]
+    output = run("explain", "--since", token, transport=ScriptedTransport(page(rows))).stdout
+
+    assert "Since 12:00Z: pending resources 1 -> 1" in output
+    assert "The earlier reading was incomplete" in output
+
+
 def test_rows_that_do_not_add_up_are_named() -> None:
     counted = batch("b1", status="success") | {"progress": {"pendingRecords": 3}}
     transport = ScriptedTransport(page(counted, batch("b2", pending("orders:o1"))))
