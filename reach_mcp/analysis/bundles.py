@@ -9,26 +9,32 @@ the first in the ranking being bit 0.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from heapq import nlargest
 from itertools import chain
+from operator import or_
 from typing import TypeAlias
 
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.simulation import Clearance
 from reach_mcp.analysis.stop import STEPS, Checkpoint
 
-Weights: TypeAlias = Mapping[int, int]
-"""Set of roots to the number of rows that need exactly these."""
+Needs: TypeAlias = tuple[int, ...]
+"""Sets of roots of which each clears a row. Several where a record below is pending in several rows; none contains
+another. Empty: no set of candidates that is small enough clears the row."""
 
-NeedsOf: TypeAlias = dict[int, tuple[int, ...]]
-"""Key to the sets of roots of which each makes it arrive: several where a record is pending in several rows."""
+Weights: TypeAlias = Mapping[Needs, int]
+"""Needs to the number of rows that have them."""
 
-MAX_ALTERNATIVES = 4
-"""Sets kept for one link. A row that lists the link takes the one that adds fewest roots."""
+MAX_ALTERNATIVES = 8
+"""Sets kept for one row, those of fewest roots."""
+
+MAX_PASSES = 8
+"""Passes over the links in which sets may still be found through links that arrive later."""
 
 MAX_EFFORT = 10_000
-"""Sets that the search looks at after the greedy choice."""
+"""Needs that the search looks at after the greedy choice."""
 
 MAX_SEARCHED = 64
 """Roots that are looked at, those with the largest shares; the best are hardly ever among the others."""
@@ -48,55 +54,77 @@ def weigh_needs(
     *,
     selection: Selection = None,
     checkpoint: Checkpoint,
-) -> dict[int, int]:
+) -> dict[Needs, int]:
     """Count the selected rows by the candidates that they need, at most `size` of them."""
-    needs_of: NeedsOf = {key: (1 << place,) for place, key in enumerate(candidates)}
-    _add_links(needs_of, graph, clearance, checkpoint)
+    needs_of: dict[int, Needs] = {key: (1 << place,) for place, key in enumerate(candidates)}
+    _add_links(needs_of, graph, clearance, size, checkpoint)
     rows: Iterable[int] = chain.from_iterable(clearance.rounds)
     lists = Counter(map(graph.missing.__getitem__, filter(selection.__getitem__, rows) if selection else rows))
-    weights: defaultdict[int, int] = defaultdict(int)
+    weights: defaultdict[Needs, int] = defaultdict(int)
     for number, (listed, count) in enumerate(lists.items()):
         if not number % STEPS:
             checkpoint()
-        needs = _combine(listed, needs_of)
-        if needs is not None and needs.bit_count() <= size:
+        if needs := _combine(listed, needs_of, size):
             weights[needs] += count
     return weights
 
 
-def _add_links(needs_of: NeedsOf, graph: DependencyGraph, clearance: Clearance, checkpoint: Checkpoint) -> None:
-    """Add the candidates that each link needs: by each of its rows, those that need fewest first.
+def _add_links(
+    needs_of: dict[int, Needs], graph: DependencyGraph, clearance: Clearance, size: int, checkpoint: Checkpoint
+) -> None:
+    """Add the candidates that each link needs, by any of its rows.
 
-    Two passes, because a row can wait for a link that arrives in a later round than its own record by another row.
+    Where a record is pending in several rows, one of them can wait for a link that arrives later.
     """
     key_of, links = graph.key_of, graph.links
     needs_of.update((key_of[row], (0,)) for row in clearance.by_itself)
-    for rows in 2 * [[row for row in rows if key_of[row] in links] for rows in clearance.rounds]:
-        checkpoint()
-        found = [(key_of[row], _combine(graph.missing[row], needs_of)) for row in rows]
-        for key, needs in found:
-            if needs is not None:
-                needs_of[key] = tuple(sorted({needs, *needs_of.get(key, ())}, key=_size)[:MAX_ALTERNATIVES])
+    rounds = [[row for row in rows if key_of[row] in links] for rows in clearance.rounds]
+    once = len(clearance.round_of) >= sum(map(len, rounds))
+    for _ in range(1 if once else MAX_PASSES):
+        changed = False
+        for rows in rounds:
+            checkpoint()
+            found: defaultdict[int, list[int]] = defaultdict(list)
+            for row in rows:
+                found[key_of[row]] += _combine(graph.missing[row], needs_of, size)
+            for key, alternatives in found.items():
+                known = needs_of.get(key, ())
+                needs = _least([*known, *alternatives])
+                if needs != known:
+                    needs_of[key] = needs
+                    changed = True
+        if not changed:
+            return
 
 
-def _size(needs: int) -> tuple[int, int]:
-    return needs.bit_count(), needs
-
-
-def _combine(listed: Iterable[int], needs_of: NeedsOf) -> int | None:
-    """The roots that a row needs which lists these keys; None where not all of them are candidates."""
-    needs, several = 0, []
+def _combine(listed: Iterable[int], needs_of: Mapping[int, Needs], size: int) -> Needs:
+    """The needs of a row that lists these keys."""
+    roots, several = 0, []
     for key in listed:
-        alternatives = needs_of.get(key)
-        if alternatives is None:
-            return None
-        if len(alternatives) == 1:
-            needs |= alternatives[0]
+        needs = needs_of.get(key)
+        if not needs:
+            return ()
+        if len(needs) == 1:
+            roots |= needs[0]
         else:
-            several.append(alternatives)
-    for alternatives in several:
-        needs = min([needs | one for one in alternatives], key=_size)
-    return needs
+            several.append(needs)
+    found: Needs = (roots,)
+    for needs in several:
+        found = _least(one | two for one in found for two in needs)
+    return tuple([one for one in found if one.bit_count() <= size])
+
+
+def _least(sets: Iterable[int]) -> Needs:
+    """The smallest sets, of which none contains another."""
+    kept: list[int] = []
+    for roots in sorted(set(sets), key=_size):
+        if not any(other & roots == other for other in kept):
+            kept.append(roots)
+    return tuple(kept[:MAX_ALTERNATIVES])
+
+
+def _size(roots: int) -> tuple[int, int]:
+    return roots.bit_count(), roots
 
 
 def choose_best(weights: Weights, size: int, *, checkpoint: Checkpoint) -> list[int]:
@@ -115,10 +143,11 @@ def choose_best(weights: Weights, size: int, *, checkpoint: Checkpoint) -> list[
 def _order_by_gain(weights: Weights, chosen: int) -> Iterator[int]:
     weights = _only(weights, chosen)
     while chosen:
-        best = max(_split(chosen), key=lambda root: weights.get(root, 0))
+        found = {root: _include(weights, root) for root in _split(chosen)}
+        best = max(found, key=lambda root: found[root][0])
         yield best
         chosen ^= best
-        weights = _include(weights, best)[1]
+        weights = found[best][1]
 
 
 def _split(roots: int) -> Iterator[int]:
@@ -128,30 +157,44 @@ def _split(roots: int) -> Iterator[int]:
         roots &= roots - 1
 
 
-def _within(weights: Weights, room: int) -> dict[int, int]:
-    """Sets of so many roots at most."""
-    return {needs: rows for needs, rows in weights.items() if needs.bit_count() <= room}
-
-
-def _only(weights: Weights, allowed: int) -> dict[int, int]:
-    """Sets of allowed roots."""
-    return {needs: rows for needs, rows in weights.items() if needs | allowed == allowed}
-
-
-def _include(weights: Weights, roots: int) -> tuple[int, dict[int, int]]:
-    """How many rows clear with some roots, and the sets that are left after them."""
-    left: defaultdict[int, int] = defaultdict(int)
+def _filter(weights: Weights, keep: Callable[[int], bool]) -> dict[Needs, int]:
+    """Needs without the sets that are not to be kept."""
+    found: defaultdict[Needs, int] = defaultdict(int)
     for needs, rows in weights.items():
-        left[needs & ~roots] += rows
-    return left.pop(0, 0), left
+        if kept := tuple(filter(keep, needs)):
+            found[kept] += rows
+    return found
+
+
+def _within(weights: Weights, room: int) -> dict[Needs, int]:
+    """Sets of so many roots at most."""
+    return _filter(weights, lambda roots: roots.bit_count() <= room)
+
+
+def _only(weights: Weights, allowed: int) -> dict[Needs, int]:
+    """Sets of allowed roots."""
+    return _filter(weights, lambda roots: roots | allowed == allowed)
+
+
+def _include(weights: Weights, roots: int) -> tuple[int, dict[Needs, int]]:
+    """How many rows clear with some roots, and the needs that are left after them."""
+    cleared, left = 0, defaultdict[Needs, int](int)
+    for needs, rows in weights.items():
+        rest = tuple([one & ~roots for one in needs])
+        if 0 in rest:
+            cleared += rows
+        else:
+            left[rest] += rows
+    return cleared, left
 
 
 def _share(weights: Weights) -> dict[int, int]:
     """The most that each root can claim of all rows, in parts of a row."""
     shares: defaultdict[int, int] = defaultdict(int)
     for needs, rows in weights.items():
-        for root in _split(needs):
-            shares[root] += rows * SHARES // needs.bit_count()
+        part = rows * SHARES // min(map(int.bit_count, needs))
+        for root in _split(reduce(or_, needs)):
+            shares[root] += part
     return shares
 
 
@@ -182,10 +225,10 @@ class _Search:
                 return
             gain, left = _include(weights, root)
             self._descend(_within(left, room - 1), room - 1, chosen | root, cleared + gain)
-            weights = {needs: rows for needs, rows in weights.items() if not needs & root}
+            weights = _only(weights, ~root)
 
     def _prune(self, weights: Weights, room: int, cleared: int) -> tuple[Weights, int]:
-        """Sets of the roots that can be in a better set than the best so far, and the root that claims most."""
+        """Needs of the roots that can be in a better set than the best so far, and the root that claims most."""
         shares = _share(weights)
         needed = (self._most - cleared) * SHARES
         top = nlargest(room, shares.values())
@@ -211,11 +254,9 @@ def _choose_greedily(weights: Weights, room: int) -> tuple[int, int]:
 def _densest(weights: Weights) -> int:
     """The set that clears most rows per root; the shares of its roots bound what it can clear."""
     shares = _share(weights)
-    bounds = {needs: sum(map(shares.__getitem__, _split(needs))) // needs.bit_count() for needs in weights}
-    promising = nlargest(MAX_PROMISING, weights, key=lambda needs: (bounds[needs], -needs))
-    return min(promising, key=lambda needs: (-_count_cleared(weights, needs) / needs.bit_count(), needs))
-
-
-def _count_cleared(weights: Weights, roots: int) -> int:
-    """Rows that need no other roots."""
-    return sum(_only(weights, roots).values())
+    bounds = {
+        roots: sum(map(shares.__getitem__, _split(roots))) // roots.bit_count()
+        for roots in chain.from_iterable(weights)
+    }
+    promising = nlargest(MAX_PROMISING, bounds, key=lambda roots: (bounds[roots], -roots))
+    return min(promising, key=lambda roots: (-_include(weights, roots)[0] / roots.bit_count(), roots))

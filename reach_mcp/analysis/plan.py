@@ -27,7 +27,7 @@ MAX_TOGETHER = 10
 """Records that are chosen together at the start of the list."""
 
 MAX_CANDIDATES = 256
-"""Root blockers, from the most waited for, among which these are chosen."""
+"""Root blockers among which these are chosen: so many for which most rows wait, and so many that most rows list."""
 
 
 class Step(NamedTuple):
@@ -62,11 +62,16 @@ def plan(
         yield from _send(arrival, keys, selection)
         return
     clearance = clearance or Clearance(graph, checkpoint=checkpoint)
-    candidates, size = keys[:MAX_CANDIDATES], min(first, MAX_TOGETHER)
+    candidates, size = _choose_candidates(ranked), min(first, MAX_TOGETHER)
     needs = weigh_needs(graph, clearance, candidates, size, selection=selection, checkpoint=checkpoint)
     places = choose_best(needs, size, checkpoint=checkpoint)
     yield from _send(arrival, [candidates[place] for place in places], selection)
     yield from _Greedy(graph, keys, arrival, clearance, selection).steps()
+
+
+def _choose_candidates(ranked: Sequence[RankedRoot]) -> list[int]:
+    by_direct = sorted(ranked, key=lambda root: -root.direct)
+    return list(dict.fromkeys(root.key for root in (*ranked[:MAX_CANDIDATES], *by_direct[:MAX_CANDIDATES])))
 
 
 def _send(arrival: Arrival, keys: Sequence[int], selection: Selection) -> Iterator[Step]:

@@ -45,6 +45,11 @@ def test_of_several_rows_of_one_record_one_is_enough() -> None:
     assert _steps(graph, first=2)[:2] == [("a", 6), ("b", 2)]
 
 
+def test_each_way_to_clear_a_record_of_several_rows_counts() -> None:
+    lines = ["o: a", "o: b", "o: a b", "p: c", "p: d", *_rows(9, "o p", "x"), *_rows(2, "b", "y"), *_rows(3, "d", "z")]
+    assert _steps(draw(*lines), first=2)[:2] == [("d", 4), ("b", 12)]
+
+
 def test_a_row_that_two_records_free_counts_for_the_first_alone() -> None:
     graph = draw("o: a", "o: b", *_rows(3, "o", "x"), "y: a")
     assert _steps(graph, first=0) == [("a", 5), ("b", 1)]
@@ -79,6 +84,11 @@ def test_only_candidates_are_sent() -> None:
     steps = [(names(graph, [step.key]), step.gain) for step in plan(graph, ranked, first=0)]
     assert steps[0] == ("c", 1)
     assert sorted(steps[1:]) == [("b", 0), ("e", 0)]
+
+
+def test_what_many_rows_list_is_a_candidate_however_many_records_are_waited_for_more() -> None:
+    hub = "hub: " + " ".join(f"m{number}" for number in range(300))
+    assert _steps(draw(hub, *_rows(50, "hub", "x"), *_rows(20, "BIG", "y")), first=1)[0] == ("BIG", 20)
 
 
 def test_urgency_sends_first_what_is_lost_soonest() -> None:
