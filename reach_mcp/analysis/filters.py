@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import inf
+from math import nan
 
 from reach_mcp.analysis.lookup import resolve_schema
 from reach_mcp.analysis.results import BatchSummary, FilterReport
@@ -33,17 +33,12 @@ class BatchFilter:
     created_after: float | None = None
     created_before: float | None = None
     only_pending: bool = False
-    """Only batches whose counter says that records are pending, or that list pending resources."""
+    """Only batches whose counter says that records are pending, or that list live pending resources."""
 
     @property
     def is_set(self) -> bool:
         """Whether any condition is set."""
         return bool(self.describe())
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether a condition is on the time of creation."""
-        return self.created_after is not None or self.created_before is not None
 
     @property
     def bound_text(self) -> str:
@@ -90,21 +85,22 @@ class BatchFilter:
 
     def _meets(self, batch: BatchSummary) -> bool:
         """Whether a batch meets every condition but that on the schema."""
-        status, batch_type = _fold(self.status), _fold(self.batch_type)
+        after, before, created = (
+            self.created_after,
+            self.created_before,
+            nan if batch.created is None else batch.created,
+        )
         return (
-            status in ("", batch.status.casefold())
-            and batch_type in ("", batch.type.casefold())
-            and (not self.only_pending or bool(batch.pending or batch.listed))
-            and (not self.is_timed or self._is_in_time(batch.created))
+            _fold(self.status) in ("", batch.status.casefold())
+            and _fold(self.batch_type) in ("", batch.type.casefold())
+            and (not self.only_pending or bool(batch.pending or batch.live))
+            and (after is None or after <= created)
+            and (before is None or created < before)
         )
 
-    def _is_in_time(self, created: float | None) -> bool:
-        after = -inf if self.created_after is None else self.created_after
-        before = inf if self.created_before is None else self.created_before
-        return created is not None and after <= created < before
-
     def _report(self, snapshot: Snapshot, matched: int, rows: Iterable[int]) -> FilterReport:
-        undated = [batch.id for batch in snapshot.batches if batch.created is None] if self.is_timed else []
+        is_timed = self.created_after is not None or self.created_before is not None
+        undated = [batch.id for batch in snapshot.batches if is_timed and batch.created is None]
         live = [chosen for row, chosen in zip(snapshot.rows, rows, strict=True) if not row.expires <= snapshot.read_at]
         return FilterReport(
             description=self.describe(),

@@ -59,12 +59,6 @@ class TokenState(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fi
     top: list[tuple[str, str, int]]
     """(schema, external id, rows that wait for it): the first missing records by rank, as many as fit."""
 
-    @property
-    def is_sound(self) -> bool:
-        """Whether lengths and times are those of a token that this module wrote."""
-        times = (self.as_of, self.created_after or 0.0, self.created_before or 0.0)
-        return all(0 <= time < _LAST_TIME for time in times) and len(self.within) == len(SPANS)
-
 
 @dataclass(frozen=True, slots=True)
 class TokenBinding:
@@ -106,12 +100,12 @@ def read_token(token: str, binding: TokenBinding, question: str) -> TokenState:
     try:
         body = urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4))
         tag, payload = body[:_TAG_BYTES], body[_TAG_BYTES:]
-        if not hmac.compare_digest(tag, binding.tag(payload, question)):
-            raise ValueError("tag")
-        state = msgspec.msgpack.decode(payload, type=TokenState)
+        is_ours = hmac.compare_digest(tag, binding.tag(payload, question))
+        state = msgspec.msgpack.decode(payload, type=TokenState) if is_ours else None
     except ValueError:  # binascii.Error and msgspec's errors are ValueErrors
         state = None
-    if state is None or not state.is_sound:
+    times = (state.as_of, state.created_after or 0.0, state.created_before or 0.0) if state else ()
+    if state is None or not all(0 <= time < _LAST_TIME for time in times) or len(state.within) != len(SPANS):
         raise QuestionError("The `since` token was cut, altered, or made for another tenant or other filters.", _ADVICE)
     return state
 
@@ -121,6 +115,14 @@ def read_token(token: str, binding: TokenBinding, question: str) -> TokenState:
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
 
 
+_LIMITS = (
+    "The earlier reading was incomplete: what it did not reach cannot be told from new pending resources and records.",
+    "This reading is incomplete: only what was read is compared, and nothing can be said of the rest: none is gone.",
+    "The filter selects batches by their present status, which changes: the pending resources can't be compared.",
+)
+"""Why not all can be compared."""
+
+
 def measure(selected: SelectedRows) -> TokenState:
     """The facts for a token: the selected live rows, and the missing records that they wait for."""
     analysis, ranked = selected.analysis, selected.ranked("waiting")
@@ -128,9 +130,8 @@ def measure(selected: SelectedRows) -> TokenState:
     rows = [snapshot.rows[row] for row in selected.rows]
     soonest = sorted(row.expires if isfinite(row.expires) else 0.0 for row in rows)
     row_hash, content = _hash_rows(selected, selected.rows)
-    waiting = (
-        _hash("\0".join((*snapshot.keys[root.key], str(root.waiting)))) for root in paced(ranked, analysis.check)
-    )
+    paced_roots = paced(ranked, analysis.check)
+    waiting = sum(_hash("\0".join((*snapshot.keys[root.key], str(root.waiting)))) for root in paced_roots)
     named = [(snapshot.record(root.key), root.waiting) for root in ranked[:MAX_TOP]]
     return TokenState(
         as_of=analysis.as_of,
@@ -139,7 +140,7 @@ def measure(selected: SelectedRows) -> TokenState:
         complete=snapshot.coverage.complete,
         pending=len(rows),
         rows=row_hash,
-        content=(content + sum(waiting)) & _MASK,
+        content=(content + waiting) & _MASK,
         newest=max((row.created for row in rows if isfinite(row.created)), default=None),
         within=[bisect_right(soonest, analysis.as_of + span) for span in SPANS],
         missing=len(ranked),
@@ -156,6 +157,7 @@ def compare(before: TokenState, now: TokenState, selected: SelectedRows) -> Chan
     same = before.content == now.content
     comparable = same or not (selected.filter.status or "").strip()
     new, gone, exact = _count_changes(before, selected) if comparable else (0, 0, False)
+    limits = before.complete, now.complete, comparable
     return Changes(
         since=before.as_of,
         pending_before=before.pending,
@@ -168,15 +170,7 @@ def compare(before: TokenState, now: TokenState, selected: SelectedRows) -> Chan
         missing_now=now.missing,
         moved=tuple(_find_moved(before, selected)) if whole and comparable else (),
         unchanged=whole and same,
-        note=" ".join(
-            text
-            for text, holds in (
-                (_BEFORE_INCOMPLETE, before.complete),
-                (_NOW_INCOMPLETE, now.complete),
-                (_BY_STATUS, comparable),
-            )
-            if not holds
-        ),
+        note=" ".join(text for text, holds in zip(_LIMITS, limits, strict=True) if not holds),
     )
 
 
@@ -234,17 +228,3 @@ def _find_record(snapshot: Snapshot, schema: str, external_id: str) -> Record:
     """The record that a token names; one that is read, where the name of its schema has become ambiguous."""
     found = [Record(schema, external_id, schema_id) for schema_id in snapshot.names.definitions(schema) or [schema]]
     return next((one for one in found if (one.schema_id, external_id) in snapshot.key_index), found[0])
-
-
-_BEFORE_INCOMPLETE = (
-    "The earlier reading was incomplete: pending resources and missing records that it did not reach "
-    "cannot be told from new ones."
-)
-_NOW_INCOMPLETE = (
-    "This reading is incomplete: only what was read is compared, and nothing can be said of the rest, "
-    "so none counts as gone."
-)
-_BY_STATUS = (
-    "The filter selects batches by their present status, which changes: "
-    "pending resources of the two times cannot be compared."
-)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from reach_mcp.analysis.batch_stats import census, describe_batch, group_errors, summarize_batch
+from reach_mcp.analysis.batch_stats import census, describe_batch, group_all_errors, group_errors, summarize_batch
 from reach_mcp.api.models import Batch
+from tests.analysis.asking import analyse
 from tests.builders import INGEST, NOW_SECONDS, PATCH, Json, batch, decode, pending
 
 HOUR = 3600
@@ -135,6 +136,38 @@ def test_a_batch_without_errors_has_no_groups() -> None:
     assert group_errors(wire()) == ()
     (group,) = group_errors(wire(message="The file is empty", failedRecords=9))
     assert (group.records, group.whole_batch, group.examples) == (9, True, ("b1",))
+
+
+def test_errors_of_whole_batches_are_grouped_with_those_of_records() -> None:
+    batches = [
+        wire("b1", status="failure", message="Line 7 is cut", failedRecords=60),
+        wire("b2", status="failure", message="Line 12 is cut", failedRecords=None, totalRecords=30),
+        wire("b3", message="Line 7 is cut", failed=["x"], failedRecords=5),
+        wire("b4", failed=["y", "z"], failedRecords=9),
+    ]
+    details = [("orders", one.errors.details or {}) for one in batches if one.errors]
+    summaries = [summarize_batch(one, with_details=False) for one in batches]
+    whole, records = group_all_errors(details, summaries)
+    assert (whole.whole_batch, whole.records, whole.batches, whole.category) == (True, 94, 3, "")
+    assert (whole.message, whole.variants) == ("Line … is cut", (("Line 7 is cut", 2), ("Line 12 is cut", 1)))
+    assert whole.examples == ("b1", "b3", "b2")
+    assert (records.whole_batch, records.records, records.batches) == (False, 3, 0)
+    counted = census(summaries)
+    assert (dict(counted.records)["failed"], counted.errors_covered, counted.errors_named) == (74, 67, 3)
+
+
+def test_a_census_tells_live_pending_resources_from_expired_ones() -> None:
+    dead, alive = pending("o:1", "c:1", expires=-1.0), pending("o:2", "c:1", expires="never")
+    batches = analyse(
+        batch("b1", dead, created=-9.0),
+        batch("b2", dead | {"id": "r"}, alive, created=-3.0),
+        batch("b3", alive | {"id": "s"}),
+    ).snapshot.batches
+    assert [(one.live, one.expired) for one in batches] == [(0, 1), (1, 1), (1, 0)]
+    counted = census(batches)
+    assert (counted.oldest_live and counted.oldest_live.id, counted.all_expired) == ("b2", 1)
+    unread = census([summarize_batch(wire(), with_details=False)])
+    assert (unread.oldest_live, unread.all_expired) == (None, 0)
 
 
 def test_a_batch_in_full_counts_live_rows_and_names_missing_records() -> None:

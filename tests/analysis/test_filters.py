@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,11 +37,8 @@ def test_the_graph_has_all_rows_whatever_the_filter(conditions: dict[str, Any]) 
     assert (blocker.record.name, blocker.waiting, blocker.direct, blocker.frees) == ("locations:l1", 3, 0, 3)
     assert (answer.counts.pending, answer.counts.batches, answer.counts.missing_records) == (3, 1, 1)
     assert answer.filter is not None
-    assert (answer.filter.batches_matched, answer.filter.batches_left_out, answer.filter.resources_left_out) == (
-        1,
-        1,
-        1,
-    )
+    assert (answer.filter.batches_matched, answer.filter.batches_left_out) == (1, 1)
+    assert (answer.filter.resources_matched, answer.filter.resources_left_out) == (3, 1)
 
 
 def test_blank_conditions_count_as_absent() -> None:
@@ -59,11 +57,8 @@ def test_a_filter_is_described_in_words() -> None:
 def test_a_filter_that_nothing_meets_says_what_it_left_out() -> None:
     answer = ask(ORDERS, CUSTOMERS, batch_type=DELETE)
     assert answer.filter is not None
-    assert (answer.filter.batches_matched, answer.filter.batches_left_out, answer.filter.resources_left_out) == (
-        0,
-        2,
-        4,
-    )
+    assert (answer.filter.batches_matched, answer.filter.batches_left_out) == (0, 2)
+    assert (answer.filter.resources_matched, answer.filter.resources_left_out) == (0, 4)
     assert answer.counts.pending == 0
 
 
@@ -137,3 +132,10 @@ def test_expired_rows_are_not_among_those_left_out() -> None:
     assert answer.filter.resources_left_out == 0
     assert answer.counts.expired == 0
     assert ask(old, CUSTOMERS, schema="orders").counts.expired == 1
+
+
+def test_resources_left_out_are_unknown_where_none_were_read() -> None:
+    snapshot = replace(analyse(ORDERS, CUSTOMERS).snapshot, with_details=False)
+    report = BatchFilter(schema="orders").apply(snapshot).report
+    assert report is not None
+    assert (report.resources_left_out, report.resources_matched) == (None, None)

@@ -55,6 +55,7 @@ def test_a_missing_record_has_a_cause_and_what_waits_for_it() -> None:
 def test_an_expired_record_has_to_be_sent_again() -> None:
     found = focus("orders:o1", pending("orders:o1", "customers:c1", expires=-2.0))
     assert (found.kind, found.expired_rows, found.rows.total) == ("expired", 1, 0)
+    assert [(one.batch_id, names(one.misses)) for one in found.expired.items] == [("b1", ["customers:c1"])]
     assert found.finding is not None
     assert found.finding.cause == "expired"
 
@@ -104,6 +105,20 @@ def test_a_batch_has_its_rows_and_the_records_to_send_for_them() -> None:
         (["orders:o1", "customers:c1", "locations:l1"], 2, "not_seen"),
         (["orders:o2", "customers:c2"], 1, "not_seen"),
     ]
+
+
+def test_a_page_of_a_batch_repeats_nothing() -> None:
+    rows = [pending(f"orders:o{n}", f"customers:c{n}", expires=5.0 if n < 5 else -1.0) for n in range(9)]
+    analysis = analyse(batch("b1", *rows, *ring("refunds:r1", "refunds:r2")))
+    pages = [put(analysis, focus="b1", limit=3, offset=at).focus for at in range(0, 9, 3)]
+    found = [page for page in pages if page]
+    ids = [str(number) for number in range(5)]
+    assert [one.record.external_id[1:] for page in found for one in page.missing.items] == ids
+    assert [path.records[0].external_id[1:] for page in found for path in page.paths.items] == ids
+    assert len({row.id for page in found for row in page.rows.items}) == found[0].rows.total == 7
+    assert [names(one.misses)[0][-1] for page in found for one in page.expired.items] == ["5", "6", "7", "8"]
+    assert [len(page.cycles) for page in found] == [1, 0, 0]
+    assert {(page.cycles_total, page.expired_rows) for page in found} == {(1, 4)}
 
 
 def test_a_batch_without_pending_rows_is_an_answer() -> None:

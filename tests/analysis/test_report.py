@@ -168,6 +168,27 @@ def test_a_view_has_its_own_section_and_the_tally(view: View) -> None:
     assert answer.tally
 
 
+@pytest.mark.parametrize(("limit", "frees"), [(1, 2), (2, 6), (3, 8), (None, 8)])
+def test_a_plan_of_few_records_frees_most_together(limit: int | None, frees: int) -> None:
+    both = [pending(f"t:b{n}", "c:l", "l:r") for n in range(6)]
+    analysis = analyse(batch("b1", *both, *(pending(f"t:o{n}", "c:one") for n in range(2))))
+    for _ in range(2):
+        found = put(analysis, view="plan", limit=limit).plan
+        assert found is not None
+        assert found.steps.items[-1].running_total == frees
+
+
+def test_the_oldest_batch_is_of_those_that_hold_live_resources() -> None:
+    gone = batch("gone", pending("o:1", "c:1", expires=-1.0), created=-90.0)
+    batches = [batch(name, pending(f"o:{name}", "c:1"), created=at) for name, at in (("new", -2.0), ("old", -8.0))]
+    assert ask(gone, *batches, batch("undated", pending("o:u", "c:1"), created=None)).oldest_batch == (
+        "old",
+        "transactions",
+        NOW_SECONDS - 8 * HOUR,
+    )
+    assert ask(gone).oldest_batch is None
+
+
 def test_resources_come_soonest_lost_first() -> None:
     answer = ask(*STORY, batch("late", pending("orders:o9", "customers:c1", expires="never")), view="resources")
     assert answer.resources is not None
