@@ -71,13 +71,12 @@ class Evidence:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._families: dict[str, Family] = {}
-        self._matches: dict[tuple[int, str], MatchedBy | None] = {}
 
     def mentions(self, schema_id: str, external_id: str) -> list[Mention]:
         """What batches report for one record, in the order of batches."""
         found = []
         for batch in self._batches_naming.get(external_id):
-            matched_by = self._match(batch, schema_id)
+            matched_by = self._compare_schemas(*self._schemas[batch], schema_id)
             if matched_by:
                 errors = self._detailed_errors[batch][external_id]
                 found.append(_describe(self._snapshot.batches[batch], errors, matched_by))
@@ -143,12 +142,6 @@ class Evidence:
             for batch, ids in rows.items():
                 schemas[batch] = (ids.pop() if len(ids) == 1 else "", "")
         return schemas
-
-    def _match(self, batch: int, schema_id: str) -> MatchedBy | None:
-        asked = (batch, schema_id)
-        if asked not in self._matches:
-            self._matches[asked] = self._compare_schemas(*self._schemas[batch], schema_id)
-        return self._matches[asked]
 
     def _compare_schemas(self, definition: str, name: str, schema_id: str) -> MatchedBy | None:
         if definition == schema_id:

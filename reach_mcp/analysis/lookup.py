@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import islice
-from string import ascii_letters, digits
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
@@ -31,16 +30,12 @@ MAX_BATCHES = 500
 """Batch ids that are searched for a near miss."""
 MAX_COMPARED_IDS = 20_000
 """Ids with the same number that are searched for another spelling."""
-MAX_TYPO_CHARS = 64
-"""Longer texts are not searched for wrong characters."""
+MAX_TYPED_IDS = 5_000
+"""Ids that are searched for a typing error."""
 MAX_NAMES = 20
 """Schema names that a message lists."""
 
 _BATCH_URI = re.compile(r"reach://batches/([^?#]+)", re.I)
-_ASSIGNED = re.compile(
-    r"(?:schema(?:_?name)?)\s*[=:]\s*(.+?)[\s,;&]+(?:external_?|record_?)?id\s*[=:]\s*(.+)", re.I | re.S
-)
-_TYPED = ascii_letters + digits + "-_."
 _DELIMITED = re.compile(r'(?<![A-Za-z0-9])[a-z]\d\d"([^"]*)"')
 _ENCLOSED = re.compile(
     r"""\s*(?:"(.*)"|'(.*)'|`+(.*?)`+|“(.*)”|‘(.*)’|«(.*)»|\[(.*)\]|\((.*)\)|\{(.*)\}|<(.*)>)[.,;]?\s*""", re.S
@@ -193,9 +188,6 @@ class RecordLookup:
             schema_ids = self._definitions(form[:start], forgiving=not separator)
             if schema_ids and form[end:]:
                 yield schema_ids, form[end:]
-        assigned = None if separator else _ASSIGNED.fullmatch(form)
-        if assigned:
-            yield self._definitions(assigned[1], forgiving=True), assigned[2]
 
     def _definitions(self, label: str, *, forgiving: bool) -> list[str]:
         for spelling in spellings(label) if forgiving else (label,):
@@ -236,11 +228,18 @@ class RecordLookup:
         return Resolution("unknown", alternatives=tuple(found)[:MAX_ALTERNATIVES], batch_alternatives=tuple(batches))
 
     def _similar(self, external_id: str, schema_ids: set[str]) -> Iterator[Record]:
-        """Records whose id is spelled in another way, then those with one typing error."""
+        """Records whose id is spelled in another way, else those with a typing error."""
         core = max(re.findall(r"[1-9]\d*", external_id), key=len, default=external_id.strip().casefold())
         near = islice((one for one in self._ids if core in one.casefold()), MAX_COMPARED_IDS)
-        ids = [external_id, *sorted(one.external_id for one in SimilarIds(near).find(external_id))]
-        records = (named.record for one in [*ids, *_one_off(external_id)] for named in self._named(one))
+        ids = {
+            external_id: None,
+            **dict.fromkeys(sorted(one.external_id for one in SimilarIds(near).find(external_id))),
+        }
+        if len(ids) == 1:
+            ids_there = [one for owner, one in self._snapshot.keys if owner in schema_ids] if schema_ids else self._ids
+            known = list(islice(ids_there, MAX_TYPED_IDS))
+            ids |= dict.fromkeys(get_close_matches(external_id, known, n=MAX_ALTERNATIVES, cutoff=0.8))
+        records = (named.record for one in ids for named in self._named(one))
         return (record for record in records if not schema_ids or _label(record) in schema_ids)
 
     @cached_property
@@ -253,19 +252,6 @@ class RecordLookup:
         """All external ids that were read, those that only errors name included."""
         failed = (one for _, details in self._snapshot.error_details for one in details)
         return dict.fromkeys(self._keys_of) | dict.fromkeys(failed)
-
-
-def _one_off(text: str) -> Iterator[str]:
-    """Texts with one character more, less or other, or with two neighbours exchanged."""
-    if not 4 <= len(text) <= MAX_TYPO_CHARS:
-        return
-    for place in range(len(text) + 1):
-        head, tail = text[:place], text[place:]
-        yield head + tail[1:]
-        yield head + tail[1:2] + tail[:1] + tail[2:]
-        for char in _TYPED:
-            yield head + char + tail
-            yield head + char + tail[1:]
 
 
 def _label(record: Record) -> str:

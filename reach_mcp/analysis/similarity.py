@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import add
 from typing import NamedTuple
 
-from reach_mcp.analysis.spelling import Rule, rewrite, rules_for
+from reach_mcp.analysis.spelling import rewrite, rules_for
 
 MAX_ID_CHARS = 200
 """Longer ids are compared with none: they are texts rather than ids."""
@@ -53,16 +54,32 @@ def _compare_rest(whole: str, other: str, wordings: tuple[str, str]) -> Likeness
     return Likeness((*found.rules, says), uri and found.safe, "" if uri else match[1])
 
 
-# --- comparison ----------------------------------------------------------------------------------------------------
+# --- ids of one series ---------------------------------------------------------------------------------------------
 
-_ONE_NUMBER = re.compile(r"([^\d%&+]{0,50}0{0,50})([1-9][0-9]{0,50})([^\d%&+]{0,50})")
-_NUMBER = re.compile(r"(?<!\d)[1-9][0-9]{2,}(?!\d)")
-"""No rule depends on the digits of such a number, only on how many there are. Ids of one series have the rest in
-common, so that its forms are worked out once for all of them."""
-
-
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-"""The usual form of a UUID. Its dashes are all that the rules change."""
+_NUMBER = re.compile(r"[1-9][0-9]*")
+_DASHED = r"(?<![0-9A-Za-z])(?=[{0}]*[0-9])[0-9{0}]{{8}}(?:-[0-9{0}]{{4}}){{3}}-[0-9{0}]{{12}}(?![0-9A-Za-z])"
+_LONG = (
+    r"(?<![0-9A-Za-z])(?=[0-9{0}]{{12}})(?=[0-9oliOLI]*[{1}])(?=[{0}]*[0-9]+[{0}])(?![0-9]+[eE][0-9]+(?![0-9{0}]))"
+    r"[0-9{0}]+(?![0-9A-Za-z])"
+)
+_TOKEN = re.compile(
+    "|".join(
+        [
+            _DASHED.format("a-f"),
+            _DASHED.format("A-F"),
+            _LONG.format("a-z", "a-hjkmnp-z"),
+            _LONG.format("A-Z", "A-HJKMNP-Z"),
+        ]
+    )
+)
+"""A random part of an id, all in one case: a UUID, or 12 characters or more in base 16, 32 or 36."""
+_VARIABLE = re.compile(f"{_TOKEN.pattern}|{_NUMBER.pattern}")
+_UUID = re.compile(r"(?=.*[a-f])[0-9a-f]{8}(?:(-[0-9a-f]{4}){3}-|[0-9a-f]{12})[0-9a-f]{12}", re.I)
+_LIKE_UUID = "1a1a1a1a-1a1a-1a1a-1a1a-1a1a1a1a1a1a"
+_SPECIAL = re.compile(
+    r"[%&]|://.*[?#]|(?<![0-9a-z])(?:[0-9a-z]{18}|[0-9](?:[.,][0-9]+)?e\+?[0-9]{1,2})(?![0-9a-z])", re.I | re.S
+)
+"""Texts of which a rule depends on single digits: encoded ones, Salesforce ids, numbers with an exponent."""
 
 
 def keys(text: str) -> tuple[str, str | None]:
@@ -70,52 +87,88 @@ def keys(text: str) -> tuple[str, str | None]:
 
     Two ids that `compare` accepts have the same first key, or one's first key is the other's second.
     """
-    match = _ONE_NUMBER.fullmatch(text)
-    if not match:
+    if _is_uuid(text):
+        return text.lower().replace("-", ""), None
+    if len(text) > MAX_ID_CHARS or _SPECIAL.search(text):
         return _find_keys(text)
-    head, digits, tail = match.groups()
-    (before, after), rest = _find_series_keys(head, len(digits), tail)
-    return before + digits + after, rest and rest[0] + digits + rest[1]
+    token = _TOKEN.search(text) if len(text) >= 12 else None
+    if token:
+        stand_in = _stand_in(token)
+        whole, rest = _find_series_keys(text.replace(token[0], stand_in))
+        for old, new in ((stand_in, token[0]), (stand_in.replace("-", ""), token[0].replace("-", ""))):
+            for form in (str, str.lower):
+                whole, rest = whole.replace(form(old), form(new)), rest and rest.replace(form(old), form(new))
+        return whole, rest
+    digits = "".join(_NUMBER.findall(text))
+    whole, rest = _find_series_keys(_NUMBER.sub(_stand_in, text))
+    if whole.count("7") != len(digits):
+        return _find_keys(text)
+    return _fill_in(whole, digits), rest and _fill_in(rest, digits[len(digits) - rest.count("7") :])
 
 
-@lru_cache(maxsize=1024)
-def _find_series_keys(head: str, count: int, tail: str) -> tuple[tuple[str, str], tuple[str, str] | None]:
-    number = "7" * count
-    whole, rest = _find_keys(head + number + tail)
-    return _split(whole, number), _split(rest, number) if rest is not None else None
+def _is_uuid(text: str) -> bool:
+    return len(text) in (32, 36) and bool(_UUID.fullmatch(text)) and text in (text.lower(), text.upper())
 
 
-def _split(text: str, number: str) -> tuple[str, str]:
-    before, _, after = text.partition(number)
-    return before, after
+def _stand_in(token: re.Match[str]) -> str:
+    """Another text to which all rules apply in the same way: they see the kinds of its first and last characters."""
+    text = token[0]
+    if text.isdigit():
+        return "7" * len(text)
+    if "-" in text:
+        return _like_uuid(token)
+    letter = "k" if re.search("[g-z]", text, re.I) else "a"
+    edges = [re.sub("[a-z]", letter, re.sub("[0-9]", "1", part), flags=re.I) for part in (text[:3], text[-3:])]
+    like = edges[0] + ("1" + letter) * (len(text) // 2 - 3) + "1" * (len(text) % 2) + edges[1]
+    return like if text.islower() else like.upper()
+
+
+def _fill_in(text: str, digits: str) -> str:
+    """Write digits in place of sevens."""
+    parts = text.split("7")
+    return "".join(map(add, parts, digits)) + parts[-1]
+
+
+@lru_cache(maxsize=4096)
+def _find_series_keys(text: str) -> tuple[str, str | None]:
+    return _find_keys(text)
 
 
 def _find_keys(text: str) -> tuple[str, str | None]:
     if len(text) > MAX_ID_CHARS:
         return text, None
-    if _UUID.fullmatch(text):
-        return text.replace("-", ""), None
     match, rules = _split_prefix(text), rules_for(text)
     return rewrite(text, rules), rewrite(match[2], rules) if match else None
 
 
+# --- comparison ----------------------------------------------------------------------------------------------------
+
+
 def compare(missing: str, seen: str) -> Likeness | None:
     """The fewest rules that make two different ids the same; None where there are none."""
-    left, right = _NUMBER.search(missing), _NUMBER.search(seen)
-    if left and right and left[0] == right[0]:
-        number = "7" * len(left[0])
-        return _compare_series(missing.replace(left[0], number, 1), seen.replace(left[0], number, 1))
-    return _compare(missing, seen)
+    if missing == seen or max(len(missing), len(seen)) > MAX_ID_CHARS:
+        return None
+    if _SPECIAL.search(missing) or _SPECIAL.search(seen):
+        return _compare(missing, seen)
+    if _is_uuid(missing) and _is_uuid(seen) and keys(missing) == keys(seen):
+        return _compare_series(_UUID.sub(_like_uuid, missing), _UUID.sub(_like_uuid, seen))
+    parts = _VARIABLE.findall(missing), _VARIABLE.findall(seen)
+    if parts[0] != parts[1] and [*map(str.lower, parts[0])] != [*map(str.lower, parts[1])]:
+        return _compare(missing, seen)
+    return _compare_series(_VARIABLE.sub(_stand_in, missing), _VARIABLE.sub(_stand_in, seen))
 
 
-@lru_cache(maxsize=1024)
+def _like_uuid(uuid: re.Match[str]) -> str:
+    like = _LIKE_UUID if "-" in uuid[0] else _LIKE_UUID.replace("-", "")
+    return like if uuid[0].islower() else like.upper()
+
+
+@lru_cache(maxsize=4096)
 def _compare_series(missing: str, seen: str) -> Likeness | None:
     return _compare(missing, seen)
 
 
 def _compare(missing: str, seen: str) -> Likeness | None:
-    if missing == seen or max(len(missing), len(seen)) > MAX_ID_CHARS:
-        return None
     return (
         _compare_wholes(missing, seen)
         or _compare_rest(seen, missing, ("has", "is a URI that ends in it"))
@@ -124,23 +177,21 @@ def _compare(missing: str, seen: str) -> Likeness | None:
 
 
 def _compare_wholes(missing: str, seen: str) -> Likeness | None:
-    rules = _find_active(missing, seen)
-    if rewrite(missing, rules) != rewrite(seen, rules):
-        return None
-    for rule in reversed(rules):
-        fewer = [one for one in rules if one is not rule]
-        if rewrite(missing, fewer) == rewrite(seen, fewer):
-            rules = fewer
-    return Likeness(tuple(dict.fromkeys(rule.says for rule in rules)), all(rule.safe for rule in rules))
-
-
-def _find_active(a: str, b: str) -> list[Rule]:
-    """The rules that change one of two ids, each applied after those before it."""
-    active = []
+    """Compare by the rules that change one of two ids, each applied after those before it."""
+    if missing == seen:
+        return Likeness((), safe=True)
+    rules = []
+    a, b = missing, seen
     for rule in rules_for(a, b):
         left, right = rule.form(a), rule.form(b)
         changed = (left != a) + (right != b)
         if changed == 1 or (changed and not rule.one_sided):
-            active.append(rule)
+            rules.append(rule)
             a, b = left, right
-    return active
+    if a != b:
+        return None
+    for rule in reversed(rules if len(rules) > 1 else []):
+        fewer = [one for one in rules if one is not rule]
+        if rewrite(missing, fewer) == rewrite(seen, fewer):
+            rules = fewer
+    return Likeness(tuple(dict.fromkeys(rule.says for rule in rules)), all(rule.safe for rule in rules))

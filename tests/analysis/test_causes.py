@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from reach_mcp.analysis.causes import MAX_FAILURES, CauseFinder
+from reach_mcp.analysis.causes import MAX_BATCHES, MAX_FAILURES, CauseFinder
 from reach_mcp.analysis.graph import DependencyGraph
-from reach_mcp.analysis.results import ACTION_OF, Record
+from reach_mcp.analysis.results import ACTION_OF, Record, RunningBatch
 from reach_mcp.analysis.stop import AnalysisStopped
 from tests.analysis.snapshots import find_cause, find_causes, read
 from tests.builders import DELETE, NOW_SECONDS, PATCH, Json, Ref, batch, pending
@@ -215,6 +215,69 @@ def test_expired_rows_are_counted_and_live_ones_are_not() -> None:
     rows = [pending(C1, "locations:l1", id=str(n), expires=-1) for n in range(3)]
     finding = find_cause(C1, WAITS, batch("gone", *rows))
     assert (finding.cause, finding.expired_rows) == ("expired", 3)
+
+
+def test_an_expired_record_says_what_it_missed() -> None:
+    rows = [
+        pending(C1, *(f"locations:l{one}" for one in range(number + 1)), id=str(number), expires=-9 + number)
+        for number in range(5)
+    ]
+    finding = find_cause(C1, WAITS, batch("old", *rows[:3]), batch("new", *rows[3:]))
+    assert (finding.expired_rows, len(finding.expired_in)) == (5, MAX_BATCHES)
+    latest, _, third = finding.expired_in
+    assert (latest.batch_id, latest.expired_at, latest.missed_total) == ("new", NOW_SECONDS - 5 * HOUR, 5)
+    assert [one.name for one in latest.missed] == ["locations:l0", "locations:l1", "locations:l2"]
+    assert (third.batch_id, third.missed_total) == ("old", 3)
+
+
+REFUSED = [
+    customers("refused", status="failure", message="not JSON", completed=-3, totalRecords=800),
+    customers("silent", status="failure", completed=-2, totalRecords=None),
+    customers("partial", message="half of it was read", completed=-1),
+    customers("undated", status="failure", completed=None, started=None, created=None),
+    customers("named", status="failure", message="all records failed", failed=["c7"]),
+    customers("running with a message", status="processing", message="slow"),
+    customers("patch", status="failure", type=PATCH),
+    batch("other", schema="locations", status="failure"),
+]
+
+
+@pytest.mark.parametrize(
+    ("batches", "cause", "listed"),
+    [
+        (REFUSED[:4], "not_seen", True),
+        (REFUSED, "in_progress", True),
+        ([*REFUSED, SIMILAR], "looks_like", True),
+        ([*REFUSED, failed("x")], "failed", False),
+        ([*REFUSED, expired()], "expired", False),
+    ],
+)
+def test_a_record_may_have_been_in_a_batch_that_failed_as_a_whole(
+    batches: list[Json], cause: str, listed: bool
+) -> None:
+    finding = find_cause(C1, WAITS, *batches)
+    found = [(one.batch_id, one.at, one.message, one.records) for one in finding.failed_batches]
+    latest = [
+        ("partial", NOW_SECONDS - HOUR, "half of it was read", 0),
+        ("silent", NOW_SECONDS - 2 * HOUR, "", None),
+        ("refused", NOW_SECONDS - 3 * HOUR, "not JSON", 800),
+    ]
+    assert (finding.cause, found, finding.failed_batches_total) == (cause, latest if listed else [], 4 * listed)
+
+
+def test_a_running_batch_says_how_far_it_is() -> None:
+    running = customers("x", status="processing", started=-2, completed=None, processedRecords=40, totalRecords=90)
+    finding = find_cause(C1, WAITS, running, customers("new", status="processing", started=None, processedRecords=None))
+    assert finding.in_progress == tuple(one.batch_id for one in finding.running) == ("new", "x")
+    assert finding.running[1] == RunningBatch("x", NOW_SECONDS - 2 * HOUR, 40, 90)
+    assert finding.running[0].processed is None
+
+
+def test_a_lookalike_was_seen_in_the_latest_batch_that_has_it() -> None:
+    batches = [customers(f"b{hours}", failed=["C1"], completed=-hours) for hours in (3, 2, 5)]
+    assert find_cause(C1, WAITS, *batches).lookalikes[0].batch_id == "b2"
+    rows = [customers(name, pending("customers:C1", "locations:l1", id=name)) for name in ("y", "z", "x")]
+    assert find_cause(C1, WAITS, *batches, *rows).lookalikes[0].batch_id == "z"
 
 
 def test_a_lookalike_names_the_record_where_it_was_seen_and_the_difference() -> None:
