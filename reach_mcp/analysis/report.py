@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Concatenate, ParamSpec, TypeVar
+from functools import cache, partial
+from typing import TypeVar
 
 from reach_mcp.analysis.analysis import Analysis
 from reach_mcp.analysis.batch_stats import counted_without_rows, find_oldest
@@ -21,7 +21,6 @@ from reach_mcp.analysis.what_if import assume_arrived
 
 __all__ = ["Analysis", "Question", "explain"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 LISTS: dict[View, tuple[str, int, int]] = {
@@ -125,6 +124,7 @@ class _Answer:
         """Write the parts in the order of what they cost."""
         question, selected, attempt = self.question, self.selected, self.attempt
         (limit, offset), order, cause = question.page, question.order, question.cause
+        named = question.assume_arrived
         counts, oldest = self.count(), find_oldest(selected.holding)
         return Explanation(
             as_of=self.analysis.as_of,
@@ -134,64 +134,62 @@ class _Answer:
             filter=selected.matched.report,
             counts=counts,
             cause=cause,
-            focus=attempt("the focus", focus_on, self.analysis, question.focus, question.assume_arrived, limit, offset)
+            focus=attempt("the focus", lambda: focus_on(self.analysis, question.focus, named, limit, offset))
             if question.focus
             else None,
-            what_if=attempt(
-                "what clears by assumption", assume_arrived, selected, question.assume_arrived, limit, offset
-            )
-            if question.assume_arrived
+            what_if=attempt("what clears by assumption", lambda: assume_arrived(selected, named, limit, offset))
+            if named
             else None,
             expired=self.list("expired", selected.list_expired),
             counters=self.list("counters", selected.list_counters),
-            blockers=self.list("blockers", selected.list_blockers, order, cause) or self.rank_by_direct_count(),
-            cycles=self.list("cycles", selected.list_cycles, SUMMARY_MEMBERS if question.is_plain else None),
+            blockers=self.list("blockers", partial(selected.list_blockers, order=order, cause=cause))
+            or self.rank_by_direct_count(),
+            cycles=self.list(
+                "cycles", partial(selected.list_cycles, members=SUMMARY_MEMBERS if question.is_plain else None)
+            ),
             chains=attempt("chains", lambda: selected.chains) if question.is_plain else None,
             tally=(attempt("the tally of causes", lambda: selected.tally) or ()) if question.has_lists else (),
             expiry=self.list("expiry", selected.list_hours),
-            plan=self.list("plan", selected.list_plan, order, cause),
+            plan=self.list("plan", partial(selected.list_plan, order=order, cause=cause)),
             resources=self.list("resources", selected.list_resources),
-            token=(attempt("the token for `since`", self.make_token, binding) or "") if question.since.strip() else "",
-            changes=attempt("the changes", self.compare, before) if before else None,
+            token=attempt("the token for `since`", lambda: self.make_token(binding)) or "",
+            changes=attempt("the changes", lambda: self.compare(before)) if before else None,
             notes=tuple(self.note(counts, before)),
             skipped=tuple(self.skipped),
             oldest_batch=(oldest.id, oldest.schema, oldest.created or 0.0) if oldest else None,
         )
 
-    def attempt(self, part: str, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T | None:
+    def attempt(self, part: str, work: Callable[[], T]) -> T | None:
         """Do the work of one part; None, and its name in `skipped`, where the checkpoint ends it."""
         try:
-            return work(*args, **options)
+            return work()
         except AnalysisStopped:
             self.skipped.append(part)
             return None
 
-    def list(
-        self,
-        view: View,
-        work: Callable[Concatenate[int, int, P], T],
-        *args: P.args,
-        **options: P.kwargs,
-    ) -> T | None:
+    def list(self, view: View, work: Callable[[int, int], T]) -> T | None:
         """Attempt the list of a view; None where the question does not ask for it."""
         page = self.question.page_of(view)
-        return page and self.attempt(LISTS[view][0], work, *page, *args, **options)
+        return page and self.attempt(LISTS[view][0], lambda: work(*page))
 
     def count(self) -> Counts:
         """Count the selected rows; those that clear and those that are stuck, if there is time."""
         missing = self.attempt("the number of missing records", lambda: len(self.selected.roots))
         counts = replace(self.selected.counts, missing_records=missing or 0)
-        return self.attempt("what clears and what is stuck in cycles", self.selected.count_outcome, counts) or counts
+        done = self.attempt("what clears and what is stuck in cycles", lambda: self.selected.count_outcome(counts))
+        return done or counts
 
     def rank_by_direct_count(self) -> Section[Blocker] | None:
         """The missing records for an answer without time to count the rows that wait through others."""
         page = self.question.page_of("blockers")
         if page is None or self.question.cause is not None:
             return None
-        return self.attempt("the ranking by direct count", self.selected.list_by_direct_count, *page)
+        return self.attempt("the ranking by direct count", lambda: self.selected.list_by_direct_count(*page))
 
     def make_token(self, binding: TokenBinding) -> str:
-        """The token for the next `since`."""
+        """The token for the next `since`, where one is asked for."""
+        if not self.question.since.strip():
+            return ""
         return write_token(self.measure(self.selected), binding, self.question.filter.bound_text)
 
     def compare(self, before: TokenState) -> Changes:
