@@ -67,6 +67,13 @@ async def ask(server: ReachServer, tool: str, /, **arguments: Any) -> str:
     return text_of(result)
 
 
+async def structured(server: ReachServer, tool: str, /, **arguments: Any) -> dict[str, Any]:
+    """The structured content of a call that is answered."""
+    result = await call(server, tool, **arguments)
+    assert result.structured_content is not None, text_of(result)
+    return result.structured_content
+
+
 async def refused(server: ReachServer, tool: str, /, **arguments: Any) -> str:
     """The text of a call that ends in an error, which has nothing but text."""
     result = await call(server, tool, **arguments)

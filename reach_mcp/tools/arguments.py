@@ -140,10 +140,12 @@ class ListBatchesArguments(ToolArguments):
     batch_type: TypeFilter = None
     sort_by: Annotated[SortBy, Field(description="Date to sort by")] = "createdAt"
     sort_direction: Annotated[SortDirection, Field(description="desc: newest first")] = "desc"
-    include_pending_details: Annotated[bool, Field(description="Also read the pending resources")] = False
-    only_batches_with_pending_resources: Annotated[bool, Field(description="Only batches with pendingRecords > 0")] = (
-        False
-    )
+    include_pending_details: Annotated[
+        bool, Field(description="Also read pending resources; scope=all always does")
+    ] = False
+    only_batches_with_pending_resources: Annotated[
+        bool, Field(description="Only batches with pendingRecords > 0 or live pending resources")
+    ] = False
     tenant_id: TenantId = None
     status: StatusFilter = None
     schema_: Annotated[
@@ -152,16 +154,23 @@ class ListBatchesArguments(ToolArguments):
     created_after: CreatedAfter = None
     created_before: CreatedBefore = None
     scope: Annotated[
-        Scope | None, Field(description="page: one page of the API; all: every batch (implied by filters)")
+        Scope | None,
+        Field(description="page: one page of the API; all: every batch, implied by any filter (Only …) without cursor"),
     ] = None
     offset: Offset = 0
     fresh: Fresh = False
 
     @property
     def one_page(self) -> bool:
-        """Whether the call mirrors one page of the endpoint: no filter of ours, no other scope asked for."""
-        ours = (self.status, self.schema_, self.created_after, self.created_before)
-        return self.scope == "page" or not (self.scope == "all" or self.offset or any(ours))
+        """Whether one page of the endpoint is read: on request, after a cursor, or where nothing narrows the list."""
+        ours = (self.offset, self.status, self.schema_, self.batch_type, self.created_after, self.created_before)
+        narrowed = any(ours) or self.only_batches_with_pending_resources
+        return self.scope == "page" or (self.scope is None and (bool(self.cursor) or not narrowed))
+
+    @property
+    def ordered(self) -> bool:
+        """Whether another order than the API's default is asked for."""
+        return (self.sort_by, self.sort_direction) != ("createdAt", "desc")
 
 
 class GetBatchArguments(ToolArguments):
@@ -198,7 +207,11 @@ class ExplainArguments(ToolArguments):
     batch_type: TypeFilter = None
     status: StatusFilter = None
     schema_: Annotated[
-        str | None, Field(alias="schema", description="Only pending resources of this schema (name or id)")
+        str | None,
+        Field(
+            alias="schema",
+            description="Only batches of this schema (name or id); of batches without one, resources of this schema",
+        ),
     ] = None
     created_after: CreatedAfter = None
     created_before: CreatedBefore = None

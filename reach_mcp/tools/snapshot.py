@@ -44,44 +44,40 @@ class KeptAnalysis:
 
 async def read_snapshot(call: Call, *, fresh: bool = False) -> KeptAnalysis:
     """All batches of the call's tenant with pending details. Raises ReachError when nothing could be read."""
-    return await _read(call, BatchQuery(include_pending_details=True), fresh=fresh)
-
-
-async def read_listing(call: Call, arguments: ListBatchesArguments) -> KeptAnalysis:
-    """All batches in the order asked for. A snapshot with pending details that is kept is used where it fits."""
-    ordered = (arguments.sort_by, arguments.sort_direction) != ("createdAt", "desc")
-    details = arguments.include_pending_details
-    query = BatchQuery(
-        sort_by=arguments.sort_by if ordered else None,
-        sort_direction=arguments.sort_direction if ordered else None,
-        include_pending_details=details or None,
-    )
-    if not ordered and not details and not arguments.fresh:
-        full = call.context.snapshots.peek(_key(call, BatchQuery(include_pending_details=True)))
-        if full is not None:
-            call.coverage = full.analysis.snapshot.coverage
-            return full
-    return await _read(call, query, fresh=arguments.fresh)
-
-
-async def _read(call: Call, query: BatchQuery, *, fresh: bool) -> KeptAnalysis:
-    kept = await call.context.snapshots.get(_key(call, query), partial(_load, call, query), fresh=fresh)
+    query = BatchQuery(include_pending_details=True)
+    kept = await call.context.snapshots.get(_key(call), partial(_load, call, query), fresh=fresh)
     call.coverage = kept.analysis.snapshot.coverage
     return kept
 
 
-def _key(call: Call, query: BatchQuery) -> str:
-    """A key for the cache: credential, tenant and query."""
-    parts = repr((call.context.client.credential.token(), call.tenant, query)).encode(errors="backslashreplace")
+async def read_page(call: Call, arguments: ListBatchesArguments, *, whole: bool) -> KeptAnalysis:
+    """One page with the endpoint's own parameters, not kept. Where rows of it are left out, the page is a large one."""
+    query = BatchQuery(
+        cursor=arguments.cursor,
+        limit=arguments.limit if whole else None,
+        batch_type=arguments.batch_type,
+        sort_by=arguments.sort_by if arguments.sort_by != "createdAt" else None,
+        sort_direction=arguments.sort_direction if arguments.sort_direction != "desc" else None,
+        include_pending_details=arguments.include_pending_details or None,
+        only_batches_with_pending_resources=arguments.only_batches_with_pending_resources or None,
+    )
+    return (await _load(call, query, max_pages=1)).value
+
+
+def _key(call: Call) -> str:
+    """A key for the cache: credential and tenant."""
+    parts = repr((call.context.client.credential.token(), call.tenant)).encode(errors="backslashreplace")
     return hashlib.blake2b(parts, key=_KEY).hexdigest()
 
 
-async def _load(call: Call, query: BatchQuery) -> Loaded[KeptAnalysis]:
+async def _load(call: Call, query: BatchQuery, max_pages: int | None = None) -> Loaded[KeptAnalysis]:
     context, deadline = call.context, call.read_deadline()
     with_details = bool(query.include_pending_details)
     builder = SnapshotBuilder(with_details=with_details)
     sizes = DETAILED_PAGE_SIZES if with_details else PAGE_SIZES
-    reader = BatchReader(context.client, query, tenant=call.tenant, deadline=deadline, page_sizes=sizes)
+    reader = BatchReader(
+        context.client, query, tenant=call.tenant, deadline=deadline, page_sizes=sizes, max_pages=max_pages
+    )
     read_at = context.clock()
     try:
         async for page in reader.pages():
@@ -90,7 +86,7 @@ async def _load(call: Call, query: BatchQuery) -> Loaded[KeptAnalysis]:
             await _report(reader, builder.rows)
     finally:
         call.spend(deadline)
-    coverage = reader.coverage
+    call.coverage = coverage = reader.coverage
     moment = float(int(read_at + coverage.clock_skew))
     snapshot = await call.analyse(lambda _: builder.build(coverage, moment))
     kept = KeptAnalysis(Analysis(snapshot), time.monotonic())

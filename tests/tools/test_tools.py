@@ -18,9 +18,9 @@ from reach_mcp.tools.answers import run_call
 from reach_mcp.tools.arguments import GetBatchArguments
 from reach_mcp.tools.context import CALLER, Call, Caller
 from reach_mcp.tools.get_batch import unwrap_id
-from tests.builders import batch, detail, page, pending
+from tests.builders import DELETE, PATCH, batch, detail, page, pending
 from tests.fakes import Answer, ScriptedTransport
-from tests.helpers import EXPLAIN, GET, LIST, TOKEN, api_of, ask, call, refused, serve, text_of
+from tests.helpers import EXPLAIN, GET, LIST, TOKEN, api_of, ask, call, refused, serve, structured, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -49,31 +49,116 @@ async def test_page_is_asked_with_the_callers_own_parameters() -> None:
     assert '"cursor":"next"' in text
 
 
-async def test_filters_read_large_pages_and_show_as_many_rows_as_asked_for() -> None:
-    api = api_of([batch(f"b{number}", status="failure", schema="customers") for number in range(400)])
-
-    result = await call(serve(api), LIST, status="failure", limit=1, cursor="ignored")
-
-    assert len(api.requests) == 1
-    assert result.structured_content is not None
-    assert len(result.structured_content["batches"]["items"]) == 1
-    assert result.structured_content["batches"]["total"] == 400
-    assert "cursor was ignored" in text_of(result)
-    assert "cursor was ignored" in result.structured_content["notes"][0]
+FILTERS: list[dict[str, Any]] = [
+    {"batch_type": "ingest"},
+    {"status": "failure"},
+    {"schema": "customers"},
+    {"created_after": "24h"},
+    {"created_before": "2026-11-24"},
+    {"only_batches_with_pending_resources": True},
+]
 
 
-async def test_list_answers_from_a_kept_snapshot_unless_another_order_is_asked_for() -> None:
-    api = api_of(BATCHES)
+@pytest.mark.parametrize("condition", [*FILTERS, {"scope": "all"}, {"offset": 5}], ids=str)
+async def test_each_filter_reads_every_batch_in_large_pages_and_shows_as_many_rows_as_asked_for(
+    condition: dict[str, Any],
+) -> None:
+    row = pending("transactions:t1", "customers:c1")
+    many = [batch(f"b{number}", row, status="failure", schema="customers") for number in range(150)]
+    api = api_of([*many, batch("other", type=DELETE, schema="locations", created=48)])
+
+    shown = await structured(serve(api), LIST, limit=1, sort_by="startedAt", **condition)
+
+    assert [query["limit"] for query in api.queries] == ["100", "100"]
+    assert all(query["includePendingDetails"] == "true" and "batchType" not in query for query in api.queries)
+    assert len(shown["batches"]["items"]) == 1
+    assert shown["batches"]["total"] == (151 if condition.keys() & {"scope", "offset", "created_after"} else 150)
+
+
+@pytest.mark.parametrize("start", [{"cursor": "20"}, {"scope": "page"}], ids=str)
+async def test_filter_of_a_page_counts_in_a_large_page_and_pages_through_it(start: dict[str, Any]) -> None:
+    api = api_of([batch(f"b{number}", status="success" if number % 2 else "failure") for number in range(700)])
+    server, ids = serve(api), list[str]()
+
+    following: dict[str, Any] | None = {"status": "failure", "limit": 100, **start}
+    while following is not None:
+        shown = await structured(server, LIST, **following)
+        ids += [one["id"] for one in shown["batches"]["items"]]
+        calls = [one["arguments"] for one in shown.get("next", ()) if one["tool"] == LIST]
+        following = next((one for one in calls if one.keys() & {"cursor", "offset"}), None)
+
+    assert {query["limit"] for query in api.queries} == {"500"}
+    assert ids == [f"b{number}" for number in range(int(start.get("cursor", "0")), 700, 2)]
+
+
+async def test_cursor_has_no_use_where_every_page_is_read() -> None:
+    shown = await call(serve(api_of(BATCHES)), LIST, scope="all", cursor="3")
+
+    assert shown.structured_content is not None
+    assert "cursor was ignored" in text_of(shown)
+    assert "cursor was ignored" in shown.structured_content["notes"][0]
+
+
+@pytest.mark.parametrize("condition", [*FILTERS, {"scope": "all", "sort_by": "completedAt"}, {"status": "success"}])
+async def test_answers_are_equal_with_and_without_a_kept_snapshot(condition: dict[str, Any]) -> None:
+    batches = [*BATCHES, batch("b4", pending("locations:l1", "customers:c1", expires=-1), type=PATCH, pendingRecords=0)]
+    api, other = api_of(batches), api_of(batches)
     server = serve(api)
 
     await ask(server, EXPLAIN)
+    kept = await call(server, LIST, **condition)
+    read = await call(serve(other), LIST, **condition)
+    fresh = await call(server, LIST, fresh=True, **condition)
     await ask(server, EXPLAIN, view="plan")
-    await ask(server, LIST, scope="all")
-    assert len(api.requests) == 1
-    await ask(server, LIST, scope="all", sort_by="completedAt")
-    await ask(server, EXPLAIN, fresh=True)
 
-    assert [query.get("sortBy") for query in api.queries] == [None, "completedAt", None]
+    assert len(api.requests) == 2
+    assert text_of(kept) == text_of(read) == text_of(fresh)
+    assert kept.structured_content == read.structured_content == fresh.structured_content
+
+
+async def test_list_of_all_batches_is_sorted_on_either_date_with_undated_batches_last() -> None:
+    dated = [batch(f"b{hour}", started=hour, completed=-hour) for hour in (-3, -1, -2)]
+    server = serve(api_of([batch("undated", started=None, completed=None), *dated]))
+
+    async def listed(**order: str) -> list[str]:
+        shown = await structured(server, LIST, scope="all", **order)
+        return [one["id"] for one in shown["batches"]["items"]]
+
+    assert await listed() == ["undated", "b-3", "b-1", "b-2"]
+    assert await listed(sort_by="started") == ["b-1", "b-2", "b-3", "undated"]
+    assert await listed(sort_by="started", sort_direction="asc") == ["b-3", "b-2", "b-1", "undated"]
+    assert await listed(sort_by="completed") == ["b-3", "b-2", "b-1", "undated"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        (LIST, {"limit": 1}),
+        (LIST, {"cursor": "1", "limit": 1, "batch_type": "ingest", "include_pending_details": True}),
+        (LIST, {"status": "partial_success", "limit": 1, "sort_by": "startedAt"}),
+        (LIST, {"scope": "all", "limit": 1, "only_batches_with_pending_resources": True}),
+        (GET, {"batch_id": "b1", "limit": 1}),
+        (GET, {"batch_id": "b1", "include_pending_details": True, "limit": 1}),
+        (EXPLAIN, {}),
+        (EXPLAIN, {"view": "resources", "limit": 1, "schema": "transactions"}),
+        (EXPLAIN, {"view": "blockers", "cause": "failed", "order": "frees", "limit": 1}),
+        (EXPLAIN, {"focus": "transactions:t1"}),
+        (EXPLAIN, {"focus": "b1", "limit": 1}),
+        (EXPLAIN, {"assume_arrived": ["customers:c1"]}),
+    ],
+)
+async def test_next_calls_work_as_they_are_printed(tool: str, arguments: dict[str, Any]) -> None:
+    server = serve(api_of([*BATCHES, BATCHES[0] | {"batchId": "b5"}]))
+
+    result = await call(server, tool, **arguments)
+    following = (result.structured_content or {}).get("next", [])
+
+    assert following or arguments.keys() & {"assume_arrived", "focus"}
+    for one in following:
+        again = one.get("arguments", {})
+        assert json.dumps(again, separators=(",", ":")) in text_of(result)
+        text = await ask(server, one["tool"], **again)
+        assert not any(word in text for word in ("gnored", "no effect", "was set to")), one
 
 
 async def test_identical_calls_read_once() -> None:
