@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from itertools import accumulate, chain, islice
 from math import isnan
+from operator import or_
 from typing import TYPE_CHECKING
 
 from reach_mcp.analysis import results
@@ -119,8 +120,6 @@ class SelectedRows:
     def count(self, rows: Iterable[int]) -> int:
         """How many of some rows are selected."""
         return sum(map(self.matched.rows.__getitem__, rows))
-
-    # --- missing records -------------------------------------------------------------------------------------------
 
     def _rank(self, order: Order, cause: Cause | None = None) -> list[RankedRoot]:
         """The missing records, or those with one cause, in the order asked for."""
@@ -256,8 +255,6 @@ class SelectedRows:
         """The order in which the schemas of the selected rows have to be uploaded."""
         return find_upload_order(self.analysis.graph, self.flags)
 
-    # --- rows ------------------------------------------------------------------------------------------------------
-
     @cached_property
     def chains(self) -> results.Chains:
         """How deep the selected rows wait."""
@@ -299,7 +296,4 @@ class SelectedRows:
 
 def _join(masks: dict[int, int], keys: Iterable[int]) -> int:
     """The bits of any of some keys."""
-    found = 0
-    for key in keys:
-        found |= masks.get(key, 0)
-    return found
+    return reduce(or_, (masks.get(key, 0) for key in keys), 0)
