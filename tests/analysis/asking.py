@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.report import Analysis, Question, explain
@@ -15,6 +15,7 @@ from reach_mcp.api.pagination import Coverage
 from tests.builders import NOW_SECONDS, Json, decode
 
 HOUR = 3600
+T = TypeVar("T")
 
 
 def analyse(*batches: Json | Batch, at: float = 0.0, coverage: Coverage | None = None) -> Analysis:
@@ -39,3 +40,9 @@ def put(analysis: Analysis, *, binding: TokenBinding = TokenBinding(), **questio
 
 def names(records: Iterable[Record]) -> list[str]:
     return [record.name for record in records]
+
+
+def some(part: T | None) -> T:
+    """A part that the answer has to have."""
+    assert part is not None
+    return part

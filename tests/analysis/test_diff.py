@@ -13,7 +13,7 @@ from reach_mcp.analysis.errors import QuestionError
 from reach_mcp.analysis.results import Changes
 from reach_mcp.analysis.tokens import MAX_TOKEN_CHARS, TokenBinding
 from reach_mcp.api.pagination import Coverage
-from tests.analysis.asking import HOUR, ask
+from tests.analysis.asking import HOUR, ask, some
 from tests.builders import NOW_SECONDS, Json, Key, Ref, Time, batch, pending
 
 PARTIAL = Coverage(pages=1, batches=1, total=9, stop="deadline")
@@ -25,9 +25,7 @@ def row(number: int, *missing: Key, expires: Time = 6.0, created: Time = -1.0) -
 
 def changes(before: list[Json], now: list[Json], *, hours: float = 1.0, **question: Any) -> Changes:
     token = ask(batch("b1", *before), since="start", **question).token
-    found = ask(batch("b1", *now), at=hours, since=token, **question).changes
-    assert found is not None
-    return found
+    return some(ask(batch("b1", *now), at=hours, since=token, **question).changes)
 
 
 def test_a_start_gives_a_token_and_no_changes() -> None:
@@ -40,11 +38,9 @@ def test_a_start_gives_a_token_and_no_changes() -> None:
 def test_a_token_gives_the_changes_and_the_next_token() -> None:
     first = ask(batch("b1", row(1)), since="start").token
     second = ask(batch("b1", row(1)), at=1, since=first)
-    assert second.changes is not None
-    assert second.changes.unchanged
-    assert second.changes.since == NOW_SECONDS
-    third = ask(batch("b1", row(1)), at=2, since=f" `{second.token}`").changes
-    assert third is not None
+    assert some(second.changes).unchanged
+    assert some(second.changes).since == NOW_SECONDS
+    third = some(ask(batch("b1", row(1)), at=2, since=f" `{second.token}`").changes)
     assert third.since == NOW_SECONDS + HOUR
 
 
@@ -63,8 +59,7 @@ def test_a_record_whose_name_does_not_fit_into_the_token_is_in_the_count_alone()
 
 def test_a_missing_record_of_which_nothing_is_read_any_more_keeps_its_name() -> None:
     token = ask(batch("b1", row(1, Ref("sd_l", "l1", "places"))), since="start").token
-    found = ask(batch("b1"), at=1, since=token).changes
-    assert found is not None
+    found = some(ask(batch("b1"), at=1, since=token).changes)
     assert [(one.record and one.record.name, one.before, one.now) for one in found.moved] == [("places:l1", 1, 0)]
 
 
@@ -85,11 +80,6 @@ def test_the_number_of_expired_rows_is_bounded_by_the_hours_passed(hours: float,
     assert changes(before, [], hours=hours).expired_at_most == within
 
 
-def test_rows_with_an_unreadable_expiry_can_have_expired() -> None:
-    found = changes([row(1, expires="soon"), row(2, expires="soon")], [], hours=0.1)
-    assert (found.gone_at_least, found.expired_at_most) == (2, 2)
-
-
 def test_rows_created_later_are_new_whatever_else_is_gone() -> None:
     before = [row(n) for n in range(20)]
     now = [row(n, created=0.5) for n in range(20, 40)]
@@ -102,20 +92,17 @@ def test_a_relative_time_filter_compares_the_same_batches() -> None:
     one = batch("b1", *rows, created=-23.5)
     token = ask(one, since="start", created_after=NOW_SECONDS - 24 * HOUR).token
     answer = ask(one, at=1, since=token, created_after=NOW_SECONDS - 23 * HOUR)
-    assert answer.changes is not None
-    assert answer.changes.unchanged
-    assert (answer.changes.pending_now, answer.counts.pending) == (2, 0)
+    assert some(answer.changes).unchanged
+    assert (some(answer.changes).pending_now, answer.counts.pending) == (2, 0)
     assert any("created after 2026-11-22 12:00Z" in note for note in answer.notes)
 
 
 def test_a_status_filter_that_selects_other_batches_compares_nothing() -> None:
     before = batch("b1", row(1), status="processing")
     token = ask(before, since="start", status="processing").token
-    same = ask(before, at=1, since=token, status="processing").changes
-    assert same is not None
+    same = some(ask(before, at=1, since=token, status="processing").changes)
     assert same.unchanged
-    found = ask(batch("b1", row(1), status="partial_success"), at=1, since=token, status="processing").changes
-    assert found is not None
+    found = some(ask(batch("b1", row(1), status="partial_success"), at=1, since=token, status="processing").changes)
     assert (found.pending_before, found.pending_now, found.gone_at_least, found.moved) == (1, 0, 0, ())
     assert (found.exact, found.unchanged) == (False, False)
     assert "present status" in found.note
@@ -124,8 +111,7 @@ def test_a_status_filter_that_selects_other_batches_compares_nothing() -> None:
 def test_what_was_not_read_now_is_not_gone() -> None:
     rows = [row(n, f"customers:c{n}") for n in range(9)]
     token = ask(batch("b1", *rows[:4]), batch("b2", *rows[4:]), since="start").token
-    found = ask(batch("b1", *rows[:4]), at=1, coverage=PARTIAL, since=token).changes
-    assert found is not None
+    found = some(ask(batch("b1", *rows[:4]), at=1, coverage=PARTIAL, since=token).changes)
     assert (found.pending_before, found.pending_now, found.gone_at_least, found.moved) == (9, 4, 0, ())
     assert (found.exact, found.unchanged) == (False, False)
     assert "nothing can be said of the rest" in found.note
@@ -134,8 +120,7 @@ def test_what_was_not_read_now_is_not_gone() -> None:
 def test_what_was_not_read_then_is_not_new() -> None:
     rows = [row(n) for n in range(9)]
     token = ask(batch("b1", *rows[:4]), coverage=PARTIAL, since="start").token
-    found = ask(batch("b1", *rows), at=1, since=token).changes
-    assert found is not None
+    found = some(ask(batch("b1", *rows), at=1, since=token).changes)
     assert (found.new_at_least, found.gone_at_least, found.exact) == (0, 0, False)
     assert "earlier reading was incomplete" in found.note
 
@@ -173,12 +158,6 @@ def test_every_changed_character_is_noticed() -> None:
             continue  # the last character may hold bits that are not part of the text
         with pytest.raises(QuestionError):
             ask(batch("b1", row(1)), since=altered)
-
-
-def test_a_token_of_a_large_tenant_is_as_short() -> None:
-    rows = [row(n, f"customers:{n:036}", f"locations:{n % 7:036}") for n in range(2_000)]
-    token = ask(batch("b1", *rows), since="start", created_after=NOW_SECONDS - 24 * HOUR, schema="transactions").token
-    assert len(token) <= MAX_TOKEN_CHARS
 
 
 @dataclass(frozen=True)

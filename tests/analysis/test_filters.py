@@ -9,7 +9,7 @@ import pytest
 
 from reach_mcp.analysis.errors import QuestionError
 from reach_mcp.analysis.filters import BatchFilter
-from tests.analysis.asking import HOUR, analyse, ask, names, put
+from tests.analysis.asking import HOUR, analyse, ask, names, put, some
 from tests.builders import DELETE, NOW_SECONDS, PATCH, Json, Ref, batch, pending
 
 ORDERS = batch(
@@ -32,13 +32,11 @@ CUSTOMERS = batch("B", pending("customers:c1", "locations:l1"), schema="customer
 )
 def test_the_graph_has_all_rows_whatever_the_filter(conditions: dict[str, Any]) -> None:
     answer = ask(ORDERS, CUSTOMERS, **conditions)
-    assert answer.blockers is not None
-    (blocker,) = answer.blockers.items
+    (blocker,) = some(answer.blockers).items
     assert (blocker.record.name, blocker.waiting, blocker.direct, blocker.frees) == ("locations:l1", 3, 0, 3)
     assert (answer.counts.pending, answer.counts.batches, answer.counts.missing_records) == (3, 1, 1)
-    assert answer.filter is not None
-    assert (answer.filter.batches_matched, answer.filter.batches_left_out) == (1, 1)
-    assert (answer.filter.resources_matched, answer.filter.resources_left_out) == (3, 1)
+    assert (some(answer.filter).batches_matched, some(answer.filter).batches_left_out) == (1, 1)
+    assert (some(answer.filter).resources_matched, some(answer.filter).resources_left_out) == (3, 1)
 
 
 def test_blank_conditions_count_as_absent() -> None:
@@ -56,9 +54,8 @@ def test_a_filter_is_described_in_words() -> None:
 
 def test_a_filter_that_nothing_meets_says_what_it_left_out() -> None:
     answer = ask(ORDERS, CUSTOMERS, batch_type=DELETE)
-    assert answer.filter is not None
-    assert (answer.filter.batches_matched, answer.filter.batches_left_out) == (0, 2)
-    assert (answer.filter.resources_matched, answer.filter.resources_left_out) == (0, 4)
+    assert (some(answer.filter).batches_matched, some(answer.filter).batches_left_out) == (0, 2)
+    assert (some(answer.filter).resources_matched, some(answer.filter).resources_left_out) == (0, 4)
     assert answer.counts.pending == 0
 
 
@@ -73,8 +70,7 @@ def test_an_unknown_schema_is_an_error_that_names_the_known_ones() -> None:
 def test_batches_without_a_readable_time_are_counted_and_named(created: str | None) -> None:
     unclear = batch("U", pending("orders:u", "customers:c9"), schema="orders", created=created)
     answer = ask(ORDERS, unclear, created_after=NOW_SECONDS - 24 * HOUR)
-    assert answer.filter is not None
-    assert (answer.filter.undated, answer.filter.undated_total) == (("U",), 1)
+    assert (some(answer.filter).undated, some(answer.filter).undated_total) == (("U",), 1)
     assert answer.counts.pending == 3
     assert ask(ORDERS, unclear, schema="orders").filter.undated == ()  # type: ignore[union-attr]
 
@@ -99,10 +95,13 @@ def test_the_name_of_a_schema_is_known_from_any_batch_or_row() -> None:
 def test_of_a_batch_without_a_schema_rows_are_selected_by_their_own() -> None:
     rows = [pending("orders:o9", "customers:c1"), pending("refunds:r1", "customers:c1")]
     answer = ask(ORDERS, batch("M", *rows, schema=None), schema="orders", view="resources")
-    assert answer.resources is not None
-    assert names(one.record for one in answer.resources.items) == ["orders:o0", "orders:o1", "orders:o2", "orders:o9"]
-    assert answer.filter is not None
-    assert (answer.filter.batches_matched, answer.filter.resources_left_out) == (2, 1)
+    assert names(one.record for one in some(answer.resources).items) == [
+        "orders:o0",
+        "orders:o1",
+        "orders:o2",
+        "orders:o9",
+    ]
+    assert (some(answer.filter).batches_matched, some(answer.filter).resources_left_out) == (2, 1)
 
 
 def test_lists_and_explanations_are_filtered_by_the_schema_of_the_batch() -> None:
@@ -113,8 +112,7 @@ def test_lists_and_explanations_are_filtered_by_the_schema_of_the_batch() -> Non
     matched = BatchFilter(schema="Orders").apply(snapshot)
     assert [snapshot.batches[number].id for number in matched.batches] == ["A", "X"]
     assert put(analysis, schema="Orders").filter == matched.report
-    assert matched.report is not None
-    assert (matched.report.batches_left_out, matched.report.resources_left_out) == (2, 2)
+    assert (some(matched.report).batches_left_out, some(matched.report).resources_left_out) == (2, 2)
     assert BatchFilter().apply(snapshot).report is None
 
 
@@ -128,14 +126,12 @@ def test_only_batches_with_pending_resources_are_selected_by_counter_or_by_rows(
 def test_expired_rows_are_not_among_those_left_out() -> None:
     old = batch("O", pending("orders:o9", "customers:c1", expires=-1.0), schema="orders")
     answer = ask(old, CUSTOMERS, schema="customers")
-    assert answer.filter is not None
-    assert answer.filter.resources_left_out == 0
+    assert some(answer.filter).resources_left_out == 0
     assert answer.counts.expired == 0
     assert ask(old, CUSTOMERS, schema="orders").counts.expired == 1
 
 
 def test_resources_left_out_are_unknown_where_none_were_read() -> None:
     snapshot = replace(analyse(ORDERS, CUSTOMERS).snapshot, with_details=False)
-    report = BatchFilter(schema="orders").apply(snapshot).report
-    assert report is not None
+    report = some(BatchFilter(schema="orders").apply(snapshot).report)
     assert (report.resources_left_out, report.resources_matched) == (None, None)
