@@ -150,7 +150,7 @@ def compare(missing: str, seen: str) -> Likeness | None:
         return None
     if _SPECIAL.search(missing) or _SPECIAL.search(seen):
         return _compare(missing, seen)
-    if _is_uuid(missing) and _is_uuid(seen) and keys(missing) == keys(seen):
+    if _is_uuid(missing) and _is_uuid(seen) and missing.lower().replace("-", "") == seen.lower().replace("-", ""):
         return _compare_series(_UUID.sub(_like_uuid, missing), _UUID.sub(_like_uuid, seen))
     parts = _VARIABLE.findall(missing), _VARIABLE.findall(seen)
     if parts[0] != parts[1] and [*map(str.lower, parts[0])] != [*map(str.lower, parts[1])]:
