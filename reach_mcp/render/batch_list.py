@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from reach_mcp.analysis.results import BatchListing
-from reach_mcp.render import calls
+from reach_mcp.render import calls, glossary
 from reach_mcp.render.budget import fit, trims
 from reach_mcp.render.coverage import build_coverage, coverage_notes
-from reach_mcp.render.formatting import clock
+from reach_mcp.render.formatting import clock, plural
 from reach_mcp.render.models import BatchListReport
 from reach_mcp.render.models.batches import Batch, BatchCount, Census
 from reach_mcp.render.models.common import attributes
@@ -32,6 +32,7 @@ def render_listing(listing: BatchListing, options: RenderOptions) -> Rendered:
         build_report(listing, options),
         finish=partial(_finish, listing=listing, options=options),
         write=partial(_write, delimiter=options.delimiter),
+        legend=partial(_legend, options=options),
         steps=TRIMS,
         options=options,
     )
@@ -50,6 +51,14 @@ def build_report(listing: BatchListing, options: RenderOptions) -> BatchListRepo
             batch.shorten()
     report.verdict = list_verdict(report, listing, options)
     return report
+
+
+def _legend(report: BatchListReport, _: str, *, options: RenderOptions) -> Iterator[str]:
+    """The terms that the answer uses."""
+    if any(batch.live is not None for batch in report.batches.items):
+        yield glossary.LIVE
+    if "include_pending_details" in options.arguments:
+        yield glossary.PENDING_DETAILS
 
 
 def _finish(report: BatchListReport, *, listing: BatchListing, options: RenderOptions) -> None:
@@ -86,6 +95,8 @@ BATCHES: Columns = {
     "records": _records,
     "failed": partial(_counter, "failed"),
     "pending": partial(_counter, "pending"),
+    "live": lambda batch, _: batch.live,
+    "expired": lambda batch, _: batch.expired,
     "errors": _errors,
 }
 
@@ -111,6 +122,9 @@ def _census(census: Census, pen: Pen) -> Iterator[tuple[str, str]]:
     yield "Most pending", _batches(census.most_pending, pen)
     yield "Most failed", _batches(census.most_failed, pen)
     yield "Created last", pen.id(census.latest)
+    yield "Oldest with live pending resources", pen.id(census.oldest_live)
+    lost = f"of {plural(census.all_expired, 'batch', 'batches')}, so they are lost" if census.all_expired else ""
+    yield "All pending resources have expired", lost
 
 
 def _batches(counts: Sequence[BatchCount], pen: Pen) -> str:

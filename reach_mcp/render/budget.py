@@ -145,11 +145,12 @@ def _lists(node: object, path: list[str]) -> Iterator[Container]:
 
 
 def _shorten(lists: list[Container], keep: int, excess: int) -> int:
-    """Cut all lists to one length, the largest that saves the excess but not below `keep`; return the bytes saved."""
+    """Cut the longest lists, the last of them first, until the excess is saved; return the bytes saved."""
     saved, length = 0, max(map(len, lists))
     while length > keep and saved < excess:
         length -= 1
-        saved += sum(_drop_last(found) for found in lists if len(found) > length)
+        for found in reversed(lists):
+            saved += _drop_last(found) if len(found) > length and saved < excess else 0
     return saved
 
 

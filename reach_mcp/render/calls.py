@@ -58,6 +58,9 @@ def say_where_the_rest_is(report: PendingReport) -> None:
     for view, part in _pageable(report).items():
         if part is not None:
             part.say_where_the_rest_is("" if report.focus else view)
+    for part in (report.focus.expired, report.focus.missing) if report.focus else ():
+        if part is not None:
+            part.say_where_the_rest_is()
     if report.expired and report.expired.batches.end < report.expired.batches.total:
         report.expired.batches.more = "view=expired"
 
@@ -89,13 +92,17 @@ def after_explanation(report: PendingReport, explanation: Explanation, options: 
         part = _pageable(report)[view]
         if part is not None and part.more:
             yield call("The rest", EXPLAIN, {"view": view, "offset": part.end}, options, SAME_VIEW)
+        if report.counts.missing_records and explanation.order != "expiry" and view != "expired":
+            yield call("What to do first, by deadline", EXPLAIN, {"view": "plan", "order": "expiry"}, options)
         if view != "plan" and report.counts.missing_records:
-            yield call("What to send first", EXPLAIN, {"view": "plan"}, options)
+            yield call("What to do first, by how much it frees", EXPLAIN, {"view": "plan"}, options)
 
 
 def _after_focus(report: PendingReport, options: RenderOptions) -> Iterator[Call | None]:
     assert report.focus is not None
-    for part in (report.focus.paths, report.resources):
+    if report.focus.expired_rows and not (report.resources and report.resources.total):
+        yield call("All that has expired, to resend", EXPLAIN, {"view": "expired"}, options)
+    for part in (report.focus.paths, report.resources, report.focus.expired):
         if part is not None and part.more:
             yield call("The rest of this focus", EXPLAIN, {"offset": part.end}, options, SAME_VIEW)
     if report.focus.batch:
@@ -108,14 +115,18 @@ def _after_focus(report: PendingReport, options: RenderOptions) -> Iterator[Call
 
 def _after_summary(report: PendingReport, options: RenderOptions) -> Iterator[Call | None]:
     causes = {line.cause for line in report.by_cause}
-    if report.blockers and report.blockers.more:
-        yield call("More missing records", EXPLAIN, {"view": "blockers", "offset": report.blockers.end}, options)
+    if report.expiry and report.expiry.within_24_h and report.counts.missing_records:
+        yield call("What to do first, by deadline", EXPLAIN, {"view": "plan", "order": "expiry"}, options)
     if "failed" in causes and len(causes) > 1:
         yield call("All that failed, with errors", EXPLAIN, {"view": "blockers", "cause": "failed"}, options)
-    if report.plan and report.plan.more:
-        yield call("More records to send, best first", EXPLAIN, {"view": "plan"}, options)
     if report.cycles and (report.cycles.more or any(len(c.members) < c.members_total for c in report.cycles.items)):
         yield call("All cycles with all members", EXPLAIN, {"view": "cycles"}, options)
+    if report.oldest_batch:
+        yield call("Why the oldest batch waits", EXPLAIN, {"focus": report.oldest_batch.batch}, options)
+    if report.plan and report.plan.more:
+        yield call("More steps, best first", EXPLAIN, {"view": "plan"}, options)
+    if report.blockers and report.blockers.more:
+        yield call("More missing records", EXPLAIN, {"view": "blockers", "offset": report.blockers.end}, options)
     if report.counts.expired:
         yield call("Expired records to resend", EXPLAIN, {"view": "expired"}, options)
 
@@ -130,6 +141,10 @@ def after_list(report: BatchListReport, listing: BatchListing, options: RenderOp
     elif listing.coverage.cursor and listing.coverage.stop:
         cursor: Arguments = {"cursor": listing.coverage.cursor}
         yield call("The next page", LIST, cursor, options, ("limit", "scope"))
+        if listing.scope == "page":
+            yield call("Counts over all batches", LIST, {"scope": "all"}, options, ("limit",))
+    if "include_pending_details" in options.arguments:
+        yield call("Pending resources one by one", EXPLAIN, {"view": "resources"}, options)
     if report.census.most_failed:
         batch_id = report.census.most_failed[0].batch
         yield call("Errors of the batch with most failed records", GET, {"batch_id": batch_id}, options)

@@ -11,10 +11,11 @@ from reach_mcp.render import calls, glossary
 from reach_mcp.render.budget import fit, trims
 from reach_mcp.render.coverage import build_coverage, coverage_notes
 from reach_mcp.render.models import PendingReport
-from reach_mcp.render.models.causes import Why
-from reach_mcp.render.models.common import attributes
+from reach_mcp.render.models.causes import Why, schema_batches
+from reach_mcp.render.models.common import MAX_MISSES, attributes
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.pending_text import write_report
+from reach_mcp.render.sanitize import exact_id
 from reach_mcp.render.verdicts import pending_verdict
 
 _SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}\b)")
@@ -22,15 +23,17 @@ _SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}\b)")
 WITH_TALLY = ("summary", "blockers", "plan")
 
 TRIMS = trims("""
-    plan.references 4, chains.longest 6, cycles.items.members 24, resources.items 30, expired.records.items,
+    focus.missing.items, focus.expired.items 5, plan.references 4, schema_batches 4,
+    chains.longest 6, cycles.items.members 24, resources.items 30, expired.records.items,
     counters.items 3, expired.batches.items 5, expiry.hours.items.held_by 1, blockers.items 30, plan.items 30,
     cycles.items.members 10, resources.items 8, focus.paths.items 8, focus.paths.items.records 8,
-    plan.references, counters.items, expired.batches.items, chains.longest, cycles.items.leave_out 2,
-    cycles.items 5, what_if.missing.items 5, expiry.hours.items 8, blockers.items 10, plan.items 5,
-    changes.moved 3, resources.items.misses 2, expired.records.items.misses 2, notes 3, chains.by_depth,
-    what_if.rounds, what_if.not_waited_for, what_if.assumed, focus.alternatives, resources.items, cycles.items,
-    expiry.hours.items, focus.paths.items, what_if.missing.items, changes.moved, plan.upload_order, plan.items,
-    blockers.items, filter.undated, skipped, notes
+    plan.references, counters.items, expired.batches.items, chains.longest, cycles.items.leave_out 2, schema_batches 2,
+    cycles.items 5, what_if.missing.items 5, expiry.hours.items.held_by, expiry.hours.items 8, blockers.items 10,
+    plan.items 5, changes.moved 3, resources.items.misses 2, expired.records.items.misses 2, notes 3, chains.by_depth,
+    resources.items.waits_for 2, focus.why.missed,
+    schema_batches, what_if.rounds, what_if.not_waited_for, what_if.assumed, focus.alternatives, resources.items,
+    cycles.items, expiry.hours.items, focus.expired.items, focus.paths.items, what_if.missing.items, changes.moved,
+    plan.upload_order, plan.items, blockers.items, filter.undated, skipped, notes
 """)
 """Least important first. The section that the view is about moves to the end."""
 
@@ -60,16 +63,43 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> Pe
         "by_cause": [line for line in tally if cause in (None, line.cause)],
         "cycles": cycles if focus else explanation.cycles,
         "resources": focus.rows if focus else explanation.resources,
+        "schema_batches": schema_batches(_findings(explanation)),
+        "oldest_batch": explanation.oldest_batch if explanation.view == "summary" and not focus else None,
         "notes": [*(_SEPARATOR.sub("", note) for note in explanation.notes), *coverage_notes(explanation.coverage)],
     }
     report = PendingReport.model_validate(attributes(explanation) | own, context=explanation.as_of)
     if not options.detailed:
         shorten(report, summary=explanation.view == "summary")
-    if report.focus and report.focus.kind == "batch":
-        for row in report.resources.items if report.resources else ():
+    if focus:
+        lists = (report.resources, report.focus and report.focus.expired) if focus.batch else ()
+        for row in (row for part in lists if part for row in part.items):
             row.batch = ""
+        _tell_parents_apart(report, focus)
     report.verdict = pending_verdict(report, explanation, options)
     return report
+
+
+def _findings(explanation: results.Explanation) -> Iterator[tuple[results.Record, results.CauseFinding]]:
+    """Each missing record of the answer, and why it is missing."""
+    for blocker in explanation.blockers.items if explanation.blockers else ():
+        yield blocker.record, blocker.finding
+    for step in explanation.plan.steps.items if explanation.plan else ():
+        yield step.record, step.finding
+    if focus := explanation.focus:
+        yield from ((path.records[-1], path.finding) for path in focus.paths.items)
+        if focus.record and focus.finding:
+            yield focus.record, focus.finding
+
+
+def _tell_parents_apart(report: PendingReport, focus: results.Focus) -> None:
+    """Resources in focus: which of the records that they list are pending themselves. The paths lead to the others."""
+    missing = {path.records[-1] for path in focus.paths.items}
+    if report.resources is None or len(focus.paths.items) < focus.paths.total:
+        return
+    for row, found in zip(report.resources.items, focus.rows.items, strict=False):
+        pending = [exact_id(each.name) for each in found.misses if each not in missing]
+        row.misses = [exact_id(each.name) for each in found.misses if each in missing][:MAX_MISSES]
+        row.waits_for, row.misses_total = pending[:MAX_MISSES], found.misses_total - len(pending)
 
 
 def shorten(report: PendingReport, *, summary: bool) -> None:
@@ -77,7 +107,7 @@ def shorten(report: PendingReport, *, summary: bool) -> None:
     for line in (*(report.blockers.items if report.blockers else ()), *(report.plan.items if report.plan else ())):
         line.category = "" if line.error else line.category
     for blocker in report.blockers.items if report.blockers else ():
-        blocker.batches = 0
+        blocker.batches, blocker.action = 0, "" if report.by_cause else blocker.action
     for row in report.resources.items if report.resources else ():
         row.id, row.created = "", None
     if summary:
@@ -85,10 +115,12 @@ def shorten(report: PendingReport, *, summary: bool) -> None:
 
 
 def _shorten_summary(report: PendingReport) -> None:
-    """The plan's records stand among the blockers with their evidence; hours name their first holder."""
+    """The plan's records stand among the blockers, and failed batches in a list; hours name their first holder."""
     if report.plan:
-        blank = Why(cause="").model_dump(exclude={"cause"})
+        blank = Why(cause="").model_dump(exclude={"cause", "like"})
         report.plan.items = [step.model_copy(update=blank) for step in report.plan.items]
+    for blocker in report.blockers.items if report.blockers else ():
+        blocker.failed_batches = 0
     for hour in report.expiry.hours.items if report.expiry else ():
         hour.held_by, hour.holders = dict(list(hour.held_by.items())[:1]), 0
         hour.stuck = 0 if hour.held_by else hour.stuck
@@ -98,6 +130,8 @@ def _finish(report: PendingReport, *, explanation: results.Explanation, options:
     calls.say_where_the_rest_is(report)
     if explanation.view == "summary":
         _drop_emptied(report)
+        if report.expiry and not all(hour.held_by for hour in report.expiry.hours.items):
+            report.expiry.hours.more = report.expiry.hours.more or "view=expiry"
     report.next = calls.first_calls(calls.after_explanation(report, explanation, options))
 
 
@@ -113,12 +147,18 @@ def legend(report: PendingReport, content: str) -> Iterator[str]:
     """The terms that the answer uses."""
     if report.blockers and report.blockers.items:
         yield glossary.WAITING
+    if report.plan and report.plan.items:
+        yield glossary.GAIN
+    if len(report.by_cause) > 1:
+        yield glossary.SEVERAL
     if '"cause":"not_seen"' in content and (report.blockers or report.plan or report.focus):
         yield glossary.NOT_SEEN
     elif report.focus and report.focus.kind == "not_pending":
         yield glossary.NOT_NAMED
     if '"later_batches":' in content:
         yield glossary.LATER
+    if '"state":"failed"' in content:
+        yield glossary.FAILED_BATCHES
     if report.cycles and report.cycles.items:
         yield glossary.CYCLE
     if '"pending_again":' in content:

@@ -7,7 +7,7 @@ from reach_mcp.render.formatting import clock, deadline, listing, plural
 from reach_mcp.render.models import PendingReport
 from reach_mcp.render.models.common import Items
 from reach_mcp.render.models.focus import Changes, Focus, Path, WhatIf
-from reach_mcp.render.models.pending import Chains, Counter, Cycle, Expired, Expiry, Hour, Plan
+from reach_mcp.render.models.pending import Chains, Counter, Cycle, Expired, Expiry, Hour, OldestBatch, Plan
 from reach_mcp.render.text import (
     CAUSE,
     Columns,
@@ -25,7 +25,12 @@ from reach_mcp.render.text import (
 )
 
 TALLY: Columns = {"cause: action": cause_of, "records": "records", "resources waiting for at least one": "waiting"}
-BLOCKERS: Columns = {**fields("record", "waiting", "direct", "frees", "batches", "first_lost"), **CAUSE}
+BLOCKERS: Columns = {
+    **fields("record", "waiting", "direct"),
+    "frees": lambda blocker, _: blocker.frees,
+    **fields("batches", "first_lost"),
+    **CAUSE,
+}
 PLAN: Columns = {
     "record": "record",
     "gain": lambda step, _: f"+{step.gain}",
@@ -49,20 +54,29 @@ COUNTERS: Columns = {
     "of these unreadable": "unreadable",
 }
 HOLDINGS = fields("record", "waiting")
+SCHEMA_BATCHES: Columns = {
+    "schema": "schema_name",
+    "state": lambda line, _: line.state,
+    **fields("batch", "at"),
+    "records": lambda line, _: f"{line.processed} of {line.records}" if line.processed else line.records or "",
+    "message": lambda line, pen: pen.text(line.error),
+}
 
 
 def write_report(report: PendingReport, *, delimiter: str) -> str:
     pen = Pen(delimiter, report.as_of)
     cause = f" (cause: {glossary.CAUSES[report.cause]})" if report.cause else ""
-    plan_title = f"Send{cause} in this order, {glossary.PLAN_ORDERS[report.order]}"
+    plan_title = f"Do this{cause} in this order, {glossary.PLAN_ORDERS[report.order]}"
+    oldest, schema_batches = report.oldest_batch, rows(SCHEMA_BATCHES, report.schema_batches, pen)
     blocks = [
-        head(report.verdict, report.filter, pen),
+        head(report.verdict, report.filter, pen) + (_oldest(oldest, pen) if oldest else []),
         _changes(report.changes, pen) if report.changes else [],
         _what_if(report.what_if, pen) if report.what_if else [],
         _focus(report.focus, pen) if report.focus else [],
         _plan(report.plan, plan_title, pen) if report.plan else [],
         ["What holds resources up, by cause:", *rows(TALLY, report.by_cause, pen)] if report.by_cause else [],
         section(f"Missing records{cause}, {glossary.ORDERS[report.order]}", report.blockers, BLOCKERS, pen),
+        schema_batches and ["Batches of these schemas that failed as a whole or still run:", *schema_batches],
         _cycles(report.cycles, pen) if report.cycles else [],
         _expiry(report.expiry, pen) if report.expiry else [],
         _expired(report.expired, pen) if report.expired else [],
@@ -72,6 +86,11 @@ def write_report(report: PendingReport, *, delimiter: str) -> str:
         [f"Token for since: {report.since}"] if report.since else [],
     ]
     return assemble(blocks, report, pen)
+
+
+def _oldest(oldest: OldestBatch, pen: Pen) -> list[str]:
+    facts = ", ".join(filter(None, (pen.id(oldest.schema_name), f"created {deadline(oldest.created, pen.now)}")))
+    return [f"Oldest batch with live resources: {pen.id(oldest.batch)} ({facts})."]
 
 
 def _plan(plan: Plan, title: str, pen: Pen) -> list[str]:
@@ -97,7 +116,7 @@ def _cycle(cycle: Cycle, pen: Pen) -> str:
         plural(cycle.rows, "resource"),
         plural(cycle.behind, "waits behind", "wait behind") if cycle.behind else "",
         f"also waits for {plural(cycle.also_missing, 'missing record')}" if cycle.also_missing else "",
-        f"first lost {deadline(cycle.first_lost, pen.now)}" if cycle.first_lost else "",
+        f"the first of these lost {deadline(cycle.first_lost, pen.now)}" if cycle.first_lost else "",
     ]
     ways = [f"{pen.id(each.resend)} without its reference to {pen.id(each.without)}" for each in cycle.leave_out]
     more = cycle.leave_out_total - len(ways)
@@ -174,7 +193,11 @@ def _focus(focus: Focus, pen: Pen) -> list[str]:
         lines.append(f"Cause: {cause_of(focus.why, pen)}" + (f" ({evidence})" if evidence else ""))
     if focus.alternatives:
         lines.append(f"Did you mean: {pen.ids(focus.alternatives, ' or ')}?")
-    return lines + section("Waits for", focus.paths, PATHS, pen)
+    if focus.missing and focus.missing.items:
+        named = ", ".join(f"{pen.id(each.record)} ({each.waiting})" for each in focus.missing.items)
+        lines.append(f"To send for it (resources that wait): {named}{rest(focus.missing.total, focus.missing.items)}")
+    lines += section("Waits for", focus.paths, PATHS, pen)
+    return lines + section("Expired, to resend", focus.expired, EXPIRED_RECORDS, pen)
 
 
 def _what_if(what_if: WhatIf, pen: Pen) -> list[str]:
@@ -182,7 +205,8 @@ def _what_if(what_if: WhatIf, pen: Pen) -> list[str]:
     if what_if.not_waited_for:
         lines.append(f"Nothing waits for: {pen.ids(what_if.not_waited_for)}")
     if len(what_if.rounds) > 1:
-        lines.append(f"Cleared round by round: {', '.join(map(str, what_if.rounds))}")
+        more = rest(what_if.rounds_total, what_if.rounds)
+        lines.append(f"Cleared round by round: {', '.join(map(str, what_if.rounds))}{more}")
     if what_if.stuck:
         lines.append(f"{plural(what_if.stuck, 'is', 'are')} stuck in or behind a cycle.")
     return lines + section("Still missing", what_if.missing, HOLDINGS, pen)

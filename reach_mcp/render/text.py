@@ -75,7 +75,7 @@ def section(title: str, part: Items[Any] | None, columns: Columns, pen: Pen) -> 
 def shown(part: Items[Any]) -> str:
     """` (10 of 982; more: view=blockers, offset=10)`, or just the total."""
     start = f"from {part.offset + 1}, " if part.offset else ""
-    if len(part.items) == part.total:
+    if len(part.items) == part.total and not part.more:
         return f" ({part.total})"
     return f" ({start}{len(part.items)} of {part.total}{'; more: ' + part.more if part.more else ''})"
 
@@ -95,12 +95,15 @@ def evidence_of(why: Why, pen: Pen) -> str:
     """`batch bat_1: VALIDATION_ERROR k72"email is not valid"; 3 later batches`"""
     error = " ".join(filter(None, (pen.text(why.category), pen.text(why.error))))
     batch = f"batch {pen.id(why.batch)}" if why.batch else ""
+    missed = f"missed {pen.ids(why.missed)}{rest(why.missed_total, why.missed)}" if why.missed else ""
+    later = plural(why.later_batches, "later batch", "later batches")
     pieces = [
-        ": ".join(filter(None, (batch, error))),
         f"like {pen.id(why.like)}" if why.like else "",
+        ": ".join(filter(None, (f"seen {why.seen} in {batch}" if why.seen else batch, error or missed))),
         why.how if _is_plain_rule(why.how) else pen.quote(why.how),
         f"{why.others} more" if why.others else "",
-        plural(why.later_batches, "later batch", "later batches") if why.later_batches else "",
+        f"{later} of its schema may have brought it" if why.later_batches else "",
+        f"may be in {plural(why.failed_batches, 'failed batch', 'failed batches')}" if why.failed_batches else "",
     ]
     return "; ".join(filter(None, pieces))
 
@@ -118,6 +121,7 @@ RESOURCES: Columns = {
     "created": lambda row, pen: clock(row.created, pen.now),
     "expires": "expires",
     "lists as missing": lambda row, pen: pen.ids(row.misses) + rest(row.misses_total, row.misses),
+    "lists, pending itself": "waits_for",
 }
 
 
@@ -131,9 +135,10 @@ def error_lines(errors: Items[ErrorGroup] | None, pen: Pen) -> list[str]:
         return []
     lines = [f"Errors{shown(errors)}, records | category | message | example ids:"]
     for group in errors.items:
-        cells = (str(group.records), pen.text(group.category), pen.text(group.error), pen.ids(group.examples))
-        lines.append(" | ".join(cells))
-        lines += [f"  of these {variant.records} | {pen.text(variant.error)}" for variant in group.variants]
+        kind = plural(group.batches, "whole batch", "whole batches") if group.whole_batch else pen.text(group.category)
+        lines.append(" | ".join((str(group.records), kind, pen.text(group.error), pen.ids(group.examples))))
+        unit = " in batches" if group.whole_batch else ""
+        lines += [f"  of these {variant.count}{unit} | {pen.text(variant.error)}" for variant in group.variants]
     return lines
 
 

@@ -133,9 +133,11 @@ def _best(report: models.PendingReport) -> str:
         return ""
     count, freed = len(report.plan.items), report.plan.items[-1].freed
     best = (
-        "the one record below that frees most" if count == 1 else f"the {count} records below that free most together"
+        "the step below that frees most clears"
+        if count == 1
+        else f"the {count} steps below free most together, they clear"
     )
-    return f"First: sending {best} clears {freed}."
+    return f"First: {best} {freed}."
 
 
 def _focus(report: models.PendingReport, focus: results.Focus) -> Iterator[str]:
@@ -170,7 +172,7 @@ def _state(focus: results.Focus) -> str:
         "arrived": "is assumed to have arrived",
         "expired": "was pending and has expired: it is lost, resend it",
         "failed": "failed to load, and nothing that was read waits for it",
-        "batch": f"has {rows}",
+        "batch": f"has {rows}" if focus.rows.total or not focus.expired_rows else "has no live pending resource left",
         "not_pending": "is not named by any batch that was read",
     }[focus.kind]
 
@@ -210,6 +212,10 @@ def list_verdict(report: models.BatchListReport, found: results.BatchListing, op
     if census.records.get("total"):
         failed, pending = census.records.get("failed", 0), census.records.get("pending", 0)
         records = f"They hold {plural(census.records['total'], 'record')}; {failed} failed, {pending} pending."
+    if census.errors_covered and census.errors_covered < census.records.get("failed", 0):
+        unnamed = census.errors_covered - census.errors_named
+        whole = f", {unnamed} of them in batches that failed as a whole" if unnamed else ""
+        records += f" Errors are known of {census.errors_covered} of the failed{whole}."
     if census.without_counters:
         have = plural(census.without_counters, "batch has", "batches have")
         silent = f"{have} absent or unreadable counters, so they are in no sum."

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from reach_mcp.analysis import results
 from reach_mcp.api.pagination import Coverage
 from reach_mcp.render import RenderOptions
+from reach_mcp.tools import read_schemas
 from tests.render import fabricated
 
 HOSTILE = (
@@ -63,7 +64,9 @@ failures = st.builds(
     message=texts,
     matched_by=st.sampled_from(["definition", "name", "other_definition", "no_schema"]),
 )
-lookalikes = st.builds(results.Lookalike, records(), texts, st.sampled_from(["pending", "failed"]), texts)
+lookalikes = st.builds(results.Lookalike, records(), texts, st.sampled_from(["pending", "failed"]), texts, texts)
+failed_batches = st.builds(results.FailedBatch, texts, times, texts, st.one_of(st.none(), numbers))
+running = st.builds(results.RunningBatch, texts, times, st.one_of(st.none(), numbers), st.one_of(st.none(), numbers))
 findings = st.builds(
     lambda cause, **evidence: results.CauseFinding(cause, results.ACTION_OF[cause], **evidence),
     st.sampled_from(get_args(results.Cause)),
@@ -74,6 +77,12 @@ findings = st.builds(
     in_progress=st.lists(texts, max_size=2).map(tuple),
     expired_rows=numbers,
     later_batches=numbers,
+    running=st.lists(running, max_size=5).map(tuple),
+    failed_batches=st.lists(failed_batches, max_size=3).map(tuple),
+    failed_batches_total=numbers,
+    expired_in=st.lists(
+        st.builds(results.ExpiredIn, texts, moments, st.lists(records(), max_size=3).map(tuple), numbers), max_size=2
+    ).map(tuple),
 )
 blockers = st.builds(results.Blocker, numbers, records(), numbers, numbers, numbers, numbers, times, findings)
 steps = st.builds(results.PlanStep, numbers, records(), numbers, numbers, times, findings)
@@ -112,6 +121,8 @@ batches = st.builds(
     unreadable_resources=numbers,
     unreadable_counters=st.just(()),
     failed_records_named=numbers,
+    live=st.one_of(st.none(), numbers),
+    expired=st.one_of(st.none(), numbers),
 )
 focuses = st.builds(
     results.Focus,
@@ -129,6 +140,8 @@ focuses = st.builds(
     finding=st.one_of(st.none(), findings),
     alternatives=many(records(), 30),
     ambiguous=st.booleans(),
+    expired=sections(expired_records, 60),
+    missing=sections(holders, 60),
 )
 what_ifs = st.builds(
     results.WhatIf,
@@ -161,7 +174,8 @@ coverages = st.builds(
     clock_skew=st.sampled_from([0.0, -7_200.0, 61.0]),
 )
 filters = st.one_of(
-    st.none(), st.builds(results.FilterReport, texts, numbers, numbers, numbers, many(texts, 20), numbers)
+    st.none(),
+    st.builds(results.FilterReport, texts, numbers, numbers, st.one_of(st.none(), numbers), many(texts, 20), numbers),
 )
 all_counts = st.builds(results.Counts, **dict.fromkeys(results.Counts.__slots__, numbers))
 
@@ -193,8 +207,18 @@ explanations = st.builds(
     token=st.sampled_from(["", "v1." + "a" * 300]),
     skipped=many(texts, 9),
     notes=many(texts, 30),
+    oldest_batch=maybe(st.tuples(texts, texts, moments)),
 )
-groups = st.builds(results.ErrorGroup, texts, texts, numbers, many(st.tuples(texts, numbers), 5), many(texts, 9))
+groups = st.builds(
+    results.ErrorGroup,
+    texts,
+    texts,
+    numbers,
+    many(st.tuples(texts, numbers), 5),
+    many(texts, 9),
+    st.booleans(),
+    numbers,
+)
 details = st.builds(
     results.BatchDetail,
     st.floats(1e9, 3e9),
@@ -212,6 +236,10 @@ listings = st.builds(
             fabricated.census(list(shown.items), total),
             categories=tuple((each.id, 2) for each in shown.items[:40]),
             by_schema=tuple((each.schema, 3) for each in shown.items[:40]),
+            errors_named=total,
+            errors_covered=2 * total,
+            oldest_live=next(iter(shown.items), None),
+            all_expired=total,
         ),
     ),
     sections(batches),
@@ -221,16 +249,24 @@ listings = st.builds(
     filters,
     maybe(sections(groups)),
 )  # fmt: skip
-arguments = st.dictionaries(
-    st.sampled_from(["schema", "status", "focus", "offset", "limit", "assume_arrived", "tenant_id", "view"]),
-    st.one_of(texts, st.integers(0, 1000), st.lists(texts, max_size=200)),
-)
-options = st.builds(
-    RenderOptions,
-    limit_bytes=st.sampled_from([8_000, 24_000]),
-    detailed=st.booleans(),
-    parts=st.sampled_from(["both", "text", "structured"]),
-    tenant=st.one_of(st.none(), texts),
-    age_seconds=st.integers(0, 600),
-    arguments=arguments,
-)
+
+
+def values_of(schema: dict[str, object]) -> st.SearchStrategy[object]:
+    """Values that an argument may have."""
+    kinds = {"integer": st.integers(0, 1000), "boolean": st.just(True), "array": st.lists(texts, max_size=200)}
+    found: st.SearchStrategy[object] = kinds.get(str(schema["type"]), texts)
+    return st.sampled_from(schema["enum"]) if "enum" in schema else found  # type: ignore[call-overload,no-any-return]
+
+
+def options(tool: str) -> st.SearchStrategy[RenderOptions]:
+    """How the answer to a call of a tool is written, with any arguments that the tool takes."""
+    properties = read_schemas()[tool]["input"]["properties"]
+    return st.builds(
+        RenderOptions,
+        limit_bytes=st.sampled_from([8_000, 24_000]),
+        detailed=st.booleans(),
+        parts=st.sampled_from(["both", "text", "structured"]),
+        tenant=st.one_of(st.none(), texts),
+        age_seconds=st.integers(0, 600),
+        arguments=st.fixed_dictionaries({}, optional={name: values_of(each) for name, each in properties.items()}),
+    )

@@ -20,10 +20,12 @@ from reach_mcp.render import (
     render_listing,
 )
 from reach_mcp.render.sanitize import is_hidden
+from reach_mcp.tools import read_schemas
 from tests.render import fabricated, strategies
 
 Json = object
 SCHEMAS = {model: output_schema(model) for model in (PendingReport, BatchListReport, BatchDetailReport)}
+INPUTS = {name: schemas["input"] for name, schemas in read_schemas().items()}
 
 
 def check(rendered: Rendered, options: RenderOptions, schema: dict[str, object]) -> None:
@@ -37,15 +39,20 @@ def check(rendered: Rendered, options: RenderOptions, schema: dict[str, object])
     compact = json.dumps(rendered.structured, ensure_ascii=False, separators=(",", ":"))
     assert len(compact.encode()) <= options.limit_bytes
     assert list(undeclared(rendered.structured, schema)) == []
+    for call in rendered.structured.get("next", ()):  # type: ignore[attr-defined]
+        assert list(undeclared(call["arguments"], INPUTS[call["tool"]])) == []
+        assert set(INPUTS[call["tool"]].get("required", ())) <= set(call["arguments"])
     if options.parts == "structured":
         assert json.loads(rendered.text) == rendered.structured
 
 
 def undeclared(value: Json, schema: dict[str, object], path: str = "$") -> Iterator[str]:
-    """Keys of structured content that the schema does not declare, and values of another type."""
+    """Keys that a schema does not declare, and values of another type."""
     types = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
     if not isinstance(value, types[str(schema["type"])]):
         yield f"{path} is no {schema['type']}"
+    elif value not in schema.get("enum", [value]):  # type: ignore[operator]
+        yield f"{path} has an unknown value"
     elif isinstance(value, dict) and isinstance(properties := schema.get("properties"), dict):
         for key, item in value.items():
             yield from undeclared(item, properties[key], f"{path}.{key}") if key in properties else [f"{path}.{key}"]
@@ -54,17 +61,17 @@ def undeclared(value: Json, schema: dict[str, object], path: str = "$") -> Itera
             yield from undeclared(item, items, f"{path}[]")
 
 
-@given(strategies.explanations, strategies.options)
+@given(strategies.explanations, strategies.options("explain_pending_dependencies"))
 def test_every_explanation_fits_and_is_declared(explanation: results.Explanation, options: RenderOptions) -> None:
     check(render_explanation(explanation, options), options, SCHEMAS[PendingReport])
 
 
-@given(strategies.listings, strategies.options)
+@given(strategies.listings, strategies.options("list_batches"))
 def test_every_listing_fits_and_is_declared(listing: results.BatchListing, options: RenderOptions) -> None:
     check(render_listing(listing, options), options, SCHEMAS[BatchListReport])
 
 
-@given(strategies.details, strategies.options)
+@given(strategies.details, strategies.options("get_batch"))
 def test_every_detail_fits_and_is_declared(detail: results.BatchDetail, options: RenderOptions) -> None:
     check(render_detail(detail, options), options, SCHEMAS[BatchDetailReport])
 

@@ -13,7 +13,7 @@ FORBIDDEN = ("$ref", "$defs", "title", "anyOf", "null", "additionalProperties", 
 
 
 @pytest.mark.parametrize(
-    ("model", "most_bytes"), [(PendingReport, 11_500), (BatchListReport, 3_200), (BatchDetailReport, 2_800)]
+    ("model", "most_bytes"), [(PendingReport, 13_700), (BatchListReport, 3_800), (BatchDetailReport, 3_100)]
 )
 def test_a_schema_is_flat_and_small(model: type[BaseModel], most_bytes: int) -> None:
     schema = output_schema(model)

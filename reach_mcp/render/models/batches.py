@@ -55,6 +55,8 @@ class Batch(Model):
     successful: Count = 0
     failed: Count = 0
     pending: Count = 0
+    live: int | None = Field(default=None, description="Pending, and not expired")
+    expired: int | None = None
     unknown: list[str] = Field(default=[], description="Counters that are absent or unreadable")
     categories: Annotated[dict[str, int], named_counts(12)] = Field(default={}, description="Errors by category")
     error: Annotated[str, message(160)] = Field(
@@ -63,7 +65,9 @@ class Batch(Model):
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
-        return {"unknown": [name for name, field in COUNTERS.items() if getattr(result, field) is None]}
+        unknown = {"unknown": [name for name, field in COUNTERS.items() if getattr(result, field) is None]}
+        known = result.live or result.expired or result.pending
+        return unknown | ({} if known else {"live": None, "expired": None})
 
     def shorten(self) -> None:
         """Leave out the times and counters that follow from the others in nearly every batch."""
@@ -90,24 +94,28 @@ class Census(Model):
     error_categories: Annotated[dict[str, int], named_counts(10)] = Field(default={}, validation_alias="categories")
     most_pending: list[BatchCount] = Field(default=[])
     most_failed: list[BatchCount] = Field(default=[])
-    latest: Id = Field(default="", description="Id of the batch created last")
+    latest: Id = Field(default="", description="Id of the batch created last", validation_alias="latest.id")
+    oldest_live: Id = Field(
+        default="", description="Oldest batch with live pending resources", validation_alias="oldest_live.id"
+    )
+    all_expired: int = Field(default=0, description="Batches whose pending resources have all expired")
     without_counters: int = Field(default=0, description="Batches that are in no sum")
+    errors_named: int = 0
+    errors_covered: int = Field(default=0, description="Those named, and those of batches that failed as a whole")
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
         return {
             "by_type": [(type_label(each), count) for each, count in result.by_type],
             "by_schema": [(schema or NO_SCHEMA, count) for schema, count in result.by_schema],
-            "by_schema_total": len(result.by_schema),
             "most_pending": [(each.id, each.schema, each.pending) for each in result.most_pending if each.pending],
             "most_failed": [(each.id, each.schema, each.failed) for each in result.most_failed if each.failed],
-            "latest": result.latest.id if result.latest else "",
         }
 
 
 class Variant(Model):
     error: Annotated[str, message(160)]
-    records: int
+    count: int = Field(description="Records; batches where whole_batch")
 
 
 class ErrorGroup(Model):
@@ -115,7 +123,9 @@ class ErrorGroup(Model):
     error: Annotated[str, message(160)] = Field(validation_alias="message")
     records: int
     variants: list[Variant] = Field(default=[])
-    examples: Annotated[list[Id], first(5)] = Field(default=[], description="Records")
+    examples: Annotated[list[Id], first(5)] = Field(default=[], description="Records; batches where whole_batch")
+    whole_batch: bool = Field(default=False, description="Of batches that failed as a whole")
+    batches: int = 0
 
 
 class _ListBody(Head):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import is_dataclass
 from datetime import datetime
+from functools import cache
 from itertools import islice
+from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr, model_validator
 
 from reach_mcp.analysis import results
 from reach_mcp.render.formatting import iso_minute, to_datetime
@@ -24,6 +26,7 @@ MAX_MISSES = 5
 MAX_NOTE_CHARS = 400
 MAX_COUNT_NAME_CHARS = 60
 EPOCH = to_datetime(0.0)
+CUT = "cut to the size limit"
 
 
 def first(most: int) -> BeforeValidator:
@@ -74,7 +77,8 @@ def attributes(result: object) -> dict[str, object]:
 class Model(BaseModel):
     """A model reads a result by the names of its attributes, and a tuple by the order of its fields.
 
-    `x_total` is the length of the whole list of which `x` shows the first items. It is sent only where not all are.
+    An alias with a dot, such as `steps.items`, is a path of attributes; None on the way is None. `x_total` is the
+    length of the whole list of which `x` shows the first items. It is sent only where not all are.
     """
 
     model_config = ConfigDict(validate_by_name=True)
@@ -84,12 +88,36 @@ class Model(BaseModel):
     def _read(cls, result: object) -> object:
         if isinstance(result, tuple):
             return dict(zip(cls.model_fields, result, strict=True))
-        return attributes(result) | cls.derive(result) if is_dataclass(result) else result
+        if not is_dataclass(result):
+            return result
+        given = attributes(result)
+        lists = {name: given.get(name.removesuffix("_total")) for name in cls._totals() if name not in given}
+        totals = {name: len(found) for name, found in lists.items() if isinstance(found, tuple)}
+        return given | totals | {path: _follow(result, path) for path in cls._paths()} | cls.derive(result)
+
+    @classmethod
+    @cache
+    def _paths(cls) -> list[str]:
+        aliases = [field.validation_alias for field in cls.model_fields.values()]
+        return [alias for alias in aliases if isinstance(alias, str) and "." in alias]
+
+    @classmethod
+    @cache
+    def _totals(cls) -> list[str]:
+        """The totals that are lengths of lists of the result."""
+        named = (name for name, field in cls.model_fields.items() if not field.validation_alias)
+        return [name for name in named if name.endswith("_total")]
 
     @classmethod
     def derive(cls, _: Any, /) -> dict[str, object]:
         """Values of fields that are not attributes of the result."""
         return {}
+
+
+def _follow(result: object, path: str) -> object:
+    first, _, rest = path.partition(".")
+    found = getattr(result, first)
+    return found if found is None else attrgetter(rest)(found)
 
 
 class Items(Model, Generic[T]):
@@ -99,6 +127,10 @@ class Items(Model, Generic[T]):
     offset: int = 0
     more: str = Field(default="", description="Arguments that bring the rest")
     items: Annotated[list[T], first(MAX_ITEMS)] = Field(default=[])
+    _given: int = PrivateAttr(default=0)
+
+    def model_post_init(self, _: Any, /) -> None:
+        self._given = len(self.items)
 
     @property
     def end(self) -> int:
@@ -106,8 +138,14 @@ class Items(Model, Generic[T]):
         return self.offset + len(self.items)
 
     def say_where_the_rest_is(self, view: str = "") -> None:
-        where = f"{f'view={view}, ' if view else ''}offset={self.end}"
+        cut = f" ({CUT})" if self.is_cut else ""
+        where = f"{f'view={view}, ' if view else ''}offset={self.end}{cut}"
         self.more = where if self.end < self.total else ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether items were dropped so that the answer fits its limit."""
+        return len(self.items) < self._given
 
 
 class Call(Model):
@@ -163,3 +201,4 @@ class Resource(Model):
     expires: Time = Field(default=None, validation_alias="expires_at")
     misses: Misses = Field(default=[])
     misses_total: int = Field(default=0, description="Where not all are shown")
+    waits_for: Misses = Field(default=[], description="Pending themselves")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from reach_mcp.render.models.causes import Missing, Why, explain_cause
+from reach_mcp.render.models.causes import ExpiredRecord, Missing, Why, explain_cause
 from reach_mcp.render.models.common import (
     MAX_NAMED,
     Holding,
@@ -22,7 +22,7 @@ from reach_mcp.render.models.common import (
 
 
 class _Steps(Model):
-    records: Names = Field(description="Each waits for the next")
+    records: Names = Field(description="Each waits for the next; the last is missing, the others are pending")
     steps: int
     waiting: int
 
@@ -35,9 +35,11 @@ class Focus(Model):
     kind: str
     asked: Id = Field(default="", description="Where it is neither a record nor a batch")
     record: Name = ""
-    batch: Id = ""
+    batch: Id = Field(default="", validation_alias="batch.id")
     why: Missing | None = None
     expired_rows: int = 0
+    expired: Items[ExpiredRecord] | None = None
+    missing: Items[Holding] | None = Field(default=None, description="Of a batch: the missing records to send for it")
     paths: Items[Path]
     waits_for_it: int = 0
     first_lost: Time = Field(default=None, validation_alias="earliest_expiry")
@@ -50,10 +52,11 @@ class Focus(Model):
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
-        record, batch, finding = result.record, result.batch, result.finding
+        record, finding = result.record, result.finding
         return {
             "asked": "" if record or result.kind == "batch" else result.asked,
-            "batch": batch.id if batch else "",
+            "expired": result.expired if result.expired.total else None,
+            "missing": result.missing if result.missing.total else None,
             "why": {"record": record, **explain_cause(finding)} if record and finding else None,
         }
 
@@ -68,10 +71,6 @@ class WhatIf(Model):
     still_waiting: int
     stuck: int = 0
     missing: Items[Holding]
-
-    @classmethod
-    def derive(cls, result: Any, /) -> dict[str, object]:
-        return {"assumed_total": len(result.assumed), "rounds_total": len(result.rounds)}
 
 
 class Moved(Model):

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from reach_mcp.analysis import results
-from reach_mcp.render.formatting import clock, to_datetime
-from reach_mcp.render.models.causes import Action, Missing
+from reach_mcp.render.formatting import HOUR, clock, to_datetime
+from reach_mcp.render.models.causes import Action, ExpiredRecord, Missing, SchemaBatch
 from reach_mcp.render.models.common import (
+    MAX_ITEMS,
     MAX_NAMED,
     Coverage,
     Head,
     Id,
     Items,
     LeftOut,
-    Misses,
     Model,
     Name,
     Names,
@@ -32,13 +32,13 @@ from reach_mcp.render.models.focus import Changes, Focus, WhatIf
 class Blocker(Missing):
     waiting: int = Field(description="Pending resources that wait for it, directly or through others")
     direct: int = 0
-    frees: int = Field(default=0, description="Of these, cleared if it alone arrives")
+    frees: int = Field(description="Of these, cleared if it alone arrives")
     batches: int = 0
     first_lost: Time = Field(default=None, validation_alias="earliest_expiry")
 
 
 class Step(Missing):
-    gain: int
+    gain: int = Field(description="Cleared in addition, once the records above it have arrived")
     freed: int = Field(description="Running total", validation_alias="running_total")
     first_lost: Time = Field(default=None, validation_alias="deadline")
 
@@ -57,17 +57,15 @@ class Reference(Model):
 
 
 class Plan(Items[Step]):
-    cleared_by_all: int
+    total: int = Field(validation_alias="steps.total")
+    offset: int = Field(default=0, validation_alias="steps.offset")
+    items: Annotated[list[Step], first(MAX_ITEMS)] = Field(default=[], validation_alias="steps.items")
     upload_order: Annotated[list[Annotated[list[Id], first(5)]], first(20)] = Field(
-        default=[], description="Groups of schemas that refer to each other"
+        default=[], description="Groups of schemas that refer to each other", validation_alias="upload_order.schemas"
     )
-    references: Annotated[list[Reference], first(12)] = Field(default=[], description="What the order follows from")
-
-    @classmethod
-    def derive(cls, result: Any, /) -> dict[str, object]:
-        steps, order = result.steps, result.upload_order
-        part = {"items": steps.items, "total": steps.total, "offset": steps.offset}
-        return {**part, "upload_order": order.schemas, "references": order.references}
+    references: Annotated[list[Reference], first(12)] = Field(
+        default=[], description="What the order follows from", validation_alias="upload_order.references"
+    )
 
 
 class LeaveOut(Model):
@@ -76,26 +74,24 @@ class LeaveOut(Model):
 
 
 class Cycle(Model):
-    members: Annotated[list[Name], first(200)] = Field(description="Each waits for the next, the last for the first")
-    members_total: int = 0
+    members: Annotated[list[Name], first(200)] = Field(
+        description="Each waits for the next, the last for the first", validation_alias="members.items"
+    )
+    members_total: int = Field(default=0, validation_alias="members.total")
     leave_out: Annotated[list[LeaveOut], first(MAX_NAMED)] = Field(default=[], description="References that open it")
     leave_out_total: int = 0
     rows: int
     behind: int = 0
     also_missing: int = Field(default=0, validation_alias="missing")
-    first_lost: Time = Field(default=None, validation_alias="earliest_expiry")
-
-    @classmethod
-    def derive(cls, result: Any, /) -> dict[str, object]:
-        members = result.members
-        totals = {"members_total": members.total, "leave_out_total": len(result.leave_out)}
-        return {"members": members.items, **totals}
+    first_lost: Time = Field(default=None, description="Of a member or behind", validation_alias="earliest_expiry")
 
 
 def _clock(seconds: float, info: ValidationInfo) -> str:
     """The hour as the text writes it: an answer has many, and a whole time costs twice as much."""
     now = to_datetime(info.context)
-    return clock(to_datetime(seconds), now) if now else ""
+    if now is None or info.context is None:
+        return ""
+    return clock(to_datetime(seconds), now) + (" (now)" if seconds <= info.context < seconds + HOUR else "")
 
 
 ClockHour = Annotated[str, BeforeValidator(_clock)]
@@ -128,14 +124,6 @@ class ExpiredBatch(Model):
     rows: int
 
 
-class ExpiredRecord(Model):
-    record: Name
-    batch: Id = Field(validation_alias="batch_id")
-    expired: Time = Field(default=None, validation_alias="expired_at")
-    misses: Misses = Field(default=[])
-    pending_again: bool = False
-
-
 class Expired(Model):
     total: int
     batches: Items[ExpiredBatch]
@@ -160,11 +148,18 @@ class Chains(Model):
         default=[], description="Resources at depth 1 (missing records only), 2, ..."
     )
     longest: Names = Field(default=[])
+    longest_total: int = Field(default=0, description="Where not all are shown")
     steps: int = Field(default=0, validation_alias="longest_steps")
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
-        return {"by_depth": [rows for _, rows in result.by_depth]}
+        return {"by_depth": [rows for _, rows in result.by_depth], "longest_total": result.longest_steps + 1}
+
+
+class OldestBatch(Model):
+    batch: Id
+    schema_name: Id = Field(default="", serialization_alias="schema")
+    created: Time = None
 
 
 class Counts(Model):
@@ -200,6 +195,7 @@ class _Body(Head):
     filter: LeftOut | None = None
     coverage: Coverage
     counts: Counts
+    oldest_batch: OldestBatch | None = Field(default=None, description="Oldest batch with live pending resources")
     changes: Changes | None = None
     what_if: WhatIf | None = None
     focus: Focus | None = None
@@ -211,6 +207,9 @@ class _Body(Head):
     expired: Expired | None = None
     resources: Items[Resource] | None = None
     counters: Items[Counter] | None = None
+    schema_batches: list[SchemaBatch] = Field(
+        default=[], description="Batches of missing records' schemas that failed as a whole or still run"
+    )
     chains: Chains | None = None
     since: str = Field(default="", description="Token for the next call's `since`", validation_alias="token")
     skipped: list[Note] = Field(default=[])
