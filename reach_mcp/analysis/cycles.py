@@ -72,16 +72,12 @@ class StuckGraph:
         if not self.cycles:
             return []
         rows = [row for row in self.rows if selection is None or selection[row]]
+        rows.sort(key=self._graph.expires.__getitem__)
         listed: list[tuple[int, ...]] = [()] * len(self._graph.missing)
         for row in rows:
             listed[row] = tuple(self._stuck(self._graph.missing[row]))
         propagation = Propagation(self.lower, self._components)
-        counts = propagation.count(map(listed.__getitem__, rows), checkpoint=self._checkpoint)
-        earliest = dict.fromkeys(self.lower, inf)
-        for row in rows:
-            for key in listed[row]:
-                earliest[key] = min(earliest[key], self._graph.expires[row])
-        propagation.pass_down_earliest(earliest)
+        counts, earliest = propagation.count(listed, self._graph.expires, rows, self._checkpoint)
         ranked = [self._count(number, selection, listed, counts, earliest) for number in range(len(self.cycles))]
         return sorted(
             (cycle for cycle in ranked if cycle.rows + cycle.behind),
@@ -104,7 +100,7 @@ class StuckGraph:
             members=members,
             rows=len(own),
             behind=counts.get(members[0], 0) - waiting_own,
-            earliest=min([earliest[members[0]], *(self._graph.expires[row] for row in own)]),
+            earliest=min([earliest.get(members[0], inf), *(self._graph.expires[row] for row in own)]),
         )
 
     def below(self, rows: Iterable[int]) -> list[int]:

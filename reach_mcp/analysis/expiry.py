@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import nlargest
+from itertools import groupby
 from math import inf
 
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.results import Expired, ExpiredRecord, Expiry, ExpiryHour, Holder, Section
 from reach_mcp.analysis.simulation import Clearance
-from reach_mcp.analysis.stop import Checkpoint, never_stop
 from reach_mcp.analysis.times import DAY, HOUR
-
-MAX_HOLDERS = 3
-"""Holders named for one hour."""
+from reach_mcp.analysis.waiting import Holders
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +24,36 @@ class Hours:
     """Start of the hour to its rows."""
     unreadable: list[int]
 
+    @property
+    def groups(self) -> list[list[int]]:
+        """The rows of each hour, then those whose expiry is unreadable."""
+        return [*self.rows.values(), self.unreadable]
+
 
 def group_by_hour(graph: DependencyGraph, selection: Selection = None) -> Hours:
     """Group the selected live rows by the clock hour of their expiry."""
-    expires, unreadable = graph.expires, list[int]()
-    rows: defaultdict[float, list[int]] = defaultdict(list)
-    for row in graph.selected(selection):
-        if expires[row] < inf:
-            rows[expires[row] // HOUR].append(row)
-        else:
-            unreadable.append(row)
-    return Hours({start * HOUR: rows[start] for start in sorted(rows)}, unreadable)
+    expires = graph.expires
+    rows = sorted(graph.selected(selection), key=expires.__getitem__)
+    readable = bisect_left(rows, inf, key=expires.__getitem__)
+    hours = groupby(rows[:readable], key=lambda row: expires[row] // HOUR)
+    return Hours({start * HOUR: list(group) for start, group in hours}, rows[readable:])
 
 
 def describe_expiry(
     graph: DependencyGraph,
     clearance: Clearance,
     hours: Hours,
+    holders: Sequence[Holders],
     *,
     offset: int = 0,
     limit: int = 24,
-    checkpoint: Checkpoint = never_stop,
 ) -> Expiry:
-    """Count what is lost within the hour and the day, and name the holders of `limit` clock hours from `offset` on."""
-    page = list(hours.rows.items())[offset : offset + limit]
+    """Count what is lost within the hour and the day, and name the holders of `limit` clock hours from `offset` on.
+
+    Args:
+        holders: those of each hour, as `count_by_group` finds them.
+    """
+    page = list(zip(hours.rows.items(), holders, strict=False))[offset : offset + limit]
     within_day = _count_before(graph, hours, graph.now + DAY)
     first = next(iter(hours.rows.values()), ())
     return Expiry(
@@ -58,7 +63,7 @@ def describe_expiry(
         unreadable=len(hours.unreadable),
         next_at=min((graph.expires[row] for row in first), default=None),
         hours=Section(
-            tuple(_describe_hour(graph, clearance, start, rows, checkpoint) for start, rows in page),
+            tuple(_describe_hour(graph, clearance, start, rows, found) for (start, rows), found in page),
             len(hours.rows),
             offset,
         ),
@@ -77,18 +82,13 @@ def _count_before(graph: DependencyGraph, hours: Hours, end: float) -> int:
 
 
 def _describe_hour(
-    graph: DependencyGraph, clearance: Clearance, start: float, rows: list[int], checkpoint: Checkpoint
+    graph: DependencyGraph, clearance: Clearance, start: float, rows: list[int], holders: Holders
 ) -> ExpiryHour:
-    counts = graph.propagation.count(map(graph.missing.__getitem__, rows), checkpoint=checkpoint)
-    holders = {key: count for key, count in counts.items() if not graph.pending[key]}
-    keys = graph.snapshot.keys
-    least = min(nlargest(MAX_HOLDERS, holders.values()), default=0)
-    ranked = sorted((-count, keys[key], key) for key, count in holders.items() if count >= least)
     return ExpiryHour(
         start=start,
         rows=len(rows),
-        holders=tuple(Holder(graph.snapshot.record(key), -count) for count, _, key in ranked[:MAX_HOLDERS]),
-        holders_total=len(holders),
+        holders=tuple(Holder(graph.snapshot.record(key), count) for key, count in holders.first),
+        holders_total=holders.total,
         stuck=clearance.count_stuck(rows),
     )
 

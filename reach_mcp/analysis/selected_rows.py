@@ -24,7 +24,7 @@ from reach_mcp.analysis.results import ACTION_OF, ActionTally, BatchSummary, Blo
 from reach_mcp.analysis.stop import paced
 from reach_mcp.analysis.times import or_none
 from reach_mcp.analysis.upload_order import find_upload_order
-from reach_mcp.analysis.waiting import Waiting, count_waiting
+from reach_mcp.analysis.waiting import Waiting, count_by_group
 
 if TYPE_CHECKING:
     from reach_mcp.analysis.analysis import Analysis
@@ -56,8 +56,8 @@ class SelectedRows:
 
     @cached_property
     def waiting(self) -> Waiting:
-        """How many selected rows wait for each key."""
-        return count_waiting(self.analysis.graph, self.flags, checkpoint=self.analysis.check)
+        """How many selected rows wait for each key, and for which root blockers the rows of each hour wait."""
+        return count_by_group(self.analysis.graph, self._hours.groups, checkpoint=self.analysis.check)
 
     @cached_property
     def roots(self) -> list[int]:
@@ -270,8 +270,8 @@ class SelectedRows:
 
     def _list_hours(self, limit: int, offset: int) -> results.Expiry:
         """The clock hours that lose rows, soonest first."""
-        graph, clearance, check = self.analysis.graph, self.analysis.clearance, self.analysis.check
-        return describe_expiry(graph, clearance, self._hours, offset=offset, limit=limit, checkpoint=check)
+        graph, clearance, holders = self.analysis.graph, self.analysis.clearance, self.waiting.holders
+        return describe_expiry(graph, clearance, self._hours, holders, offset=offset, limit=limit)
 
     def list_expired(self, limit: int, offset: int) -> results.Expired:
         """The expired rows."""

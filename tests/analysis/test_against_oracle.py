@@ -14,7 +14,7 @@ from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.plan import plan
 from reach_mcp.analysis.results import Order
 from reach_mcp.analysis.simulation import Clearance
-from reach_mcp.analysis.waiting import count_waiting
+from reach_mcp.analysis.waiting import count_by_group, count_waiting
 from tests.analysis.graphs import graph_of
 from tests.builders import NOW_SECONDS, Json
 from tests.oracle import Key, Oracle
@@ -144,6 +144,13 @@ def test_hours_are_the_oracles(batches: list[Json]) -> None:
     hours = group_by_hour(graph)
     assert {int(start): len(rows) for start, rows in hours.rows.items()} == oracle.expiring_by_hour()
     assert len(hours.unreadable) == sum(row.expires == inf for row in oracle.live)
+    waiting = count_by_group(graph, hours.groups)
+    assert waiting[:2] == count_waiting(graph)[:2]
+    for start, found in zip(hours.rows, waiting.holders, strict=False):
+        lost = {row for row in range(len(oracle.live)) if start <= oracle.live[row].expires < start + 3600}
+        counts = sorted((-len(oracle.waiting(key) & lost), key) for key in oracle.roots if oracle.waiting(key) & lost)
+        assert found.total == len(counts)
+        assert [(-count, _key(graph, key)) for key, count in found.first] == counts[:3]
 
 
 @given(tenants(), st.data())

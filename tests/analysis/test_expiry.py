@@ -6,12 +6,15 @@ from reach_mcp.analysis.expiry import describe_expired, describe_expiry, group_b
 from reach_mcp.analysis.graph import DependencyGraph
 from reach_mcp.analysis.results import Expiry
 from reach_mcp.analysis.simulation import Clearance
+from reach_mcp.analysis.waiting import BLOCK_ROWS, count_by_group
 from tests.analysis.graphs import graph_of, ids
 from tests.builders import NOW_SECONDS, batch, pending
 
 
 def _expiry(graph: DependencyGraph, *, offset: int = 0, limit: int = 24) -> Expiry:
-    return describe_expiry(graph, Clearance(graph), group_by_hour(graph), offset=offset, limit=limit)
+    hours = group_by_hour(graph)
+    holders = count_by_group(graph, hours.groups).holders
+    return describe_expiry(graph, Clearance(graph), hours, holders, offset=offset, limit=limit)
 
 
 def test_rows_are_counted_by_clock_hour() -> None:
@@ -41,6 +44,19 @@ def test_an_hour_is_held_by_what_most_of_its_rows_wait_for_through_others() -> N
     ]
     assert (hour.holders_total, hour.rows, hour.stuck) == (101, 101, 1)
     assert (later.holders_total, later.rows) == (1, 1)
+
+
+def test_the_rows_of_one_hour_are_counted_across_blocks() -> None:
+    times = [2.0] * 5 + [3.0 + 0.9 * number / BLOCK_ROWS for number in range(BLOCK_ROWS)] + [4.5] * 3
+    links = [pending(f"s:{link}", f"s:{link.upper()}", expires=99.0) for link in ("a", "b")]
+    rows = [pending(f"s:x{number}", f"s:{'ab'[number % 2]}", expires=time) for number, time in enumerate(times)]
+    hours = _expiry(graph_of([batch("b1", *links, *rows)])).hours.items
+    assert [[(one.record.external_id, one.waiting) for one in hour.holders] for hour in hours] == [
+        [("A", 3), ("B", 2)],
+        [("A", BLOCK_ROWS // 2), ("B", BLOCK_ROWS // 2)],
+        [("B", 2), ("A", 1)],
+        [("A", 1), ("B", 1)],
+    ]
 
 
 def test_hours_are_paged() -> None:
