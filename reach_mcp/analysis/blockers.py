@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.results import Order
 from reach_mcp.analysis.simulation import Arrival, count_selected
-from reach_mcp.analysis.stop import Checkpoint, never_stop
+from reach_mcp.analysis.stop import Checkpoint, never_stop, paced
 from reach_mcp.analysis.waiting import Waiting
 
 
@@ -68,24 +69,25 @@ def find_frees(
 ) -> dict[int, int]:
     """Count, for each of some root blockers (None: all), the selected rows that clear in turn if it alone arrives.
 
-    A root that only completes one row of a link frees this row and whatever the link frees, which is counted once for
-    all such roots. Other roots hardly ever free the same rows: this takes several rows of one record.
+    A root of which each row lists nothing else frees its rows and whatever their links free, which is counted once for
+    all roots with the same links. Other roots hardly ever free the same rows.
     """
     arrival = Arrival(graph, checkpoint=checkpoint)
-    known: dict[int, int] = {}
+    remaining, arrived, key_of, links = arrival.remaining, arrival.arrived, graph.key_of, graph.links
 
-    def count(key: int) -> int:
-        if key not in known:
-            known[key] = count_selected(arrival.send([key]), selection)
-            arrival.undo()
-        return known[key]
+    @cache
+    def count(keys: frozenset[int]) -> int:
+        cleared = count_selected(arrival.send(keys), selection)
+        arrival.undo()
+        return cleared
 
     found = {}
-    for root in graph.roots if roots is None else roots:
+    for root in paced(graph.roots if roots is None else roots, checkpoint):
         rows = graph.waits_on(root)
-        above = graph.key_of[rows[0]] if rows else -1
-        if len(rows) == 1 and above in graph.links and arrival.remaining[rows[0]] == 1 and not arrival.arrived[above]:
-            found[root] = count(above) + (1 if selection is None else selection[rows[0]])
+        if all(remaining[row] == 1 for row in rows):
+            above = {key_of[row] for row in rows}
+            found[root] = count_direct(graph, root, selection)
+            found[root] += count(frozenset(key for key in above if key in links and not arrived[key]))
         else:
-            found[root] = count(root)
+            found[root] = count(frozenset((root,)))
     return found

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reach_mcp.analysis.blockers import find_frees, rank
+from reach_mcp.analysis.chains import describe_chains
 from reach_mcp.analysis.cycles import StuckGraph, choose_references
 from reach_mcp.analysis.expiry import group_by_hour
 from reach_mcp.analysis.graph import DependencyGraph
@@ -165,6 +166,11 @@ def test_the_order_of_pages_does_not_matter(batches: list[Json], data: st.DataOb
         for graph, ranked in zip((one, two), rankings, strict=True)
     ]
     assert plans[0] == plans[1]
+    chains = [describe_chains(graph, Clearance(graph)) for graph in (one, two)]
+    depths = [(found.by_depth, found.longest_steps) for found in chains]
+    assert depths[0] == depths[1]
+    longest = [[(record.schema_id, record.external_id) for record in found.longest] for found in chains]
+    assert longest[0] == longest[1]
 
 
 @given(plan_instances(), st.integers(1, 5))

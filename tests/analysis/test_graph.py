@@ -73,6 +73,16 @@ def test_what_several_rows_of_one_record_free_is_counted_for_each_of_their_roots
     assert find_frees(graph, keys(graph, "a b"), selection) == dict(zip(keys(graph, "a b"), (2, 1), strict=True))
 
 
+def test_what_several_roots_free_through_the_same_records_is_counted_once() -> None:
+    size = 300
+    lines = [f"{link}: m{number}" for number in range(size) for link in ("k0", "j")]
+    graph = draw(*lines, *(f"k{number + 1}: k{number}" for number in range(size)))
+    checks: list[None] = []
+    frees = find_frees(graph, checkpoint=lambda: checks.append(None))
+    assert set(frees.values()) == {size + 2}
+    assert len(checks) < 2 * size
+
+
 def test_blockers_are_ranked_by_waiting_direct_expiry_and_key() -> None:
     rows = [
         pending("s:a1", "s:late", expires=9.0),
