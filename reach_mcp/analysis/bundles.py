@@ -180,7 +180,7 @@ def _include(weights: Weights, roots: int) -> tuple[int, dict[Needs, int]]:
     """How many rows clear with some roots, and the needs that are left after them."""
     cleared, left = 0, defaultdict[Needs, int](int)
     for needs, rows in weights.items():
-        rest = tuple([one & ~roots for one in needs])
+        rest = (needs[0] & ~roots,) if len(needs) == 1 else tuple([one & ~roots for one in needs])
         if 0 in rest:
             cleared += rows
         else:
@@ -192,9 +192,13 @@ def _share(weights: Weights) -> dict[int, int]:
     """The most that each root can claim of all rows, in parts of a row."""
     shares: defaultdict[int, int] = defaultdict(int)
     for needs, rows in weights.items():
-        part = rows * SHARES // min(map(int.bit_count, needs))
-        for root in _split(reduce(or_, needs)):
-            shares[root] += part
+        roots, least = needs[0], needs[0].bit_count()
+        if len(needs) > 1:
+            roots, least = reduce(or_, needs), min(map(int.bit_count, needs))
+        part = rows * SHARES // least
+        while roots:
+            shares[roots & -roots] += part
+            roots &= roots - 1
     return shares
 
 
@@ -259,4 +263,13 @@ def _densest(weights: Weights) -> int:
         for roots in chain.from_iterable(weights)
     }
     promising = nlargest(MAX_PROMISING, bounds, key=lambda roots: (bounds[roots], -roots))
-    return min(promising, key=lambda roots: (-_include(weights, roots)[0] / roots.bit_count(), roots))
+    return min(promising, key=lambda roots: (-_count_cleared(weights, roots) / roots.bit_count(), roots))
+
+
+def _count_cleared(weights: Weights, roots: int) -> int:
+    """Rows that clear with some roots."""
+    cleared = 0
+    for needs, rows in weights.items():
+        if needs[0] | roots == roots or (len(needs) > 1 and any(one | roots == roots for one in needs)):
+            cleared += rows
+    return cleared

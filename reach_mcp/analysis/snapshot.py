@@ -42,7 +42,7 @@ class PendingRow(msgspec.Struct, gc=False):
     batch: int
 
 
-@dataclass
+@dataclass(repr=False)  # asyncio.Runner of Python 3.11 builds the repr of a result
 class Snapshot:
     """All that one reading brought. Not changed after `SnapshotBuilder.build`."""
 

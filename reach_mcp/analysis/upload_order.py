@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 
 from reach_mcp.analysis.graph import DependencyGraph, Selection, find_components
 from reach_mcp.analysis.results import UploadOrder
@@ -39,7 +40,10 @@ def _count_references(graph: DependencyGraph, selection: Selection) -> Counter[t
     schema_of = [schema_id for schema_id, _ in graph.snapshot.keys]
     missing, key_of = graph.missing, graph.key_of
     rows = graph.selected(selection)
-    single = [(schema_of[key_of[row]], schema_of[missing[row][0]]) for row in rows if len(missing[row]) == 1]
+    schema = schema_of.__getitem__
+    one = [row for row in rows if len(missing[row]) == 1]
+    targets = map(schema, chain.from_iterable(map(missing.__getitem__, one)))
+    single = zip(map(schema, map(key_of.__getitem__, one)), targets, strict=True)
     several = [
         (schema_of[key_of[row]], target)
         for row in rows
