@@ -136,7 +136,8 @@ async def serve_app(
     listener = _listen(host, port)
     announce(f"listening on http://{bracketed(host)}:{listener.getsockname()[1]}{path}")
     # sse-starlette 3 ends its streams as soon as uvicorn is told to exit, in the midst of a call. With its opt-out
-    # (sysid/sse-starlette#157), uvicorn waits for them and cancels them after the grace.
+    # (sysid/sse-starlette#157), uvicorn waits for them and cancels them after the grace. It can go when the opt-out is
+    # the default there, or when the SDK streams without sse-starlette.
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # not typed there
     sys.setswitchinterval(SWITCH_SECONDS)
     await _Server(config).serve(sockets=[listener])
@@ -156,7 +157,10 @@ class _Server(uvicorn.Server):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket that says that it is TCP: asyncio sets TCP_NODELAY on no other (python/cpython#148783)."""
+    """A listening socket that says that it is TCP: asyncio sets TCP_NODELAY on no other (python/cpython#148783).
+
+    IPPROTO_TCP can go when the oldest Python supported sets it on sockets of any protocol number.
+    """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":  # pragma: no branch - there it would share the port with another program
