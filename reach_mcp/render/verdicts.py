@@ -132,12 +132,8 @@ def _best(report: models.PendingReport) -> str:
     if not report.plan or not report.plan.items:
         return ""
     count, freed = len(report.plan.items), report.plan.items[-1].freed
-    best = (
-        "the step below that frees most clears"
-        if count == 1
-        else f"the {count} steps below free most together, they clear"
-    )
-    return f"First: {best} {freed}."
+    best = "the one record below that frees" if count == 1 else f"the {count} records below that together free"
+    return f"First: sending or fixing {best} most clears {freed}."
 
 
 def _focus(report: models.PendingReport, focus: results.Focus) -> Iterator[str]:

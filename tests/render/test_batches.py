@@ -90,7 +90,33 @@ def test_a_page_says_that_its_counts_are_its_own() -> None:
     text, structured = listed(found, replace(OPTIONS, arguments={"limit": 20, "status": "failure"}))
     assert "One page was read: 20 batches of 400. Every count is of this page. 20 batches: " in text
     assert structured["next"][0]["arguments"] == {"status": "failure", "limit": 20, "cursor": "abc"}
+    assert structured["next"][1]["arguments"] == {"status": "failure", "limit": 20, "scope": "all"}
     assert "One page was read: 20 batches. " in listed(replace(found, coverage=replace(coverage, total=None)))[0]
+
+
+def test_live_and_expired_resources_stand_next_to_the_counter() -> None:
+    shown = (batch(1, pending=3, live=0, expired=3), batch(2, live=0, expired=0))
+    counts = replace(
+        census([*shown], 2), oldest_live=shown[0], all_expired=1, errors_named=900, errors_covered=1_500, latest=None
+    )
+    found = replace(fabricated.listing(0), batches=section(*shown), census=counts)
+    text, structured = listed(found, replace(OPTIONS, arguments={"include_pending_details": True}))
+    assert " | 3 | 0 | 3\n" in text
+    assert f"Oldest with live pending resources: {shown[0].id}" in text
+    assert "All pending resources have expired: of 1 batch, so they are lost" in text
+    assert "Errors are known of 1500 of the failed, 600 of them in batches that failed as a whole." in text
+    assert "live" not in structured["batches"]["items"][1]
+    assert {"view": "resources"} in [call["arguments"] for call in structured["next"]]
+    assert "view=resources lists them one by one" in text
+
+
+def test_errors_of_whole_batches_name_the_batches() -> None:
+    group = results.ErrorGroup("", "Payload …", 803, (("Payload 1", 2), ("Payload 2", 1)), ("bat_1",), True, 3)
+    text, structured = listed(replace(fabricated.listing(1), error_groups=section(group)))
+    assert '803 | 3 whole batches | k72"Payload …" | bat_1\n  of these 2 in batches | Payload 1' in text.replace(
+        'k72"Payload 1"', "Payload 1"
+    )
+    assert structured["errors"]["items"][0]["whole_batch"]
 
 
 def test_a_filter_without_a_match_is_said() -> None:

@@ -239,6 +239,12 @@ def test_several_assumed_records_are_counted() -> None:
         (finding("expired", expired_rows=2), "expired: resend, with what it missed | 2 expired resources"),
         (finding("in_progress", in_progress=("bat_7", "bat_8")),
          "its schema is in progress: wait, then look again | batch bat_7; 1 more"),
+        (finding("looks_like", lookalikes=(results.Lookalike(record("8841"), "leading zeros", "failed", "", "bat_2"),)),
+         "looks like another id: fix the reference | like customers:8841; seen failed in batch bat_2; leading zeros"),
+        (finding("expired", expired_rows=1, expired_in=(results.ExpiredIn("bat_3", NOW - HOUR, (record(),), 3),)),
+         "expired: resend, with what it missed | batch bat_3: missed customers:cus_000104 and 2 more; "
+         "1 expired resource"),
+        (finding("not_seen", failed_batches_total=2), "not seen: send | may be in 2 failed batches"),
         (finding("not_seen"), "not seen: send"),
         (finding("cycle"), "cycle: resend one member without the reference"),
     ],
@@ -246,6 +252,57 @@ def test_several_assumed_records_are_counted() -> None:
 def test_each_cause_has_its_action_and_evidence(cause: results.CauseFinding, row: str) -> None:
     found = explanation(view="blockers", counts=WAITING, blockers=section(blocker(cause)))
     assert f"customers:cus_1 | 9 | 8 | 7 | 01:00 (in 60 min) | {row}\n" in text_of(found)
+
+
+def test_batches_that_failed_or_run_are_listed_once_for_all_records_of_their_schema() -> None:
+    failed = (results.FailedBatch("bat_7", NOW - DAY, "Payload ended early", 431),)
+    cause = finding("in_progress", failed_batches=failed, failed_batches_total=1, in_progress=("bat_8",),
+                    running=(results.RunningBatch("bat_8", NOW - 1_500, 401, 803),))  # fmt: skip
+    text = text_of(explanation(blockers=section(blocker(cause), blocker(cause, "cus_2"))))
+    assert (
+        """
+schema | state | batch | at | records | message
+customers | failed | bat_7 | 11-25 00:00 (24 h ago) | 431 | k72"Payload ended early"
+customers | processing | bat_8 | 11-25 23:35 (25 min ago) | 401 of 803
+
+"""
+        in text
+    )
+    assert "A batch that failed as a whole names no records" in text
+
+
+def test_the_oldest_batch_with_live_resources_is_named_and_leads_to_its_focus() -> None:
+    found = explanation(counts=WAITING, oldest_batch=("bat_1", "orders", NOW - HOUR))
+    assert "Oldest batch with live resources: bat_1 (orders, created 11-25 23:00 (60 min ago))." in text_of(found)
+    assert structured(found)["next"][0]["arguments"] == {"focus": "bat_1"}
+
+
+def test_a_batch_of_which_all_has_expired_leads_to_what_to_resend() -> None:
+    lost = results.ExpiredRecord(record("a"), "bat_1", NOW - HOUR, (record(),), False)
+    focus = fabricated.focus(
+        kind="batch", record=None, batch=fabricated.batch(), expired_rows=2, expired=section(lost, total=2)
+    )
+    found = explanation(focus=focus)
+    assert "has no live pending resource left. 2 resources of it have expired and are lost: resend." in text_of(found)
+    assert "record | expired at | missed\ncustomers:a | 11-25 23:00 | customers:cus_000104\n" in text_of(found)
+    assert {"view": "expired"} in [call["arguments"] for call in structured(found)["next"]]
+
+
+def test_a_focus_tells_missing_records_from_pending_parents() -> None:
+    row = replace(fabricated.resource(), misses=(record("cus_3"), record("inv_2", "invoices")), misses_total=2)
+    missing = section(results.Holder(record("cus_3"), 1))
+    focus = fabricated.focus(rows=section(row), missing=missing, paths=section(fabricated.path("inv_1", "cus_3")))
+    shown = structured(explanation(focus=focus))
+    assert "To send for it (resources that wait): customers:cus_3 (1)\n" in text_of(explanation(focus=focus))
+    item = shown["resources"]["items"][0]
+    assert (item["misses"], item["waits_for"]) == (["customers:cus_3"], ["invoices:inv_2"])
+
+
+def test_a_list_that_is_cut_says_why() -> None:
+    blockers = section(*[blocker(finding("failed", failures=(fabricated.failure(),)))] * 100, total=900)
+    found = explanation(view="blockers", blockers=blockers)
+    assert "(cut to the size limit)" in structured(found)["blockers"]["more"]
+    assert "; more: view=blockers, offset=" in text_of(found)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +326,9 @@ def test_counters_that_agree_are_said_to_agree() -> None:
     assert "Counters and listed pending resources agree in every batch read." in text_of(found)
 
 
-@pytest.mark.parametrize(("steps", "sentence"), [(1, "First: the step below that frees most clears 90."), (0, "")])
+@pytest.mark.parametrize(
+    ("steps", "sentence"), [(1, "First: sending or fixing the one record below that frees most clears 90."), (0, "")]
+)
 def test_the_verdict_says_how_much_the_records_below_clear(steps: int, sentence: str) -> None:
     whole = fabricated.large_tenant().plan
     assert whole
@@ -288,6 +347,7 @@ def test_a_detailed_answer_adds_the_category_and_the_batches() -> None:
 def test_a_chain_that_is_not_shown_whole_says_so() -> None:
     chains = results.Chains(((1, 3), (2, 1)), (record("a"), record("b")), 4)
     assert "A longest chain, 4 steps: customers:a -> customers:b -> (3 more)" in text_of(explanation(chains=chains))
+    assert structured(explanation(chains=chains))["chains"]["longest_total"] == 5
 
 
 def test_a_call_never_repeats_an_id_that_reads_as_markup_or_instruction() -> None:

@@ -151,7 +151,7 @@ class Items(Model, Generic[T]):
 class Call(Model):
     why: str
     tool: str
-    arguments: Arguments = Field(default={})
+    arguments: Arguments
 
 
 class Coverage(Model):

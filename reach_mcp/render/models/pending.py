@@ -88,10 +88,9 @@ class Cycle(Model):
 
 def _clock(seconds: float, info: ValidationInfo) -> str:
     """The hour as the text writes it: an answer has many, and a whole time costs twice as much."""
-    now = to_datetime(info.context)
-    if now is None or info.context is None:
-        return ""
-    return clock(to_datetime(seconds), now) + (" (now)" if seconds <= info.context < seconds + HOUR else "")
+    as_of: float = info.context or 0.0
+    now, running = to_datetime(as_of), " (now)" if seconds <= as_of < seconds + HOUR else ""
+    return clock(to_datetime(seconds), now) + running if now else ""
 
 
 ClockHour = Annotated[str, BeforeValidator(_clock)]
