@@ -15,7 +15,7 @@ from reach_mcp.render.models.causes import Why, schema_batches
 from reach_mcp.render.models.common import MAX_MISSES, attributes
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.pending_text import write_report
-from reach_mcp.render.sanitize import exact_id
+from reach_mcp.render.sanitize import exact_id, is_plain_id
 from reach_mcp.render.verdicts import pending_verdict
 
 _SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}\b)")
@@ -55,6 +55,7 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> Pe
     focus, cause = explanation.focus, explanation.cause
     tally = explanation.tally if explanation.view in WITH_TALLY else ()
     cycles = results.Section(focus.cycles, focus.cycles_total) if focus and focus.cycles else None
+    oldest = explanation.view == "summary" and all(map(is_plain_id, filter(None, (explanation.oldest_batch or ())[:2])))
     own = {
         "verdict": "",
         "tenant": options.tenant,
@@ -64,7 +65,7 @@ def build_report(explanation: results.Explanation, options: RenderOptions) -> Pe
         "cycles": cycles if focus else explanation.cycles,
         "resources": focus.rows if focus else explanation.resources,
         "schema_batches": schema_batches(_findings(explanation)),
-        "oldest_batch": explanation.oldest_batch if explanation.view == "summary" and not focus else None,
+        "oldest_batch": explanation.oldest_batch if oldest and not focus else None,
         "notes": [*(_SEPARATOR.sub("", note) for note in explanation.notes), *coverage_notes(explanation.coverage)],
     }
     report = PendingReport.model_validate(attributes(explanation) | own, context=explanation.as_of)

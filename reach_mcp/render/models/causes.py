@@ -11,6 +11,7 @@ from reach_mcp.analysis import results
 from reach_mcp.render.formatting import plural
 from reach_mcp.render.glossary import ACTIONS, MATCHED
 from reach_mcp.render.models.common import Count, Id, Misses, Model, Name, Time, attributes, message
+from reach_mcp.render.sanitize import is_plain_id
 
 MAX_RUNNING = 3
 
@@ -59,7 +60,7 @@ def _evidence(finding: results.CauseFinding) -> dict[str, object]:
     if finding.cause == "looks_like" and finding.lookalikes:
         like = finding.lookalikes[0]
         how = "; ".join(filter(None, (like.rule, like.difference)))
-        seen = {"batch_id": like.batch_id, "seen": like.seen if like.batch_id else ""}
+        seen = {"batch_id": like.batch_id, "seen": like.seen} if is_plain_id(like.batch_id) else {}
         return {"like": like.record, "how": how, "others": max(finding.lookalikes_total - 1, 0), **seen, **whole}
     if finding.cause == "expired":
         lost: dict[str, object] = {"how": plural(finding.expired_rows, "expired resource")}
