@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.simulation import Clearance
-from reach_mcp.analysis.stop import STEPS, Checkpoint
+from reach_mcp.analysis.stop import Checkpoint, paced
 
 Needs: TypeAlias = tuple[int, ...]
 """Sets of roots of which each clears a row. Several where a record below is pending in several rows; none contains
@@ -61,11 +61,9 @@ def weigh_needs(
     rows: Iterable[int] = chain.from_iterable(clearance.rounds)
     lists = Counter(map(graph.missing.__getitem__, filter(selection.__getitem__, rows) if selection else rows))
     weights: defaultdict[Needs, int] = defaultdict(int)
-    for number, (listed, count) in enumerate(lists.items()):
-        if not number % STEPS:
-            checkpoint()
+    for listed in paced(filter(set(needs_of).issuperset, lists), checkpoint):
         if needs := _combine(listed, needs_of, size):
-            weights[needs] += count
+            weights[needs] += lists[listed]
     return weights
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 from reach_mcp.analysis.blockers import RankedRoot
@@ -70,8 +71,8 @@ def plan(
 
 
 def _choose_candidates(ranked: Sequence[RankedRoot]) -> list[int]:
-    by_direct = sorted(ranked, key=lambda root: -root.direct)
-    return list(dict.fromkeys(root.key for root in (*ranked[:MAX_CANDIDATES], *by_direct[:MAX_CANDIDATES])))
+    by_direct = heapq.nlargest(MAX_CANDIDATES, ranked, key=attrgetter("direct"))
+    return list(dict.fromkeys(root.key for root in (*ranked[:MAX_CANDIDATES], *by_direct)))
 
 
 def _send(arrival: Arrival, keys: Sequence[int], selection: Selection) -> Iterator[Step]:
