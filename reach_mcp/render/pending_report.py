@@ -108,7 +108,7 @@ def shorten(report: PendingReport, *, summary: bool) -> None:
     for line in (*(report.blockers.items if report.blockers else ()), *(report.plan.items if report.plan else ())):
         line.category = "" if line.error else line.category
     for blocker in report.blockers.items if report.blockers else ():
-        blocker.batches, blocker.action = 0, "" if report.by_cause else blocker.action
+        blocker.batches = 0
     for row in report.resources.items if report.resources else ():
         row.id, row.created = "", None
     if summary:

@@ -65,7 +65,7 @@ def _join(sentences: Iterable[str]) -> str:
 
 
 def pending_verdict(report: models.PendingReport, explanation: results.Explanation, options: RenderOptions) -> str:
-    overall = _focus(report, explanation.focus) if explanation.focus else _overall(report, explanation)
+    overall = _focus(report, explanation, explanation.focus) if explanation.focus else _overall(report, explanation)
     assumed = [_what_if(report.what_if)] if report.what_if else []
     changed = [_changes(report.changes, report.as_of)] if report.changes else []
     parts = [*overall, *assumed, *changed] if explanation.focus else [*assumed, *changed, *overall]
@@ -75,7 +75,7 @@ def pending_verdict(report: models.PendingReport, explanation: results.Explanati
 
 def _overall(report: models.PendingReport, explanation: results.Explanation) -> Iterator[str]:
     counts, expiry, view = report.counts, report.expiry, explanation.view
-    yield _waiting(report)
+    yield _waiting(report, explanation.counts.missing_records)
     yield _clearing(counts)
     yield _best(report) if view == "summary" else ""
     yield _losing(expiry.within_24_h, expiry.within_1_h, expiry.first, report.as_of) if expiry else ""
@@ -88,14 +88,14 @@ def _overall(report: models.PendingReport, explanation: results.Explanation) -> 
         yield f"{_listed(said, listed, counts.expired, counts.unreadable_resources)}{where}."
 
 
-def _waiting(report: models.PendingReport) -> str:
+def _waiting(report: models.PendingReport, missing_records: int | None) -> str:
     counts, scope = report.counts, " that matches the filter" if report.filter else ""
     if not counts.pending:
         return _nothing(report, scope)
     verb = "waits" if counts.pending == 1 else "wait"
-    missing = f"{verb} for {plural(counts.missing_records, 'missing record')}"
-    if not counts.missing_records:
-        missing = f"{verb}, though no record is missing"
+    missing = {None: verb, 0: f"{verb}, though no record is missing"}.get(
+        missing_records, f"{verb} for {plural(counts.missing_records, 'missing record')}"
+    )
     return f"{plural(counts.pending, 'live pending resource')}{scope} in {batches(counts.batches)} {missing}."
 
 
@@ -136,7 +136,7 @@ def _best(report: models.PendingReport) -> str:
     return f"First: sending or fixing {best} most clears {freed}."
 
 
-def _focus(report: models.PendingReport, focus: results.Focus) -> Iterator[str]:
+def _focus(report: models.PendingReport, explanation: results.Explanation, focus: results.Focus) -> Iterator[str]:
     shown, moment = report.focus, report.as_of
     assert shown is not None
     kind = "Batch " if focus.kind == "batch" and is_plain_id(shown.name) else ""
@@ -155,8 +155,10 @@ def _focus(report: models.PendingReport, focus: results.Focus) -> Iterator[str]:
         yield f"The first is lost at {deadline(shown.first_lost, moment)}."
     if focus.ambiguous:
         yield "The name stands for several records: give the definition id instead of the schema name."
-    pending, missing = report.counts.pending, report.counts.missing_records
-    yield f"In all there are {plural(pending, 'live pending resource')} and {plural(missing, 'missing record')}."
+    records = explanation.counts.missing_records
+    missing = "" if records is None else f" and {plural(records, 'missing record')}"
+    be = "is" if records is None and report.counts.pending == 1 else "are"
+    yield f"In all there {be} {plural(report.counts.pending, 'live pending resource')}{missing}."
 
 
 def _state(focus: results.Focus) -> str:

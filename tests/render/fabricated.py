@@ -39,9 +39,9 @@ def failure(batch_id: str = "bat_1", message: str = "email is not a valid addres
     )
 
 
-def counts(**numbers: int) -> results.Counts:
-    every = dict.fromkeys(results.Counts.__slots__, 0)
-    return results.Counts(**{**every, **numbers})
+def counts(**numbers: int | None) -> results.Counts:
+    every: dict[str, int | None] = dict.fromkeys(results.Counts.__slots__, 0)
+    return results.Counts(**{**every, **numbers})  # type: ignore[arg-type]
 
 
 def explanation(**parts: object) -> results.Explanation:

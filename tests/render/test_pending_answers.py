@@ -95,6 +95,7 @@ def test_a_summary_as_structured_content() -> None:
         {
             "record": "customers:cus_060816",
             "cause": "failed",
+            "action": "correct and resend",
             "batch": "6513270e-269e-4d37-b2a7-4de452e6b438",
             "error": "email is not a valid address",
             "waiting": 200,

@@ -69,6 +69,11 @@ def blocker(cause: results.CauseFinding, name: str = "cus_1") -> results.Blocker
             "(2 inside) until references are left out.",
         ),
         (
+            {"pending": 2, "batches": 1, "missing_records": None, "cleared_by_plan": None, "stuck": None,
+             "in_cycles": None, "cycles": None, "counters_pending": 2},
+            "2 live pending resources in 1 batch wait.",
+        ),
+        (
             {"counters_pending": 500},
             "No live pending resource is listed. The batches' counters say 500 pending, the API lists 0 (view=",
         ),
@@ -82,7 +87,7 @@ def blocker(cause: results.CauseFinding, name: str = "cus_1") -> results.Blocker
         ),
     ],
 )  # fmt: skip
-def test_the_verdict_accounts_for_every_resource(numbers: dict[str, int], sentence: str) -> None:
+def test_the_verdict_accounts_for_every_resource(numbers: dict[str, int | None], sentence: str) -> None:
     assert sentence in verdict(counts=counts(**numbers))
 
 
@@ -182,6 +187,12 @@ def test_parts_left_out_for_lack_of_time_are_named() -> None:
 )
 def test_the_verdict_of_a_focus_starts_with_its_state(parts: dict[str, object], sentence: str) -> None:
     assert sentence in verdict(counts=WAITING, focus=fabricated.focus(**parts))
+
+
+def test_a_focus_says_nothing_of_missing_records_that_were_not_counted() -> None:
+    focus = fabricated.focus()
+    for pending, sentence in ((1, "In all there is 1 live pending resource."), (2, "are 2 live pending resources.")):
+        assert sentence in verdict(counts=counts(pending=pending, missing_records=None), focus=focus)
 
 
 def test_a_near_miss_is_offered_and_where_it_was_looked_for_is_said() -> None:

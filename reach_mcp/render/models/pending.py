@@ -12,6 +12,7 @@ from reach_mcp.render.models.causes import Action, ExpiredRecord, Missing, Schem
 from reach_mcp.render.models.common import (
     MAX_ITEMS,
     MAX_NAMED,
+    Count,
     Coverage,
     Head,
     Id,
@@ -162,16 +163,16 @@ class OldestBatch(Model):
 
 
 class Counts(Model):
-    """pending = cleared_by_all + stuck + lists_nothing"""
+    """pending = cleared_by_all + stuck + lists_nothing, unless `skipped` names some of these."""
 
     pending: int
     batches: int = 0
-    missing_records: int = 0
-    cleared_by_all: int = Field(default=0, validation_alias="cleared_by_plan")
-    stuck: int = 0
-    in_cycles: int = 0
+    missing_records: Count = 0
+    cleared_by_all: Count = Field(default=0, validation_alias="cleared_by_plan")
+    stuck: Count = 0
+    in_cycles: Count = 0
     lists_nothing: int = 0
-    cycles: int = 0
+    cycles: Count = 0
     expired: int = 0
     unreadable_expiry: int = 0
     duplicates: int = 0
