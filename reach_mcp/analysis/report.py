@@ -175,7 +175,7 @@ class _Answer:
     def count(self) -> Counts:
         """Count the selected rows; those that clear and those that are stuck, if there is time."""
         missing = self.attempt("the number of missing records", lambda: len(self.selected.roots))
-        counts = replace(self.selected.counts, missing_records=missing or 0)
+        counts = replace(self.selected.counts, missing_records=missing)
         done = self.attempt("what clears and what is stuck in cycles", lambda: self.selected.count_outcome(counts))
         return done or counts
 

@@ -82,18 +82,18 @@ class SelectedRows:
 
     @cached_property
     def counts(self) -> Counts:
-        """Counts that need no graph; the others are 0."""
+        """Counts that need no graph; the others are None."""
         rows = [self.snapshot.rows[row] for row in self.rows]
         batches = self.batches()
         return Counts(
             pending=len(rows),
             batches=len(self.holding),
-            missing_records=0,
-            cleared_by_plan=0,
-            stuck=0,
-            in_cycles=0,
+            missing_records=None,
+            cleared_by_plan=None,
+            stuck=None,
+            in_cycles=None,
             lists_nothing=sum(not row.missing for row in rows),
-            cycles=0,
+            cycles=None,
             expired=sum(self.matched.rows) - len(rows),
             unreadable_expiry=sum(isnan(row.expires) for row in rows),
             duplicates=self.snapshot.duplicates,

@@ -18,14 +18,14 @@ class Counts:
     pending: int
     batches: int
     """Batches that hold live pending resources."""
-    missing_records: int
-    """Root blockers."""
-    cleared_by_plan: int
-    stuck: int
-    in_cycles: int
+    missing_records: int | None
+    """Root blockers. This and the other counts that need the graph are None where there was no time for them."""
+    cleared_by_plan: int | None
+    stuck: int | None
+    in_cycles: int | None
     """Of `stuck`: members of a cycle; the others wait behind one."""
     lists_nothing: int
-    cycles: int
+    cycles: int | None
     expired: int
     unreadable_expiry: int
     duplicates: int
