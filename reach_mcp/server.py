@@ -109,6 +109,7 @@ class ReachServer(MCPServer[None]):
 
         @asynccontextmanager
         async def lifespan(_: MCPServer[None]) -> AsyncIterator[None]:
+            context.open()
             try:
                 yield
             finally:

@@ -10,7 +10,7 @@ from mcp_types import PromptReference, ResourceTemplateReference, TextContent, T
 
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.server import BATCH_URI, INSTRUCTIONS
-from tests.builders import batch, page
+from tests.builders import batch, page, pending
 from tests.fakes import ScriptedTransport
 from tests.helpers import LIST, api_of, ask, serve
 
@@ -165,6 +165,18 @@ async def test_closing_drops_snapshots_and_ends_analyses() -> None:
     assert server.context.stopping.is_set()
     assert "client" not in vars(server.context)
     await server.context.close()
+
+
+async def test_server_answers_in_each_of_its_sessions() -> None:
+    server, found = serve(api_of([batch("b1", pending("a:1", "b:1"))])), []
+    for _ in range(2):
+        async with Client(server) as client:
+            async with Client(server):
+                pass  # a session that ends leaves the other one open
+            found.append(await client.call_tool("explain_pending_dependencies", {}))
+
+    assert found[0].structured_content == found[1].structured_content
+    assert "b:1" in str(found[1].content)
 
 
 async def test_delimiter_is_drawn_at_random() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint
 from reach_mcp.api.deadline import Deadline
-from reach_mcp.api.errors import InvalidArgument
+from reach_mcp.api.errors import Busy, InvalidArgument
 from reach_mcp.logs import Redactor
 from reach_mcp.settings import Settings
 from reach_mcp.tools.cache import Cache
@@ -67,7 +67,8 @@ class ToolContext:
             seconds=settings.reuse_seconds, max_bytes=int(settings.reuse_mb * 1e6)
         )
         self.stopping = threading.Event()
-        """Set when the process shuts down: running analyses end."""
+        """Set when the last session ends: running analyses end."""
+        self._sessions = 0
         self._build_client = build_client
         self._draw_delimiter = draw_delimiter
 
@@ -98,8 +99,17 @@ class ToolContext:
             )
         return named if pinned is None else pinned
 
+    def open(self) -> None:
+        """Begin a session. One server may have several, at the same time or one after another."""
+        self._sessions += 1
+        if self.stopping.is_set():
+            self.stopping = threading.Event()
+
     async def close(self) -> None:
-        """End running analyses, drop snapshots, close connections."""
+        """End a session. With the last one: end running analyses, drop snapshots, close connections."""
+        self._sessions = max(0, self._sessions - 1)
+        if self._sessions:
+            return
         self.stopping.set()
         self.snapshots.clear()
         client = vars(self).pop("client", None)
@@ -109,14 +119,16 @@ class ToolContext:
 
 @dataclass
 class Stop:
-    """The checkpoint of one analysis: raises AnalysisStopped at the deadline, on cancellation and at shutdown."""
+    """The checkpoint of one analysis: raises AnalysisStopped at the deadline and on cancellation, Busy at shutdown."""
 
     deadline: Deadline
     stopping: threading.Event
     cancelled: bool = False
 
     def __call__(self) -> None:
-        if self.cancelled or self.stopping.is_set() or self.deadline.expired:
+        if self.stopping.is_set():
+            raise Busy("This server is shutting down.", advice="Try again when it has started.")
+        if self.cancelled or self.deadline.expired:
             raise AnalysisStopped
 
 
@@ -142,7 +154,7 @@ class Call:
         self.deadline.request_id = reading.request_id or self.deadline.request_id
 
     async def analyse(self, work: Callable[[Checkpoint], T], lock: threading.Lock | None = None) -> T:
-        """Run work in a thread, one at a time per lock. Raises AnalysisStopped when there is no time left for it.
+        """Run work in a thread, one at a time per lock. Raises AnalysisStopped when there is no time left for it, Busy at shutdown.
 
         A thread cannot be cancelled: it ends by itself at its next checkpoint, and keeps its lock until then.
         """
