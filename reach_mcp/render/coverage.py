@@ -50,9 +50,13 @@ def coverage_notes(read: Coverage) -> Iterator[str]:
         twice = f"; {batches(read.repeated)} came twice, counted once" if read.repeated else ""
         yield f"The list of batches changed while it was read{twice}."
     if read.clock_skew:
-        side = "ahead of" if read.clock_skew > 0 else "behind"
-        amount = duration(abs(read.clock_skew))
-        yield f"The API's clock is {amount} {side} this server's. Deadlines follow the API's clock."
+        yield clock_note(read.clock_skew)
     unreadable = [*read.unreadable_names[:3], *read.unreadable_resource_names[:3]]
     if unreadable:
         yield f"Could not be decoded, wholly or in part: {', '.join(inert(each, 60) for each in unreadable)}."
+
+
+def clock_note(skew: float) -> str:
+    """Says that the API's clock is some seconds ahead of ours, or behind it."""
+    side = "ahead of" if skew > 0 else "behind"
+    return f"The API's clock is {duration(abs(skew))} {side} this server's. Deadlines follow the API's clock."

@@ -16,8 +16,9 @@ from reach_mcp.tools.snapshot import read_snapshot
 
 async def explain_pending_dependencies(call: Call, arguments: ExplainArguments) -> Rendered:
     """Fetch, analyse, render."""
-    question = _question(arguments, call.context.clock())
+    build_filter(arguments, call.context.clock())  # refuses wrong times before anything is read
     kept = await read_snapshot(call, fresh=arguments.fresh)
+    question = _question(arguments, kept.analysis.as_of)
     options = render_options(call, arguments, age_seconds=kept.age_seconds)
     binding = _binding(call)
 

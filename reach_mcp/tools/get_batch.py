@@ -8,6 +8,7 @@ from reach_mcp.analysis.batch_stats import describe_batch
 from reach_mcp.api.errors import BatchNotFound
 from reach_mcp.api.models import Batch
 from reach_mcp.render.batch_detail import render_detail
+from reach_mcp.render.coverage import clock_note
 from reach_mcp.render.options import Rendered
 from reach_mcp.tools.answers import render_options, without_messages
 from reach_mcp.tools.arguments import GetBatchArguments
@@ -22,7 +23,10 @@ _WRAPPING = re.compile(r"^(?:[`'\"“”\[(<\s]|[a-z]\d\d(?=\"))+|[`'\"“”\])
 async def get_batch(call: Call, arguments: GetBatchArguments) -> Rendered:
     """Fetch, describe, render."""
     batch = await _fetch(call, arguments.batch_id)
-    now = float(int(call.context.clock() + call.deadline.clock_skew))
+    skew = call.deadline.clock_skew
+    now = float(int(call.context.clock() + skew))
+    if skew:
+        call.notes.append(clock_note(skew))
     options = render_options(call, arguments)
     return await call.analyse(
         lambda _: render_detail(

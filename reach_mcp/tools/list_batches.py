@@ -22,17 +22,23 @@ MAX_ERROR_GROUPS = 10
 
 async def list_batches(call: Call, arguments: ListBatchesArguments) -> Rendered:
     """Fetch, filter and count, render."""
-    conditions = build_filter(arguments, call.context.clock())
+    conditions = _conditions(arguments, call.context.clock())  # refuses wrong ones before anything is read
     if arguments.one_page:
-        conditions = replace(conditions, batch_type=None, only_pending=False)  # the API's own parameters
         kept = await read_page(call, arguments, whole=not conditions.is_set)
     else:
         if arguments.cursor:
             call.notes.append("cursor was ignored: scope=all reads every page; offset skips rows.")
         kept = await read_snapshot(call, fresh=arguments.fresh)
+    conditions = _conditions(arguments, kept.analysis.as_of)
     listing = await call.analyse(lambda _: _select(kept, arguments, conditions), kept.lock)
     options = render_options(call, arguments, age_seconds=kept.age_seconds)
     return await call.analyse(lambda _: render_listing(listing, options))
+
+
+def _conditions(arguments: ListBatchesArguments, now: float) -> BatchFilter:
+    """The filter that we apply ourselves: for one page, the API applies its own parameters."""
+    found = build_filter(arguments, now)
+    return replace(found, batch_type=None, only_pending=False) if arguments.one_page else found
 
 
 def _select(kept: KeptAnalysis, arguments: ListBatchesArguments, conditions: BatchFilter) -> BatchListing:

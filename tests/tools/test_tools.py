@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import anyio
@@ -18,7 +20,7 @@ from reach_mcp.tools.answers import run_call
 from reach_mcp.tools.arguments import GetBatchArguments
 from reach_mcp.tools.context import CALLER, Call, Caller
 from reach_mcp.tools.get_batch import unwrap_id
-from tests.builders import DELETE, PATCH, batch, detail, page, pending
+from tests.builders import DELETE, NOW, NOW_SECONDS, PATCH, batch, detail, page, pending
 from tests.fakes import Answer, ScriptedTransport
 from tests.helpers import EXPLAIN, GET, LIST, TOKEN, api_of, ask, call, refused, serve, structured, text_of
 
@@ -89,6 +91,31 @@ async def test_filter_of_a_page_counts_in_a_large_page_and_pages_through_it(star
 
     assert {query["limit"] for query in api.queries} == {"500"}
     assert ids == [f"b{number}" for number in range(int(start.get("cursor", "0")), 700, 2)]
+
+
+@pytest.mark.parametrize("scope", ["page", "all"])
+async def test_ages_and_deadlines_follow_the_clock_of_the_api_and_the_answer_says_so(scope: str) -> None:
+    """The API is 2 hours ahead: 2 hours ago, for it, is our present."""
+    found = [batch("later", pending("a:1", "b:1"), created=1), batch("earlier", pending("a:2", "b:2"), created=-1)]
+    date = {"date": format_datetime(NOW + timedelta(hours=2), usegmt=True)}
+    server = serve(
+        ScriptedTransport(
+            lambda request: httpx.Response(
+                200, headers=date, json=detail(found[0]) if request.url.path.endswith("later") else page(*found)
+            )
+        )
+    )
+    server.context.client.clock = lambda: NOW_SECONDS
+
+    listed = await call(server, LIST, created_after="2h", scope=scope)
+    explained = await call(server, EXPLAIN, created_after="2h")
+    one = await call(server, GET, batch_id="later")
+
+    for result in (listed, explained, one):
+        assert "as of 2026-11-23 14:00" in text_of(result).replace("As of", "as of")
+        assert "clock is 2 h ahead of" in text_of(result)
+        assert "clock is 2 h ahead of" in json.dumps(result.structured_content)
+        assert "earlier" not in text_of(result)
 
 
 async def test_cursor_has_no_use_where_every_page_is_read() -> None:
