@@ -20,7 +20,7 @@ from reach_mcp.analysis.results import BatchSummary, FailedBatch, Failure, Recor
 from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.api.models import RecordErrors
 
-MatchedBy: TypeAlias = Literal["definition", "name", "other_definition", "no_schema"]
+MatchedBy: TypeAlias = Literal["definition", "name", "other_definition", "no_schema", "id_only"]
 Weight: TypeAlias = Literal["failed", "deleted", "patch", "symptom"]
 
 _NAME = "\0name:"
@@ -151,8 +151,9 @@ class Evidence:
             return "other_definition" if definition in family.schema_ids or name in family.names else None
         if name in family.names:
             return "name"
-        unrelated = not name or (not family.names and not self._snapshot.names.definitions(name))
-        return "no_schema" if unrelated else None
+        if not name:
+            return "no_schema"
+        return None if family.names or self._snapshot.names.definitions(name) else "id_only"
 
     def _build_family(self, schema_id: str) -> Family:
         known = self._snapshot.names

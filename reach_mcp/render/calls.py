@@ -109,7 +109,7 @@ def _after_focus(report: PendingReport, options: RenderOptions) -> Iterator[Call
         yield call("State and errors of the batch", GET, {"batch_id": report.focus.batch}, options)
     if report.focus.alternatives:
         yield call("The record that was perhaps meant", EXPLAIN, {"focus": report.focus.alternatives[0]}, options)
-    if report.focus.why and report.focus.why.batch:
+    if report.focus.why and report.focus.why.batch and report.focus.why.cause != "not_seen":
         yield call("The batch that shows the cause", GET, {"batch_id": report.focus.why.batch}, options)
 
 

@@ -44,6 +44,7 @@ MATCHED = {
     "name": "matched by schema name",
     "other_definition": "the batch has another definition of the same schema name",
     "no_schema": "the batch names no schema, so only the id matches",
+    "id_only": "the batch names its schema only by name, the reference only by id",
 }
 
 WAITING = (
@@ -53,8 +54,8 @@ WAITING = (
 GAIN = "gain: that clear in addition once the records above it have arrived; freed so far: the sum of gains."
 SEVERAL = "Resources may wait for several causes, so the tally adds up to more than the total."
 NOT_SEEN = (
-    "Not seen: no batch read names the record failed, deleted or pending. It may exist: batches list no successes, and "
-    "records sent singly, by database sync or CSV appear in none."
+    "Not seen: no batch read reports an ingest error, deletion or pending resource of the record. It may exist: "
+    "batches list no successes, and records sent singly, by database sync or CSV appear in none."
 )
 LATER = "Later batches list no successes: look the record up in Reach, or ask its sender."
 FAILED_BATCHES = "A batch that failed as a whole names no records: any record of its schema may have been in it."

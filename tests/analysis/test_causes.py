@@ -154,7 +154,7 @@ TWICE = batch("twice", pending("transactions:t8", Ref("sd_2", "c8", "Customers")
         ([NAMED], "customers", "sd_2", "other_definition"),
         ([NAMED, TWICE], None, "sd_2", "other_definition"),
         ([NAMED], None, None, "no_schema"),
-        ([], "customers", None, "no_schema"),
+        ([], "customers", None, "id_only"),
         ([NAMED], "locations", None, None),
         ([batch("x", pending("locations:l1"))], "locations", None, None),
         ([NAMED], "locations", "sd_locations", None),

@@ -62,7 +62,7 @@ failures = st.builds(
     at=times,
     category=texts,
     message=texts,
-    matched_by=st.sampled_from(["definition", "name", "other_definition", "no_schema"]),
+    matched_by=st.sampled_from(["definition", "name", "other_definition", "no_schema", "id_only"]),
 )
 lookalikes = st.builds(results.Lookalike, records(), texts, st.sampled_from(["pending", "failed"]), texts, texts)
 failed_batches = st.builds(results.FailedBatch, texts, times, texts, st.one_of(st.none(), numbers))

@@ -257,6 +257,12 @@ def test_several_assumed_records_are_counted() -> None:
          "1 expired resource"),
         (finding("not_seen", failed_batches_total=2), "not seen: send | may be in 2 failed batches"),
         (finding("not_seen"), "not seen: send"),
+        (finding("not_seen", failures=(replace(fabricated.failure("bat_9", ""), batch_type="BATCH_PATCH",
+                                               category="RESOURCE_NOT_FOUND"),), failed_batches_total=1),
+         "not seen: send | batch bat_9: RESOURCE_NOT_FOUND; a PATCH did not find it; may be in 1 failed batch"),
+        (finding("not_seen", failures=(replace(fabricated.failure("bat_9"), batch_type="BATCH_DELETE"),) * 2,
+                 failures_total=2),
+         'not seen: send | batch bat_9: k72"email is not a valid address"; a DELETE names it; 1 more'),
         (finding("cycle"), "cycle: resend one member without the reference"),
     ],
 )  # fmt: skip

@@ -19,8 +19,13 @@ class Failure:
     """When the batch completed, else started, else was created."""
     category: str
     message: str
-    matched_by: Literal["definition", "name", "other_definition", "no_schema"]
-    """By definition id; by schema name; by name though the definition ids differ; the batch has no schema at all."""
+    matched_by: Literal["definition", "name", "other_definition", "no_schema", "id_only"]
+    """How the batch was matched to the schema of the record.
+
+    definition: by definition id. name: by schema name. other_definition: by name though the definition ids differ.
+    no_schema: the batch has no schema at all. id_only: the batch has a name alone and the reference a definition id
+    alone, so that they can't be compared. In the last two only the external id matches.
+    """
 
 
 @dataclass(frozen=True, slots=True)

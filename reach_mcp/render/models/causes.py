@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from reach_mcp.analysis import results
+from reach_mcp.analysis.evidence import NOT_FOUND
 from reach_mcp.render.formatting import plural
 from reach_mcp.render.glossary import ACTIONS, MATCHED
 from reach_mcp.render.models.common import Count, Id, Misses, Model, Name, Time, attributes, message
@@ -67,7 +68,18 @@ def _evidence(finding: results.CauseFinding) -> dict[str, object]:
         return lost | (attributes(finding.expired_in[0]) if finding.expired_in else {})
     if finding.cause == "in_progress" and finding.in_progress:
         return {"batch_id": finding.in_progress[0], "others": len(finding.in_progress) - 1, **whole}
-    return whole if finding.cause == "not_seen" else {}
+    return whole | _symptom(finding) if finding.cause == "not_seen" else {}
+
+
+def _symptom(finding: results.CauseFinding) -> dict[str, object]:
+    """A PATCH or DELETE that names a record which no batch reports as failed, deleted or pending."""
+    if not finding.failures:
+        return {}
+    failure = finding.failures[0]
+    kind = "DELETE" if "DELETE" in failure.batch_type.upper() else "PATCH"
+    how = f"a {kind} did not find it" if failure.category == NOT_FOUND else f"a {kind} names it"
+    found = {"batch_id": failure.batch_id, "category": failure.category, "error": failure.message, "how": how}
+    return found | {"others": max(finding.failures_total - 1, 0)}
 
 
 class SchemaBatch(Model):
