@@ -66,10 +66,6 @@ class DependencyGraph:
                 rows_of[key].append(row)
         return rows_of
 
-    def is_live(self, row: int) -> bool:
-        """Whether a row has not expired."""
-        return self.expires[row] > self.now
-
     def rows_of(self, key: int) -> Sequence[int]:
         """The live rows of a key."""
         if key in self.links or not self.pending[key]:

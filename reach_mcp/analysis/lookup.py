@@ -26,8 +26,6 @@ from reach_mcp.analysis.snapshot import Snapshot
 MAX_ALTERNATIVES = 5
 MAX_TEXT_CHARS = 1000
 """Longer texts are only looked up as they stand."""
-MAX_BATCHES = 500
-"""Batch ids that are searched for a near miss."""
 MAX_COMPARED_IDS = 20_000
 """Ids with the same number that are searched for another spelling."""
 MAX_TYPED_IDS = 5_000
@@ -61,8 +59,6 @@ class Resolution:
     batch: int | None = None
     """Index of the batch."""
     alternatives: tuple[Record, ...] = ()
-    batch_alternatives: tuple[str, ...] = ()
-    """Batch ids that are nearly the same, where no record is; for kind unknown."""
 
     @property
     def keys(self) -> tuple[int, ...]:
@@ -87,11 +83,6 @@ def spellings(text: str) -> Iterator[str]:
         if inner and inner not in seen:
             seen[inner] = None
             yield inner
-
-
-def resolve_record(text: str, snapshot: Snapshot) -> Resolution:
-    """Find the record or batch that a text names, over all that was read."""
-    return RecordLookup(snapshot).resolve(text)
 
 
 def resolve_schema(text: str, snapshot: Snapshot) -> set[str]:
@@ -223,9 +214,7 @@ class RecordLookup:
             found |= dict.fromkeys(one.record for one in self._named(form[place:]))
         for schema_ids, external_id in readings:
             found |= dict.fromkeys(self._similar(external_id, set(schema_ids)))
-        ids = [] if found else list(islice(self._batches, MAX_BATCHES))
-        batches = get_close_matches(form, ids, n=3, cutoff=0.8)
-        return Resolution("unknown", alternatives=tuple(found)[:MAX_ALTERNATIVES], batch_alternatives=tuple(batches))
+        return Resolution("unknown", alternatives=tuple(found)[:MAX_ALTERNATIVES])
 
     def _similar(self, external_id: str, schema_ids: set[str]) -> Iterator[Record]:
         """Records whose id is spelled in another way, else those with a typing error."""

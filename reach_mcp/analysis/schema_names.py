@@ -40,10 +40,6 @@ class SchemaNames:
         """Definition ids that a definition id or a name in any case stands for, sorted."""
         return [label] if label in self._names else self._definitions.get(label.casefold(), [])
 
-    def is_ambiguous(self, label: str) -> bool:
-        """Whether a name stands for several definitions."""
-        return len(self.definitions(label)) > 1
-
     def display(self, schema_id: str) -> str:
         """The name, or the definition id where no name is known or where its name stands for several definitions."""
         for name in self.names(schema_id):

@@ -32,11 +32,6 @@ def parse_times(texts: list[str]) -> list[float]:
     return list(map(datetime.timestamp, moments))
 
 
-def hour_start(seconds: float) -> float:
-    """The first second of the clock hour (UTC) that a time lies in."""
-    return seconds - seconds % HOUR
-
-
 def or_none(seconds: float) -> float | None:
     """A time as results have it: None where there is none (NaN, infinity)."""
     return seconds if isfinite(seconds) else None

@@ -108,8 +108,6 @@ def test_a_schema_is_shown_by_its_name_where_that_name_is_its_own() -> None:
     assert names.known == ["customers", "sd_1", "sd_2", "sd_4", "sd_5"]
     assert names.definitions("ORDERS") == ["sd_1", "sd_2"]
     assert names.definitions("sd_4") == ["sd_4"]
-    assert names.is_ambiguous("orders")
-    assert not names.is_ambiguous("customers")
     assert (names.names("sd_3"), names.names("sd_4"), names.definitions("else")) == (["customers"], [], [])
 
 

@@ -6,7 +6,7 @@ from math import inf, isnan, nan
 
 import pytest
 
-from reach_mcp.analysis.times import hour_start, or_none, parse_time, parse_times
+from reach_mcp.analysis.times import or_none, parse_time, parse_times
 
 NOON = 1795694400.0
 
@@ -42,11 +42,6 @@ def test_unreadable_times_do_not_hide_the_others() -> None:
     first, second, third = parse_times(["2026-11-26T12:00:00Z", "2026-11-26T12:00:00", "2026-11-26T12:00:00Z"])
     assert (first, third) == (NOON, NOON)
     assert isnan(second)
-
-
-def test_hours_are_clock_hours_in_utc() -> None:
-    assert hour_start(NOON) == hour_start(NOON + 3599.9) == NOON
-    assert hour_start(NOON - 0.1) == NOON - 3600
 
 
 def test_results_have_none_for_no_time() -> None:
