@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_mcp.server import CALLER_KEY
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, read_secret, split_list
+from reach_mcp.transports.request_ids import WRONG_ID, usable_id
 
 logger = logging.getLogger(__name__)
 
@@ -212,15 +213,15 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def check_body(body: bytes) -> dict[str, Any] | None:
-    """The JSON-RPC error for a body with an odd id or text that is no Unicode; None where the SDK can answer."""
+    """The JSON-RPC error for a body with an unusable id or text that is no Unicode; None where the SDK can answer."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(message, dict) or "id" not in message:
         return None
-    if not isinstance(message["id"], int | str) or isinstance(message["id"], bool):
-        return _error(None, -32600, "The request id must be a text or a whole number.")
+    if usable_id(message["id"]) is None:
+        return _error(None, -32600, WRONG_ID)
     try:
         json.dumps(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -7,7 +7,8 @@ Three things differ from the SDK's own runner (mcp 2.3), with the same parts:
   the SDK lets a probe pass.
 - SIGTERM and SIGINT let open calls end within the grace, close the lifespan and end the process. The SDK is killed by
   the one, and ignores the other until stdin closes (modelcontextprotocol/python-sdk#3551): it can go with that issue.
-- A line that is no JSON-RPC message is answered with an error. It can go when the SDK does not drop it in silence.
+- A line that is no JSON-RPC message, or a request whose id is unusable, is answered with an error. It can go when the
+  SDK does not drop either in silence.
 
 These parts of the SDK are provisional (`_lowlevel_server`, `mcp.server.runner`): the tests fail when they change.
 """
@@ -28,9 +29,10 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from mcp.server.runner import serve_dual_era_loop
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
-from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest
+from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCNotification, JSONRPCRequest
 from pydantic import ValidationError
 
+from reach_mcp.transports.request_ids import WRONG_ID, usable_id
 from reach_mcp.transports.signals import die_later, die_of
 
 if TYPE_CHECKING:
@@ -97,6 +99,8 @@ class _Pipe:
                     continue
                 if isinstance(item, Exception):
                     await self.reply.send(SessionMessage(describe_bad_line(item)))
+                elif _has_wrong_id(item.message):
+                    await self.reply.send(SessionMessage(_error(None, INVALID_REQUEST, WRONG_ID)))
                 elif not await self._answer_probe(item):
                     await requests.send(item)
 
@@ -141,13 +145,26 @@ def describe_bad_line(error: Exception) -> JSONRPCError:
     code, message = (
         (PARSE_ERROR, "The line is not valid JSON.") if no_json else (INVALID_REQUEST, "Not a JSON-RPC message.")
     )
-    return JSONRPCError(jsonrpc="2.0", id=found, error=ErrorData(code=code, message=message))
+    return _error(found, code, message)
+
+
+def _error(request_id: str | int | None, code: int, message: str) -> JSONRPCError:
+    return JSONRPCError(jsonrpc="2.0", id=request_id, error=ErrorData(code=code, message=message))
+
+
+def _has_wrong_id(message: object) -> bool:
+    """Whether a message is a request that can't be answered by its id.
+
+    The SDK takes a request whose id is null or a fraction for a notification. All of MCP's start with `notifications/`.
+    """
+    if isinstance(message, JSONRPCRequest):
+        return usable_id(message.id) is None
+    return isinstance(message, JSONRPCNotification) and not message.method.startswith("notifications/")
 
 
 def _find_id(given: object) -> str | int | None:
     if isinstance(given, dict):
-        value = given.get("id")
-        return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+        return usable_id(given.get("id"))
     match = _ID.search(given if isinstance(given, str) else "")
     return match and (int(match[1]) if match[1] else match[2])
 

@@ -64,6 +64,7 @@ async def test_small_differences_are_served(path: str, headers: dict[str, str]) 
         ({"content": b"{"}, 400, "-32700"),
         ({"json": rpc("ping", id=1.5)}, 400, "-32600"),
         ({"json": rpc("ping", id=None)}, 400, "-32600"),
+        ({"json": rpc("ping", id="x" * 257)}, 400, '"id":null'),
         ({"content": rb'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a\ud800":1}}'}, 400, '"id":7'),
     ],
 )

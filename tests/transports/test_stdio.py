@@ -96,6 +96,17 @@ async def test_line_that_is_no_message_is_answered() -> None:
     assert (answer["id"], answer["error"]["code"]) == (None, -32700)
 
 
+@pytest.mark.parametrize("request_id", [36.5, None, True, "x" * 257, 10**256])
+async def test_request_with_an_unusable_id_is_answered(request_id: object) -> None:
+    async with running(serve(api_of([]))) as pipes:
+        pipes.send(json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized", "id": request_id}))
+        pipes.send(json.dumps(rpc("tools/list", id=request_id)))
+        answer = await pipes.receive()
+
+    assert (answer["id"], answer["error"]["code"]) == (None, -32600)
+    assert "request id" in answer["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("line", "request_id", "code"),
     [
@@ -104,6 +115,7 @@ async def test_line_that_is_no_message_is_answered() -> None:
         ('{"jsonrpc":"2.0","id":1.5,', None, -32700),
         ('{"jsonrpc":"2.0","id":9,"method":4}', 9, -32600),
         ('{"jsonrpc":"2.0","id":true,"method":4}', None, -32600),
+        ('{"jsonrpc":"2.0","id":"' + "x" * 257 + '","method":4}', None, -32600),
         ("[]", None, -32600),
     ],
 )
