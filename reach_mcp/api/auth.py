@@ -6,7 +6,6 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Generator
-from datetime import timedelta
 
 import httpx
 import jwt
@@ -92,11 +91,17 @@ class PartnerSecret(Credential):
         skew = self._skew if server_time is None else server_time - self._clock()
         if abs(skew) > MAX_SKEW_SECONDS:
             raise Unauthorized(
-                f"This machine's clock and the Reach API's clock differ by {timedelta(seconds=int(abs(skew)))} h.",
+                f"This machine's clock and the Reach API's clock differ by {_in_words(abs(skew))}.",
                 advice="Set this machine's clock; Reach does not accept JWTs that are signed by a wrong one.",
             )
         self._skew = skew
         return super().renew(refused, server_time=server_time)
+
+
+def _in_words(seconds: float) -> str:
+    """`about 3 hours`, `about 365 days`"""
+    amount, unit = (seconds / 3600, "hour") if seconds < 2 * 86_400 else (seconds / 86_400, "day")
+    return f"about {round(amount)} {unit}{'s' if round(amount) != 1 else ''}"
 
 
 class BearerAuth(httpx.Auth):

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from reach_mcp.api.client import ReachClient
     from reach_mcp.api.deadline import Deadline
 
-StopReason = Literal["", "deadline", "error", "cursor_repeats", "empty_page", "one_page", "page_limit"]
-"""Why reading ended before the API's last page, `page_limit` also while it goes on; empty when it did not."""
+StopReason = Literal[
+    "", "deadline", "error", "cursor_repeats", "empty_page", "one_page", "page_limit", "changed", "unchecked"
+]
+"""Why reading ended before the API's last page, `page_limit` also while it goes on; empty when it did not.
+
+All pages were read with `changed` (the list did not stand still meanwhile) and `unchecked` (it could not be asked).
+"""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class Coverage:
     def complete(self) -> bool:
         """Whether everything that matches was read and could be decoded.
 
-        Where the list moved while it was read, only the API's total can say so: one total on every page, and as many
-        distinct batches.
+        Where batches came twice, only the API's total can say so: one total on every page, and as many distinct
+        batches. Where one batch took the place of another, `stop` says so.
         """
         lost = self.unreadable_batches or self.unreadable_resources or self.short
         certain = not self.moved or (self.batches == self.total and not self.totals_changed)
@@ -94,6 +99,7 @@ class BatchReader:
         self._totals: set[int] = set()
         self._unreadable: set[str] = set()
         self._unreadable_resources: dict[str, int] = {}
+        self._first: list[str] = []
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         """The pages in the API's order; `coverage` says why they end.
@@ -114,7 +120,23 @@ class BatchReader:
                 return
             finally:
                 following.cancel()
+        if self.coverage.pages > 1 and self.coverage.complete:
+            await self._check_that_the_list_stood_still()
         yield page
+
+    async def _check_that_the_list_stood_still(self) -> None:
+        """Ask for the first batch once more: if it or the total is another one, batches may have slipped through.
+
+        New batches come first. One that takes the place of a batch that was deleted leaves the total as it was.
+        """
+        query = replace(self.query, cursor=None, limit=1, include_pending_details=None)
+        try:
+            page = await self.client.list_batches(query, tenant=self.tenant, deadline=self.deadline)
+        except ReachError as error:
+            self.coverage = replace(self.coverage, stop="unchecked", error=error)
+            return
+        if _first_of(page) != self._first or page.total not in (None, self.coverage.total):
+            self.coverage = replace(self.coverage, stop="changed", moved=True)
 
     async def _fetch(self) -> Page:
         """The page at the cursor, in smaller pages where the answer is too large."""
@@ -133,6 +155,8 @@ class BatchReader:
         """Add one page to the coverage. Return False if there is none after it to ask for."""
         past = self.coverage
         repeated = past.repeated
+        if not past.pages:
+            self._first = _first_of(page)
         for batch in page.batches:
             repeated += batch.batch_id in self._ids
             self._ids.add(batch.batch_id)
@@ -170,3 +194,8 @@ class BatchReader:
         if page.cursor is None or not (page.batches or page.unreadable):
             return "empty_page"
         return "cursor_repeats" if page.cursor in self._cursors else None
+
+
+def _first_of(page: Page) -> list[str]:
+    """The id of the first batch that can be read, in a list; empty where there is none."""
+    return [batch.batch_id for batch in page.batches[:1]]

@@ -37,6 +37,8 @@ STOPPED = {
     "empty_page": "the API announced more batches but gave none",
     "one_page": "this is one page of more",
     "page_limit": "only the first pages were read",
+    "changed": "the list of batches changed while it was read, so some may have slipped through",
+    "unchecked": "whether the list of batches changed while it was read could not be checked",
 }
 
 MATCHED = {

@@ -97,10 +97,11 @@ async def test_cursors_are_followed_to_the_end() -> None:
     reading = await read(api_of(numbered(5)), query=BatchQuery(batch_type="PARTNER_RESOURCE_BATCH_PATCH"))
     coverage = reading.coverage
     assert reading.ids == numbered(5)
-    assert [query.get("cursor") for query in reading.queries] == [None, "2", "4"]
+    assert [query.get("cursor") for query in reading.queries] == [None, "2", "4", None]
     assert {query["batchType"] for query in reading.queries} == {"PARTNER_RESOURCE_BATCH_PATCH"}
     assert (coverage.pages, coverage.batches, coverage.total) == (3, 5, 5)
     assert (coverage.complete, coverage.stop, coverage.cursor, coverage.moved) == (True, "", None, False)
+    assert reading.queries[-1] == {"limit": "1", "batchType": "PARTNER_RESOURCE_BATCH_PATCH"}
     assert coverage.size > 1_000
 
 
@@ -113,7 +114,7 @@ async def test_the_next_page_is_requested_while_the_present_one_is_worked_on() -
         async for _ in reader.pages():
             await anyio.wait_all_tasks_blocked()
             seen.append((len(transport.requests), reader.coverage.complete, reader.coverage.stop))
-    assert seen == [(2, False, "page_limit"), (3, False, "page_limit"), (3, True, "")]
+    assert seen == [(2, False, "page_limit"), (3, False, "page_limit"), (4, True, "")]
 
 
 async def test_a_reader_that_is_left_early_cancels_its_request_and_is_incomplete() -> None:
@@ -164,7 +165,7 @@ async def test_unreadable_rows_are_counted_once_per_batch() -> None:
 @pytest.mark.parametrize(("max_pages", "stop"), [(1, "one_page"), (2, "page_limit"), (3, ""), (4, "")])
 async def test_a_page_limit_ends_the_reading(max_pages: int, stop: str) -> None:
     reading = await read(api_of(numbered(5)), max_pages=max_pages)
-    assert (reading.coverage.stop, len(reading.queries)) == (stop, min(3, max_pages))
+    assert (reading.coverage.stop, len(reading.queries)) == (stop, max_pages if stop else 4)
     assert reading.coverage.cursor == (str(2 * max_pages) if stop else None)
 
 
@@ -189,11 +190,43 @@ async def test_a_list_that_moves_is_complete_only_where_total_and_ids_agree(
     pages: list[str], totals: list[int | None], complete: bool
 ) -> None:
     first, second = (items(*ids.split()) for ids in pages)
-    coverage = (await read(page(*first, cursor="x", total=totals[0]), page(*second, total=totals[1]))).coverage
+    script = [page(*first, cursor="x", total=totals[0]), page(*second, total=totals[1]), page(*first[:1])]
+    coverage = (await read(*script)).coverage
     assert coverage.complete == complete
     changed = None not in totals and totals[0] != totals[1]
     twice = len(set(" ".join(pages).split())) < len(" ".join(pages).split())
     assert (coverage.moved, coverage.totals_changed, coverage.repeated) == (changed or twice, changed, int(twice))
+
+
+@pytest.mark.parametrize(
+    ("again", "stop"),
+    [
+        (page(*items("b0"), cursor="1", total=3), ""),
+        (page(*items("b0"), cursor="1"), ""),
+        (page(*items("new"), cursor="1", total=3), "changed"),  # for one of the first page that went
+        (page(*items("b0"), cursor="1", total=4), "changed"),
+        (page(total=0), "changed"),
+        (403, "unchecked"),
+    ],
+)
+async def test_a_reading_of_several_pages_is_complete_only_where_the_list_stood_still(again: Answer, stop: str) -> None:
+    pages = [page(*items("b0", "b1"), cursor="2", total=3), page(*items("b2"), total=3)]
+    coverage = (await read(*pages, again)).coverage
+    assert (coverage.stop, coverage.complete, coverage.moved) == (stop, not stop, stop == "changed")
+    assert (coverage.batches, coverage.error is not None) == (3, stop == "unchecked")
+
+
+async def test_a_batch_that_takes_the_place_of_another_between_two_pages_is_noticed() -> None:
+    live = numbered(5)
+
+    def answer(request: httpx.Request) -> Answer:
+        body = api_of(list(live))(request)
+        if "cursor" not in request.url.params:
+            live[:] = ["new", *live[1:]]
+        return body
+
+    coverage = (await read(answer)).coverage
+    assert (coverage.batches, coverage.total, coverage.stop) == (5, 5, "changed")
 
 
 @given(st.data())
@@ -228,7 +261,7 @@ async def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones_from_the_sa
         return params.get("cursor") == "4" and params["limit"] != "1"
 
     reading = await read(api_of(numbered(6), large=large), sizes=[4, 2, 1])
-    assert reading.asked == [("", "4"), ("4", "4"), ("4", "2"), ("4", "1"), ("5", "1")]
+    assert reading.asked == [("", "4"), ("4", "4"), ("4", "2"), ("4", "1"), ("5", "1"), ("", "1")]
     assert (reading.ids, reading.coverage.complete, reading.coverage.moved) == (numbered(6), True, True)
     with pytest.raises(BodyTooLarge):
         await read(api_of(numbered(6), large=lambda _: True), sizes=[4, 2])
