@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from reach_mcp.analysis.results import ACTION_OF
 
 BatchType = Literal["PARTNER_RESOURCE_JSON_INGEST", "PARTNER_RESOURCE_BATCH_DELETE", "PARTNER_RESOURCE_BATCH_PATCH"]
 SortBy = Literal["createdAt", "startedAt", "completedAt"]
@@ -40,8 +43,28 @@ SYNONYMS = {
     "succeeded": "success",
     "running": "processing",
     "partial": "partial_success",
+    "cycle": "cycles",
+    "missingrecords": "blockers",
+    "dothisinthisorder": "plan",
+    "expirybyclockhour": "expiry",
+    "expiredbybatch": "expired",
+    "recordstoresend": "expired",
+    "pendingresources": "resources",
+    "firstlost": "expiry",
 }
-"""Other words for enum values, without separators: labels that answers print, and those that people use."""
+"""Other words for enum values, without separators: headings that answers print, and words that people use."""
+
+
+@cache
+def _labels() -> dict[str, str]:
+    """Causes and orders by the labels that answers print for them: cause, action, and both as in `not seen: send`."""
+    from reach_mcp.render.glossary import ACTIONS, CAUSES, ORDERS, PLAN_ORDERS
+
+    found = {label: order or "waiting" for labels in (PLAN_ORDERS, ORDERS) for order, label in labels.items()}
+    for cause, action in ACTION_OF.items():
+        label, deed = CAUSES[cause], ACTIONS[action]
+        found |= dict.fromkeys((label, action, deed, f"{label}: {deed}"), cause)
+    return {_plain(label): value for label, value in found.items()}
 
 
 def _clamp(low: int, high: int) -> AfterValidator:
@@ -108,13 +131,15 @@ def _choices(annotation: object) -> list[str]:
 
 def _spell(value: str, choices: list[str]) -> str:
     """An enum value in any case, with any separator, or by another word for it. Unknown values stay as they are."""
+    if not choices or value in choices:
+        return value
     word = _plain(value[:MAX_TEXT_CHARS])
-    other = SYNONYMS.get(word)
-    return next((one for one in choices if _plain(one) == word or one == other), value)
+    others = (SYNONYMS.get(word), _labels().get(word))
+    return next((one for one in choices if _plain(one) == word or one in others), value)
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[\s_-]", "", text).lower()
+    return re.sub(r"[\W_]", "", text).lower()
 
 
 def _as_list(value: object) -> object:

@@ -154,8 +154,9 @@ class Call:
         self.deadline.request_id = reading.request_id or self.deadline.request_id
 
     async def analyse(self, work: Callable[[Checkpoint], T], lock: threading.Lock | None = None) -> T:
-        """Run work in a thread, one at a time per lock. Raises AnalysisStopped when there is no time left for it, Busy at shutdown.
+        """Run work in a thread, one at a time per lock.
 
+        Raises AnalysisStopped when there is no time left for it, Busy at shutdown.
         A thread cannot be cancelled: it ends by itself at its next checkpoint, and keeps its lock until then.
         """
         from anyio import to_thread

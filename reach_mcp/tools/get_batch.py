@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from reach_mcp.analysis.batch_stats import describe_batch
 from reach_mcp.api.errors import BatchNotFound
@@ -43,15 +44,17 @@ async def get_batch(call: Call, arguments: GetBatchArguments) -> Rendered:
 
 
 async def _fetch(call: Call, batch_id: str) -> Batch:
-    """The batch with exactly this id, else with the id without the quotes and brackets around it."""
+    """The batch with exactly this id, else without the quotes and brackets around it, else percent-decoded."""
     bare = unwrap_id(batch_id)
-    try:
-        batch = await call.context.client.get_batch(batch_id, tenant=call.tenant, deadline=call.deadline)
-    except BatchNotFound:
-        if bare in ("", batch_id):
-            raise
-        batch = await call.context.client.get_batch(bare, tenant=call.tenant, deadline=call.deadline)
-    return batch if call.context.settings.error_messages else without_messages(batch)
+    rest = [name for name in dict.fromkeys((bare, unquote(bare))) if name not in ("", batch_id)]
+    for name in (batch_id, *rest):
+        try:
+            batch = await call.context.client.get_batch(name, tenant=call.tenant, deadline=call.deadline)
+        except BatchNotFound as error:
+            unknown = error
+        else:
+            return batch if call.context.settings.error_messages else without_messages(batch)
+    raise unknown
 
 
 def unwrap_id(text: str) -> str:

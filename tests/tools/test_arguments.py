@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from reach_mcp.analysis.results import ACTION_OF, Cause
 from reach_mcp.api.errors import InvalidArgument
+from reach_mcp.render.glossary import CAUSES, action_of
 from reach_mcp.tools.argument_reader import read_arguments
 from reach_mcp.tools.arguments import ExplainArguments, GetBatchArguments, ListBatchesArguments, ToolArguments
 from reach_mcp.tools.batch_filter import build_filter, read_moment
@@ -41,6 +43,8 @@ def read(model: type[ToolArguments], **raw: Any) -> tuple[dict[str, Any], list[s
         (ExplainArguments, {"assume_arrived": "customers:c1"}, {"assume_arrived": ["customers:c1"]}),
         (ExplainArguments, {"assume_arrived": '["a:1", 2, null]'}, {"assume_arrived": ["a:1", "2"]}),
         (ExplainArguments, {"assume_arrived": "[x"}, {"assume_arrived": ["[x"]}),
+        (ExplainArguments, {"cause": "looks like another id", "view": "Missing records"}, {"cause": "looks_like", "view": "blockers"}),  # noqa: E501
+        (ExplainArguments, {"cause": "not seen: send", "order": "soonest lost first"}, {"cause": "not_seen", "order": "expiry"}),  # noqa: E501
         (ExplainArguments, {"scope": "all", "only_batches_with_pending_resources": True}, {}),
     ],
 )  # fmt: skip
@@ -48,6 +52,13 @@ def test_what_hosts_and_models_write_is_understood(
     model: type[ToolArguments], raw: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert read(model, **raw) == (expected, [])
+
+
+@pytest.mark.parametrize("cause", list(CAUSES))
+def test_every_label_that_answers_print_for_a_cause_is_understood(cause: Cause) -> None:
+    labels = (CAUSES[cause], action_of(cause), f"{CAUSES[cause]}: {action_of(cause)}", ACTION_OF[cause])
+
+    assert [read(ExplainArguments, cause=label)[0] for label in labels] == [{"cause": cause}] * 4
 
 
 @pytest.mark.parametrize(

@@ -265,6 +265,13 @@ async def test_pasted_id_is_tried_as_it_is_and_then_bare(pasted: str) -> None:
     assert len(api.requests) == 2
 
 
+@pytest.mark.parametrize("pasted", ["reach://batches/bat%3A2%3A%2F%2Fx", "bat%3A2%3A%2F%2Fx"])
+async def test_id_out_of_a_link_is_decoded_last(pasted: str) -> None:
+    assert "bat:2://x" in await ask(serve(api_of([batch("bat:2://x")])), GET, batch_id=pasted)
+    api = api_of([batch("bat:2://x"), batch("bat%3A2%3A%2F%2Fx", schema="exact")])
+    assert "exact" in await ask(serve(api), GET, batch_id=pasted)
+
+
 async def test_unknown_batch_is_an_error_in_text_alone() -> None:
     api = ScriptedTransport(404)
 
