@@ -19,6 +19,7 @@ TRIMS = trims("""
     resources.items.misses 1, errors.items.variants, resources.items 5, missing.items 3, errors.items 3,
     batch.categories 3, resources.items, missing.items, errors.items, batch.categories
 """)
+OPTIONAL = ("tenant",)
 MISSING: Columns = {"record": "record", "resources that list it": "waiting"}
 
 
@@ -30,6 +31,7 @@ def render_detail(detail: BatchDetail, options: RenderOptions) -> Rendered:
         write=partial(_write, delimiter=options.delimiter),
         steps=TRIMS,
         options=options,
+        optional=OPTIONAL,
     )
 
 

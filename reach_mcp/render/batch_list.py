@@ -24,6 +24,7 @@ TRIMS = trims("""
     batches.items.categories, errors.items, batches.items 5, census.most_failed, census.most_pending, notes,
     batches.items, filter.undated, census.by_status, census.by_type
 """)
+OPTIONAL = ("filter", "tenant")
 
 
 def render_listing(listing: BatchListing, options: RenderOptions) -> Rendered:
@@ -35,6 +36,7 @@ def render_listing(listing: BatchListing, options: RenderOptions) -> Rendered:
         legend=partial(_legend, options=options),
         steps=TRIMS,
         options=options,
+        optional=OPTIONAL,
     )
 
 

@@ -12,11 +12,16 @@ from pydantic import BaseModel
 from reach_mcp.render import glossary
 from reach_mcp.render.models.common import Tail
 from reach_mcp.render.options import Rendered, RenderOptions
-from reach_mcp.render.sanitize import is_hidden
+from reach_mcp.render.sanitize import is_hidden, shorten
 
 MAX_CALLS = 3
 SLACK_BYTES = 20
 """Trimming adds words on the rest of a list."""
+LAST_RESORT_CHARS = (80, 40, 24)
+"""Characters of one text where nothing but texts is left to cut."""
+VERDICT_FACTOR = 25
+"""How many times longer the verdict may be than another text."""
+NEVER_SHORTENED = {"verdict", "action", "more", "since", "next", "legend"}
 
 Container = list[object] | dict[str, object]
 Report = TypeVar("Report", bound=Tail)
@@ -70,14 +75,16 @@ def fit(
     steps: Sequence[Trim],
     options: RenderOptions,
     legend: Callable[[Report, str], Iterable[str]] = lambda *_: (),
+    optional: Sequence[str] = (),
 ) -> Rendered:
     """Render the report in the forms that are sent, each within `options.limit_bytes`.
 
     `finish` sets the fields that depend on the length of lists (where the rest is, next calls) and may run again.
-    As a rule the first or second rendering fits. Only items of lists are trimmed, and next calls when no item is left;
-    totals stay. Each round drops something, so the loop ends.
+    As a rule the first or second rendering fits. Items of lists are trimmed, then next calls; totals stay. Where that
+    is not enough, long texts are shortened and then the `optional` fields dropped, least important first. The rest is
+    verdict, coverage and numbers, of a few kilobytes at most. Each round drops something, so the loop ends.
     """
-    calls, slack = MAX_CALLS, SLACK_BYTES
+    calls, slack, last_resort = MAX_CALLS, SLACK_BYTES, _last_resort(report, optional)
     while True:
         finish(report)
         del report.next[calls:]
@@ -92,10 +99,11 @@ def fit(
             if excess <= 0:
                 return rendered
         slack *= 2
-        if not _trim(report, steps, excess + slack):
-            if not calls:
-                return _render(report, structured, write, options)
-            calls -= 1
+        if _trim(report, steps, excess + slack):
+            continue
+        if not calls and not next(last_resort, False):
+            return _render(report, structured, write, options)
+        calls = max(calls - 1, 0)
 
 
 def _explain_terms(report: Report, legend: Callable[[Report, str], Iterable[str]]) -> dict[str, object]:
@@ -131,6 +139,27 @@ def _trim(report: BaseModel, steps: Sequence[Trim], excess: int) -> int:
         if lists and saved < excess:
             saved += _shorten(lists, trim.keep, excess - saved)
     return saved
+
+
+def _last_resort(report: Tail, optional: Sequence[str]) -> Iterator[bool]:
+    """Shorten the texts of a report without lists, then drop its optional fields: one step for each item."""
+    for longest in LAST_RESORT_CHARS:
+        _shorten_texts(report, longest)
+        yield True
+    for name in optional:
+        setattr(report, name, type(report).model_fields[name].get_default(call_default_factory=True))
+        yield True
+
+
+def _shorten_texts(node: BaseModel, longest: int) -> None:
+    """Shorten the texts of a model and of the models in its fields."""
+    for name, value in node:
+        if isinstance(value, BaseModel):
+            _shorten_texts(value, longest)
+        elif isinstance(value, str) and name not in NEVER_SHORTENED:
+            setattr(node, name, shorten(value, longest))
+        elif name == "verdict":
+            setattr(node, name, shorten(value, longest * VERDICT_FACTOR))
 
 
 def _lists(node: object, path: list[str]) -> Iterator[Container]:

@@ -36,6 +36,22 @@ TRIMS = trims("""
     plan.upload_order, plan.items, blockers.items, filter.undated, skipped, notes
 """)
 """Least important first. The section that the view is about moves to the end."""
+OPTIONAL = (
+    "chains",
+    "oldest_batch",
+    "counters",
+    "cycles",
+    "resources",
+    "expired",
+    "changes",
+    "expiry",
+    "since",
+    "filter",
+    "what_if",
+    "by_cause",
+    "focus",
+    "tenant",
+)
 
 
 def render_explanation(explanation: results.Explanation, options: RenderOptions) -> Rendered:
@@ -47,6 +63,7 @@ def render_explanation(explanation: results.Explanation, options: RenderOptions)
         write=partial(write_report, delimiter=options.delimiter),
         steps=sorted(TRIMS, key=lambda trim: trim.path.startswith(f"{explanation.view}.")),
         options=options,
+        optional=OPTIONAL,
     )
 
 

@@ -52,7 +52,7 @@ def visible(text: str, longest: int = MAX_MESSAGE_CHARS) -> str:
     if not _PRINTABLE_ASCII.match(head):
         hidden = {ord(char): "\ufffd" for char in set(head) if is_hidden(char)}
         head = re.sub("\ufffd+", "\ufffd", head.translate(hidden))
-    return _shorten(head, longest, unread=len(text) - MAX_READ_CHARS)
+    return shorten(head, longest, unread=len(text) - MAX_READ_CHARS)
 
 
 def inert(text: str, longest: int = MAX_MESSAGE_CHARS) -> str:
@@ -66,7 +66,7 @@ def inert(text: str, longest: int = MAX_MESSAGE_CHARS) -> str:
 def exact_id(text: str) -> str:
     """An id for structured content: exact, unless it is longer than `MAX_ID_CHARS` or no valid Unicode."""
     head = _SURROGATES.sub("\ufffd", text[: MAX_ID_CHARS + 1])
-    return _shorten(head, MAX_ID_CHARS, unread=len(text) - len(head))
+    return shorten(head, MAX_ID_CHARS, unread=len(text) - len(head))
 
 
 def is_plain_id(text: str) -> bool:
@@ -76,7 +76,8 @@ def is_plain_id(text: str) -> bool:
     return not _ACTIVE.search(text) or inert(text, len(text)) == text
 
 
-def _shorten(text: str, longest: int, *, unread: int) -> str:
+def shorten(text: str, longest: int, *, unread: int = 0) -> str:
+    """The first `longest` characters, and how many more there are, counting `unread` ones that are not in `text`."""
     left_out = len(text) - longest + max(unread, 0)
     return f"{text[:longest]}…(+{left_out} characters)" if len(text) > longest or unread > 0 else text
 

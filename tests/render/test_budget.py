@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hypothesis import given
 
@@ -76,9 +77,21 @@ def test_every_detail_fits_and_is_declared(detail: results.BatchDetail, options:
     check(render_detail(detail, options), options, SCHEMAS[BatchDetailReport])
 
 
+def test_long_texts_are_shortened_where_no_list_is_left_to_trim() -> None:
+    text = "顧客の記録 " * 100
+    coverage = replace(fabricated.large_tenant().coverage, cursor="顧" * 190, stop="deadline")
+    explanation = replace(fabricated.large_tenant(), skipped=(text,) * 9, notes=(text,) * 9, coverage=coverage)
+    options = RenderOptions(limit_bytes=3_000, tenant="顧" * 190)
+    rendered = render_explanation(explanation, options)
+    check(rendered, options, SCHEMAS[PendingReport])
+    assert rendered.structured is not None
+    assert "…(+" in rendered.structured["verdict"]  # type: ignore[operator]
+
+
 def test_a_limit_below_the_fixed_parts_gives_the_shortest_answer() -> None:
     rendered = render_explanation(fabricated.large_tenant(), RenderOptions(limit_bytes=100))
     assert rendered.structured is not None
-    assert {"verdict", "counts", "by_cause"} < set(rendered.structured)
+    assert {"verdict", "counts", "coverage"} < set(rendered.structured)
+    assert not {"by_cause", "expiry", "next"} & set(rendered.structured)
     assert "items" not in rendered.structured["blockers"]  # type: ignore[operator]
     assert rendered.structured["blockers"]["total"] == 982  # type: ignore[index]
