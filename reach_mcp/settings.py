@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from reach_mcp.wrong_values import describe_errors
+
 REACH_SETTINGS = ("api_url", "api_token", "api_token_file", "partner_id", "jwt_secret", "jwt_secret_file", "tenant_id")
 """Settings of the Reach API itself: their variables start with REACH_, those of this server with REACH_MCP_."""
 
@@ -151,8 +153,7 @@ def load_settings(**flags: Any) -> Settings:
     try:
         return Settings(**_without_placeholders(os.environ), **given)
     except ValidationError as error:
-        wrong = "; ".join(f"{_variable(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
-        raise ConfigurationError(f"Wrong setting: {wrong}.") from None
+        raise ConfigurationError(f"Wrong setting: {describe_errors(Settings, error)}.") from None
 
 
 def known_variables() -> list[str]:
@@ -188,12 +189,6 @@ def _without_placeholders(environment: Mapping[str, str]) -> dict[str, Any]:
             "Put the value itself there, or leave the variable out."
         )
     return dict(defaults[name] for name in empty)
-
-
-def _variable(location: tuple[int | str, ...]) -> str:
-    """The environment variable of a setting, named by its variable or by its field."""
-    field = Settings.model_fields.get(str(location[0]))
-    return str(field.alias if field else location[0])
 
 
 def secret(value: SecretStr | None, file: Path | None, name: str) -> str | None:

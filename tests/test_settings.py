@@ -39,7 +39,13 @@ def test_environment_is_read_and_flags_win(monkeypatch: pytest.MonkeyPatch) -> N
         ("REACH_MCP_ALLOWED_ORIGINS", "chat.example.com", "https://chat.example.com"),
         ("REACH_MCP_ALLOWED_ORIGINS", "*", "without path or *"),
         ("REACH_MCP_TRUSTED_PROXIES", "proxy.example.com", "IP addresses"),
-        ("REACH_MCP_DEADLINE", "pw-7", "REACH_MCP_DEADLINE"),
+        ("REACH_MCP_DEADLINE", "pw-7", "can't be read: it must be a number above 0, up to 600."),
+        ("REACH_MCP_DEADLINE", "1e400", "is too large: it must be a number above 0, up to 600"),
+        ("REACH_MCP_REUSE_SECONDS", "nan", "it must be a number from 0 to 600"),
+        ("REACH_MCP_PORT", "1e300", "can't be read: it must be a whole number from 0 to 65535"),
+        ("REACH_MCP_LOG_LEVEL", "pw-7", "has an unknown value: it must be one of DEBUG, INFO, WARNING, ERROR"),
+        ("REACH_MCP_TOKEN_KEY", "pw-7", "is too short: it must be text of at least 16 characters"),
+        ("REACH_MCP_DEMO", "pw-7", "can't be read: it must be true or false"),
         ("REACH_MCP_AUTH_TOKN", "pw-7", "did you mean REACH_MCP_AUTH_TOKEN?"),
         ("REACH_API_TOKENS", "pw-7", "did you mean REACH_API_TOKEN?"),
         ("REACH_API_TOKEN", "${REACH_API_TOKEN}", "Unfilled placeholder in REACH_API_TOKEN"),
@@ -55,6 +61,11 @@ def test_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
     assert name in str(caught.value)
     assert expected in str(caught.value)
     assert "pw-7" not in str(caught.value)
+
+
+def test_wrong_flag_is_named_by_its_variable() -> None:
+    with pytest.raises(ConfigurationError, match="REACH_API_TOKEN_FILE is of a wrong type: it must be the path of a"):
+        load_settings(api_token_file=3)
 
 
 def test_right_hosts_and_origins_are_taken() -> None:

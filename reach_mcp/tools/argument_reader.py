@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_snake
 from reach_mcp.api.errors import InvalidArgument
 from reach_mcp.tools.arguments import ToolArguments, is_blank
 from reach_mcp.tools.names import closest, quote_name
+from reach_mcp.wrong_values import describe_errors
 
 A = TypeVar("A", bound=ToolArguments)
 
@@ -34,7 +35,6 @@ MAX_UNKNOWN = 20
 """Unknown arguments of one call that are compared with ours."""
 
 MAX_NAMED = 3
-MAX_ERRORS = 5
 
 
 def read_arguments(model: type[A], raw: Mapping[str, object]) -> tuple[A, list[str]]:
@@ -52,7 +52,7 @@ def read_arguments(model: type[A], raw: Mapping[str, object]) -> tuple[A, list[s
     try:
         return model.model_validate(found, context=notes), notes
     except ValidationError as error:
-        raise InvalidArgument(f"Wrong argument: {_describe_errors(error)}.") from None
+        raise InvalidArgument(f"Wrong argument: {describe_errors(model, error)}.") from None
 
 
 def _accept(
@@ -77,9 +77,3 @@ def _name_unknown(unknown: list[str], known: list[str]) -> Iterable[str]:
     named = [*wrong, *(quote_name(name) for name, meant in near.items() if not meant)]
     more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
     return [f"Ignored unknown arguments: {', '.join(named[:MAX_NAMED])}{more}."] if named else []
-
-
-def _describe_errors(error: ValidationError) -> str:
-    """Each wrong argument once. The values given are not repeated."""
-    found = {str(one["loc"][0]): one["msg"] for one in reversed(error.errors(include_input=False))}
-    return "; ".join(f"{name}: {message}" for name, message in list(found.items())[:MAX_ERRORS])

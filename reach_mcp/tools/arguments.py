@@ -80,8 +80,13 @@ def _clamp(low: int, high: int) -> AfterValidator:
     return AfterValidator(clamp)
 
 
-Limit = Annotated[int, _clamp(1, MAX_LIMIT)]
-Offset = Annotated[int, _clamp(0, MAX_OFFSET), Field(description="Rows to skip")]
+def _range(low: int, high: int) -> Any:
+    """Bounds for the words of an error. They are not published: a number outside is set to the nearest bound."""
+    return Field(json_schema_extra={"minimum": low, "maximum": high})
+
+
+Limit = Annotated[int, _clamp(1, MAX_LIMIT), _range(1, MAX_LIMIT)]
+Offset = Annotated[int, _clamp(0, MAX_OFFSET), _range(0, MAX_OFFSET), Field(description="Rows to skip")]
 Fresh = Annotated[bool, Field(description="Read again, not from a recent snapshot")]
 TenantId = Annotated[str | None, Field(description="Tenant (reach-tenant-id header)")]
 StatusFilter = Annotated[Status | None, Field(description="Only batches in this state")]
@@ -278,7 +283,7 @@ def input_schema(model: type[ToolArguments]) -> dict[str, Any]:
 
 def _flat(field: dict[str, Any]) -> dict[str, Any]:
     present: dict[str, Any] = next((option for option in field.get("anyOf", []) if option != {"type": "null"}), {})
-    dropped = ("anyOf", "title", "maxItems", "maxLength")
+    dropped = ("anyOf", "title", "maxItems", "maxLength", "minimum", "maximum")
     flat = {name: value for name, value in (field | present).items() if name not in dropped}
     if "items" in flat:
         flat["items"] = _flat(flat["items"])

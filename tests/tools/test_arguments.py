@@ -80,19 +80,22 @@ def test_harmless_change_is_a_note(model: type[ToolArguments], raw: dict[str, An
     ("model", "raw", "error"),
     [
         (ListBatchesArguments, {"statuss": "failure"}, "Unknown argument 'statuss' (did you mean status?)."),
-        (GetBatchArguments, {}, "Wrong argument: batch_id: Field required."),
-        (GetBatchArguments, {"batch_id": "null"}, "batch_id: Field required"),
-        (GetBatchArguments, {"batch_id": ["b"]}, "batch_id: Input should be a valid string"),
-        (GetBatchArguments, {"batch_id": True}, "batch_id: Input should be a valid string"),
-        (GetBatchArguments, {"batch_id": "\ud800"}, "unable to parse raw data as a unicode string"),
-        (GetBatchArguments, {"batch_id": "b", "tenant_id": "t" * 900_000}, "at most 500 characters"),
-        (ListBatchesArguments, {"status": "broken"}, "status: Input should be 'success', 'partial_success'"),
-        (ListBatchesArguments, {"status": 3}, "status: Input should be"),
-        (ListBatchesArguments, {"limit": "many"}, "limit: Input should be a valid integer"),
-        (ListBatchesArguments, {"limit": 1.5}, "limit: Input should be a valid integer"),
-        (ListBatchesArguments, {"limit": float("nan")}, "limit: Input should be a finite number"),
-        (ListBatchesArguments, {"fresh": "perhaps"}, "fresh: Input should be a valid boolean"),
-        (ExplainArguments, {"assume_arrived": ["x"] * 201}, "assume_arrived: List should have at most 200 items"),
+        (GetBatchArguments, {}, "Wrong argument: batch_id is missing: it must be text of up to 500 characters."),
+        (GetBatchArguments, {"batch_id": "null"}, "batch_id is missing"),
+        (GetBatchArguments, {"batch_id": ["b"]}, "batch_id is of a wrong type: it must be text of up to 500"),
+        (GetBatchArguments, {"batch_id": True}, "batch_id is of a wrong type"),
+        (GetBatchArguments, {"batch_id": "\ud800"}, "batch_id is not valid Unicode"),
+        (GetBatchArguments, {"batch_id": "b", "tenant_id": "t" * 900_000}, "tenant_id is too long: it must be text of up to 500 characters"),  # noqa: E501
+        (ListBatchesArguments, {"status": "broken"}, "status has an unknown value: it must be one of success, partial_success"),  # noqa: E501
+        (ListBatchesArguments, {"status": 3}, "status has an unknown value: it must be one of"),
+        (ListBatchesArguments, {"limit": "many"}, "limit can't be read: it must be a whole number from 1 to 1000"),
+        (ListBatchesArguments, {"limit": 1.5, "offset": []}, "limit is not whole: it must be a whole number from 1 to 1000; offset is of a wrong type: it must be a whole number from 0 to 1000000"),  # noqa: E501
+        (ListBatchesArguments, {"limit": float("nan")}, "limit is not finite: it must be a whole number from 1 to"),
+        (ListBatchesArguments, {"limit": 1e300}, "it must be a whole number from 1 to 1000"),
+        (ExplainArguments, {"limit": "1e400"}, "limit can't be read: it must be a whole number from 1 to 1000"),
+        (ListBatchesArguments, {"fresh": "perhaps"}, "fresh can't be read: it must be true or false"),
+        (ExplainArguments, {"assume_arrived": ["x"] * 201}, "assume_arrived has too many items: it must be a list of up to 200 texts"),  # noqa: E501
+        (ExplainArguments, {"assume_arrived": ["x" * 501]}, "assume_arrived has an item that is too long: it must be a list of up to 200 texts of up to 500 characters"),  # noqa: E501
     ],
 )  # fmt: skip
 def test_wrong_argument_is_named_with_what_is_right(
