@@ -240,7 +240,7 @@ def describe_row(snapshot: Snapshot, row: PendingRow) -> results.WaitingResource
 def find_differences(batches: Iterable[BatchSummary]) -> list[results.CounterDifference]:
     """Compare counters of pending records with the rows that the API lists, largest difference first.
 
-    A batch with an unreadable row is included even where the numbers agree. A batch without a readable counter is
+    A batch with an unreadable row or counter is included even where the numbers agree. A batch without a counter is
     included where it lists rows.
     """
     found = [
@@ -248,9 +248,15 @@ def find_differences(batches: Iterable[BatchSummary]) -> list[results.CounterDif
             batch.id, batch.schema, batch.pending, batch.listed, batch.expired or 0, batch.unreadable_resources
         )
         for batch in batches
-        if batch.listed is not None and (batch.unreadable_resources or (batch.pending or 0) != batch.listed)
+        if batch.listed is not None
+        and (batch.unreadable_resources or has_unreadable_counter(batch) or (batch.pending or 0) != batch.listed)
     ]
     return sorted(found, key=lambda one: (-abs((one.counter or 0) - one.listed), one.batch_id))
+
+
+def has_unreadable_counter(batch: BatchSummary) -> bool:
+    """Whether the API gives a counter of pending records that is no sensible number."""
+    return "pendingRecords" in batch.unreadable_counters
 
 
 def counted_without_rows(batches: Iterable[BatchSummary]) -> list[BatchSummary]:

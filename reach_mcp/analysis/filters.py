@@ -9,7 +9,7 @@ from math import nan
 
 from reach_mcp.analysis.lookup import resolve_schema
 from reach_mcp.analysis.results import BatchSummary, FilterReport
-from reach_mcp.analysis.snapshot import Snapshot
+from reach_mcp.analysis.snapshot import PendingRow, Snapshot
 from reach_mcp.analysis.stop import Checkpoint, never_stop, paced
 
 MAX_UNDATED = 20
@@ -23,8 +23,8 @@ class BatchFilter:
     Times are Unix seconds: `created_after` is included, `created_before` is not. A batch without a readable
     `createdAt` passes no time filter.
 
-    `schema` is a name or a definition id. It means the schema of the batch. Of a batch that has none, it means the
-    schema of each pending resource.
+    `schema` is a name or a definition id. For lists of batches it means the schema of the batch. Of a batch that has
+    none, and for pending resources, it means the schema of each pending resource.
     """
 
     status: str | None = None
@@ -61,8 +61,12 @@ class BatchFilter:
         )
         return ", ".join(f"{name} {text}" for name, text in conditions if text)
 
-    def apply(self, snapshot: Snapshot, *, checkpoint: Checkpoint = never_stop) -> Matched:
+    def apply(self, snapshot: Snapshot, *, by_row: bool = False, checkpoint: Checkpoint = never_stop) -> Matched:
         """Select the batches that match, and their pending rows.
+
+        Args:
+            by_row: select each pending row by its own schema, and in addition the batches that hold such a row. The
+                schema of a row whose own has no known name is that of its batch.
 
         Raises:
             UnknownSchema: no batch or pending resource has this schema.
@@ -73,13 +77,24 @@ class BatchFilter:
         wanted = _resolve(self.schema, snapshot)
         schemas = {number: _schema_of(batch) for number, batch in enumerate(snapshot.batches) if self._meets(batch)}
         by_batch = {number for number, schema in schemas.items() if schema in wanted or not wanted}
-        by_row = {number for number, schema in schemas.items() if not schema} - by_batch
+        mixed = {number for number, schema in schemas.items() if wanted and (by_row or not schema)}
+        whole = by_batch - mixed
+        unnamed = {one for one in snapshot.names.schema_ids if not snapshot.names.names(one)}
+
+        def selects(batch: int, row: PendingRow) -> bool:
+            schema = snapshot.keys[row.key][0]
+            own = schema in wanted or (schema in unnamed and batch in by_batch)
+            return batch in whole or (own and batch in mixed)
+
         rows, holding = bytearray(), set[int]()
         for row in paced(snapshot.rows, checkpoint):
-            chosen = row.batch in by_batch or (row.batch in by_row and snapshot.keys[row.key][0] in wanted)
-            rows.append(chosen)
-            if chosen:
+            rows.append(selects(row.batch, row))
+            if rows[-1]:
                 holding.add(row.batch)
+        for number, others in snapshot.repeats.also_in.items():
+            found = [batch for batch in others if selects(batch, snapshot.rows[number])]
+            rows[number] |= bool(found)
+            holding.update(found)
         matching = sorted(by_batch | holding)
         return Matched(tuple(matching), rows, self._report(snapshot, len(matching), rows))
 

@@ -87,6 +87,8 @@ def _find_subject(analysis: Analysis, asked: str, assumed: frozenset[int]) -> _S
     found = analysis.lookup.resolve(asked)
     if found.batch is not None:
         flags = bytearray(row.batch == found.batch for row in paced(analysis.snapshot.rows, analysis.check))
+        for number, batches in analysis.snapshot.repeats.also_in.items():
+            flags[number] |= found.batch in batches
         rows = _list_live(analysis, flags)
         keys = tuple(dict.fromkeys(analysis.graph.key_of[row] for row in rows))
         return _Subject("batch", keys, flags, rows, batch=analysis.snapshot.batches[found.batch])

@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TypeVar
 
 from reach_mcp.analysis.analysis import Analysis
-from reach_mcp.analysis.batch_stats import counted_without_rows, find_oldest
+from reach_mcp.analysis.batch_stats import counted_without_rows, find_oldest, has_unreadable_counter
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.focus import focus_on
 from reach_mcp.analysis.results import BatchSummary, Blocker, Cause, Changes, Counts, Explanation, Order, Section, View
@@ -211,6 +211,11 @@ class _Answer:
             yield f"The changes are of the batches of the token's question ({then.describe()})."
 
 
+def _is_silent(batch: BatchSummary) -> bool:
+    """Whether a batch lists pending resources although its counter is 0 or absent."""
+    return bool(batch.listed) and not batch.pending and not has_unreadable_counter(batch)
+
+
 MAX_NAMED = 3
 """Names in one sentence."""
 
@@ -222,7 +227,9 @@ def _write_notes(snapshot: Snapshot, counts: Counts, batches: Sequence[BatchSumm
     """Qualify the counts of the batches selected, in whole sentences."""
     empty = counted_without_rows(batches)
     pending = f"{sum(batch.pending or 0 for batch in empty):,} pending by counter, no rows listed, in"
-    silent = [batch.id for batch in batches if batch.listed and not batch.pending]
+    unreadable = [batch.id for batch in batches if has_unreadable_counter(batch)]
+    silent = [batch.id for batch in batches if _is_silent(batch)]
+    repeats = [snapshot.batches[number].id for number in snapshot.repeats.batches]
     schemas = snapshot.names
     shared = {name for one in schemas.schema_ids if schemas.display(one) == one for name in schemas.names(one)}
     resources = "{n} pending (resource|resources)"
@@ -235,13 +242,19 @@ def _write_notes(snapshot: Snapshot, counts: Counts, batches: Sequence[BatchSumm
         ),
         (
             counts.duplicates,
-            f"{resources} (shares|share) an id with another one: equal ones count once, different ones are kept apart",
-            (),
+            f"{{n}} pending resources share an id with another one, in {len(repeats):,} of the batches{{names}}: equal "
+            "ones count once, different ones are kept apart",
+            repeats,
         ),
         (
             len(empty),
             f"{pending} {{n}} (batch|batches){{names}}: they are in no other number",
             [batch.id for batch in empty],
+        ),
+        (
+            len(unreadable),
+            "The pendingRecords (counter|counters) of {n} (batch is|batches are) unreadable{names}",
+            unreadable,
         ),
         (
             len(silent),

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, reduce
 from itertools import accumulate, chain, islice
-from math import isnan
 from operator import or_
 from typing import TYPE_CHECKING
 
 from reach_mcp.analysis import results
-from reach_mcp.analysis.batch_stats import counted_without_rows, describe_row, find_differences
+from reach_mcp.analysis.batch_stats import describe_row, find_differences
 from reach_mcp.analysis.blockers import RankedRoot, find_frees, rank
 from reach_mcp.analysis.chains import describe_chains
+from reach_mcp.analysis.counts import count_rows
 from reach_mcp.analysis.cycles import KeyCycle, describe_cycle
 from reach_mcp.analysis.expiry import Hours, describe_expired, describe_expiry, group_by_hour
 from reach_mcp.analysis.filters import BatchFilter
@@ -40,7 +40,7 @@ class SelectedRows:
         self.analysis = analysis
         self.snapshot = analysis.snapshot
         self.filter = batch_filter
-        self.matched = batch_filter.apply(analysis.snapshot, checkpoint=analysis.check)
+        self.matched = batch_filter.apply(analysis.snapshot, by_row=True, checkpoint=analysis.check)
         self.flags: Selection = self.matched.rows if batch_filter.is_set else None
         """One byte per row of the snapshot, 1 where the row is selected; None where all are."""
         self.ranked = cache(self._rank)
@@ -78,29 +78,13 @@ class SelectedRows:
     @cached_property
     def holding(self) -> list[BatchSummary]:
         """The batches that hold selected live rows."""
-        return [self.snapshot.batches[number] for number in {self.snapshot.rows[row].batch for row in self.rows}]
+        found = set(chain.from_iterable(map(self.snapshot.batches_of, self.rows)))
+        return [self.snapshot.batches[number] for number in self.matched.batches if number in found]
 
     @cached_property
     def counts(self) -> Counts:
         """Counts that need no graph; the others are None."""
-        rows = [self.snapshot.rows[row] for row in self.rows]
-        batches = self.batches()
-        return Counts(
-            pending=len(rows),
-            batches=len(self.holding),
-            missing_records=None,
-            cleared_by_plan=None,
-            stuck=None,
-            in_cycles=None,
-            lists_nothing=sum(not row.missing for row in rows),
-            cycles=None,
-            expired=sum(self.matched.rows) - len(rows),
-            unreadable_expiry=sum(isnan(row.expires) for row in rows),
-            duplicates=self.snapshot.duplicates,
-            counters_pending=sum(batch.pending or 0 for batch in batches),
-            unreadable_resources=sum(batch.unreadable_resources for batch in batches),
-            batches_with_counter_but_no_rows=len(counted_without_rows(batches)),
-        )
+        return count_rows(self.snapshot, self.matched, self.rows)
 
     def count_outcome(self, counts: Counts) -> Counts:
         """Add the rows that clear or do not when every missing record arrives, and the cycles."""

@@ -7,11 +7,12 @@ an index into `Snapshot.batches`. Decoded pages can be dropped as soon as the bu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
 from operator import attrgetter, itemgetter
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -28,6 +29,20 @@ ErrorDetails: TypeAlias = dict[str, RecordErrors]
 
 
 _SCHEMA_ID, _SCHEMA_NAME = attrgetter("schema_definition_id"), attrgetter("schema_name")
+
+
+class Repeats(NamedTuple):
+    """Rows that share an id (or an empty id). Equal ones count once, different ones are kept apart."""
+
+    listed: int = 0
+    """How many were listed."""
+    batches: tuple[int, ...] = ()
+    """The batches that list them."""
+    also_in: Mapping[int, tuple[int, ...]] = MappingProxyType({})
+    """Row to the batches other than its own that list it too."""
+
+
+NO_REPEATS = Repeats()
 
 
 class PendingRow(msgspec.Struct, gc=False):
@@ -59,8 +74,12 @@ class Snapshot:
     read_at: float
     with_details: bool = True
     """Whether pending resources were asked for."""
-    duplicates: int = 0
-    """Rows that were listed again and counted once, or that share an id (or an empty id) with a different row."""
+    repeats: Repeats = NO_REPEATS
+    """Rows that share an id."""
+
+    def batches_of(self, row: int) -> tuple[int, ...]:
+        """The batches that list a row, its own first."""
+        return self.rows[row].batch, *self.repeats.also_in.get(row, ())
 
     def record(self, key: int) -> Record:
         """The record that a key index stands for."""
@@ -141,7 +160,7 @@ class SnapshotBuilder:
             coverage: how much of the tenant was read.
             read_at: Unix seconds of the reading, on the API's clock.
         """
-        rows, duplicates = _drop_repeats([row for part in self._rows for row in part])
+        rows, repeats = _drop_repeats([row for part in self._rows for row in part])
         keys = list(self._keys)
         if self._replaced:
             rows, keys = _forget_unused(rows, keys)
@@ -150,7 +169,7 @@ class SnapshotBuilder:
         names = SchemaNames(self._names)
         batches = [_fill_in_name(batch, names) for batch in self._batches]
         return Snapshot(
-            batches=_count_expired(batches, rows, read_at) if self.with_details else batches,
+            batches=_count_expired(batches, rows, repeats, read_at) if self.with_details else batches,
             rows=rows,
             keys=keys,
             key_index=self._keys,
@@ -159,7 +178,7 @@ class SnapshotBuilder:
             coverage=coverage,
             read_at=read_at,
             with_details=self.with_details,
-            duplicates=duplicates,
+            repeats=repeats,
         )
 
 
@@ -169,29 +188,42 @@ def _fill_in_name(batch: BatchSummary, names: SchemaNames) -> BatchSummary:
     return replace(batch, schema=names.display(batch.schema_id)) if unnamed else batch
 
 
-def _count_expired(batches: list[BatchSummary], rows: list[PendingRow], now: float) -> list[BatchSummary]:
+def _count_expired(
+    batches: list[BatchSummary], rows: list[PendingRow], repeats: Repeats, now: float
+) -> list[BatchSummary]:
     """The batches with the number of their rows that are live, and of those that have expired."""
     held, expired = Counter(row.batch for row in rows), Counter(row.batch for row in rows if row.expires <= now)
+    for number, others in repeats.also_in.items():
+        held.update(others)
+        expired.update(others if rows[number].expires <= now else ())
     return [
         replace(batch, live=held[number] - expired[number], expired=expired[number])
         for number, batch in enumerate(batches)
     ]
 
 
-def _drop_repeats(rows: list[PendingRow]) -> tuple[list[PendingRow], int]:
-    """Rows without those listed again with the same content, and how many rows share an id with an earlier one.
+def _drop_repeats(rows: list[PendingRow]) -> tuple[list[PendingRow], Repeats]:
+    """Rows without those listed again with the same content, and facts about those that share an id.
 
     Rows with one id and different content are different rows. An empty id says nothing: such rows are told apart by
     batch and content.
     """
-    ids = {row.id for row in rows}
-    if len(ids) == len(rows) and "" not in ids:
-        return rows, 0
-    first: dict[tuple[object, ...], PendingRow] = {}
+    if len({row.id for row in rows}) == len(rows):
+        return rows, NO_REPEATS
+    first: dict[tuple[object, ...], int] = {}
+    kept: list[PendingRow] = []
+    batches: dict[int, dict[int, None]] = {}
     for row in rows:
         batch = row.batch if not row.id else None
-        first.setdefault((row.id, batch, row.key, frozenset(row.missing), str(row.expires)), row)
-    return list(first.values()), len(rows) - len(ids)
+        number = first.setdefault((row.id, batch, row.key, frozenset(row.missing), str(row.expires)), len(kept))
+        if number == len(kept):
+            kept.append(row)
+        elif row.batch != kept[number].batch:
+            batches.setdefault(number, {})[row.batch] = None
+    uses = Counter(row.id for row in rows)
+    shared = [row.batch for row in rows if uses[row.id] > 1]
+    also_in = {number: tuple(others) for number, others in batches.items()}
+    return kept, Repeats(len(shared), tuple(dict.fromkeys(shared)), also_in)
 
 
 def _forget_unused(rows: list[PendingRow], keys: list[Key]) -> tuple[list[PendingRow], list[Key]]:

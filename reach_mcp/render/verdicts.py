@@ -22,7 +22,7 @@ from reach_mcp.render.sanitize import MAX_ID_CHARS, inert, is_plain_id
 def _filter(left_out: common.LeftOut | None) -> str:
     if left_out is None:
         return ""
-    resources = "" if left_out.resources is None else f" with {plural(left_out.resources, 'pending resource')}"
+    resources = "" if left_out.resources is None else f" and {plural(left_out.resources, 'pending resource')}"
     return f"Filter: {left_out.filter}. It left out {batches(left_out.batches)}{resources}."
 
 
@@ -75,34 +75,35 @@ def pending_verdict(report: models.PendingReport, explanation: results.Explanati
 
 def _overall(report: models.PendingReport, explanation: results.Explanation) -> Iterator[str]:
     counts, expiry, view = report.counts, report.expiry, explanation.view
-    yield _waiting(report, explanation.counts.missing_records)
+    yield _waiting(report, explanation.counts)
     yield _clearing(counts)
     yield _best(report) if view == "summary" else ""
     yield _losing(expiry.within_24_h, expiry.within_1_h, expiry.first, report.as_of) if expiry else ""
     if counts.expired:
         yield f"{plural(counts.expired, *LOST)}{'' if view == 'expired' else ' (view=expired)'}."
     if counts.pending_by_counters:
-        listed = counts.pending + counts.expired + counts.unreadable_resources
+        listed = counts.pending + counts.expired + counts.unreadable_resources + explanation.counts.repeated
         said = f"The batches' counters say {counts.pending_by_counters}"
         where = "" if view == "counters" else " (view=counters)"
         yield f"{_listed(said, listed, counts.expired, counts.unreadable_resources)}{where}."
 
 
-def _waiting(report: models.PendingReport, missing_records: int | None) -> str:
+def _waiting(report: models.PendingReport, found: results.Counts) -> str:
     counts, scope = report.counts, " that matches the filter" if report.filter else ""
     if not counts.pending:
-        return _nothing(report, scope)
+        return _nothing(report, scope, found)
     verb = "waits" if counts.pending == 1 else "wait"
     missing = {None: verb, 0: f"{verb}, though no record is missing"}.get(
-        missing_records, f"{verb} for {plural(counts.missing_records, 'missing record')}"
+        found.missing_records, f"{verb} for {plural(counts.missing_records, 'missing record')}"
     )
     return f"{plural(counts.pending, 'live pending resource')}{scope} in {batches(counts.batches)} {missing}."
 
 
-def _nothing(report: models.PendingReport, scope: str) -> str:
+def _nothing(report: models.PendingReport, scope: str, found: results.Counts) -> str:
     if not report.coverage.complete:
         return f"Nothing{scope} was found waiting in the batches read."
-    if report.counts.pending_by_counters or report.counts.batches_without_rows or report.counts.expired:
+    counts = report.counts
+    if counts.pending_by_counters or counts.batches_without_rows or counts.expired or found.unreadable_counters:
         return f"No live pending resource{scope} is listed."
     return f"Nothing{scope} waits."
 

@@ -104,16 +104,31 @@ def test_of_a_batch_without_a_schema_rows_are_selected_by_their_own() -> None:
     assert (some(answer.filter).batches_matched, some(answer.filter).resources_left_out) == (2, 1)
 
 
-def test_lists_and_explanations_are_filtered_by_the_schema_of_the_batch() -> None:
-    mixed = batch("M", pending("orders:o9", "customers:c1"), schema="refunds")
-    nameless = batch("X", schema="orders", schema_id=None)
+def test_lists_are_filtered_by_the_schema_of_the_batch_and_explanations_by_that_of_each_row() -> None:
+    rows = [pending("orders:o9", "customers:c1"), pending("refunds:r1", "customers:c1"), pending("refunds:r2", "o:1")]
+    mixed, nameless = batch("M", *rows, schema="refunds"), batch("X", schema="orders", schema_id=None)
     analysis = analyse(ORDERS, mixed, nameless, CUSTOMERS)
     snapshot = analysis.snapshot
     matched = BatchFilter(schema="Orders").apply(snapshot)
     assert [snapshot.batches[number].id for number in matched.batches] == ["A", "X"]
-    assert put(analysis, schema="Orders").filter == matched.report
-    assert (some(matched.report).batches_left_out, some(matched.report).resources_left_out) == (2, 2)
+    assert (some(matched.report).batches_left_out, some(matched.report).resources_left_out) == (2, 4)
     assert BatchFilter().apply(snapshot).report is None
+    answer = put(analysis, schema="Orders", view="resources")
+    assert names(one.record for one in some(answer.resources).items)[-1] == "orders:o9"
+    assert (some(answer.filter).batches_matched, some(answer.filter).resources_left_out) == (3, 3)
+    counts = answer.counts
+    assert (counts.pending, counts.batches, counts.counters_pending, counts.repeated) == (4, 2, 4, 0)
+    refunds = put(analysis, schema="refunds").counts
+    assert (refunds.pending, refunds.batches, refunds.counters_pending) == (2, 1, 2)
+
+
+def test_a_row_whose_schema_has_no_name_counts_as_of_its_batch() -> None:
+    row = pending(Ref("sd_x", "x1"), "customers:c1")
+    analysis = analyse(
+        batch("A", row, schema="orders", schema_id=None), batch("B", row | {"id": "b"}, schema="refunds")
+    )
+    assert put(analysis, schema="orders").counts.pending == 1
+    assert put(analysis, schema="sd_x").counts.pending == 2
 
 
 def test_only_batches_with_pending_resources_are_selected_by_counter_or_by_rows() -> None:

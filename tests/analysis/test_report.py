@@ -233,6 +233,27 @@ def test_an_unreadable_row_is_listed_by_the_api() -> None:
     assert answer.counts.unreadable_resources == 1
 
 
+def test_a_row_that_two_batches_list_counts_once_and_is_found_in_both() -> None:
+    row = pending("orders:o1", "customers:c1", id="r")
+    analysis = analyse(batch("A", row, created=-9.0), batch("B", row, created=-1.0))
+    answer = put(analysis, view="counters")
+    assert some(answer.counters).total == 0
+    counts = answer.counts
+    assert (counts.pending, counts.batches, counts.repeated, counts.counters_pending) == (1, 2, 1, 2)
+    assert some(put(analysis, focus="B").focus).rows.total == 1
+    later = put(analysis, created_after=NOW_SECONDS - 2 * HOUR).counts
+    assert (later.pending, later.batches, later.repeated, later.counters_pending) == (1, 1, 0, 1)
+
+
+def test_an_unreadable_counter_is_named_and_agrees_with_nothing() -> None:
+    one = decode(batch("B", pendingRecords=None))
+    one.unreadable_counters = ("pendingRecords",)
+    answer = put(analyse(one), view="counters")
+    assert [(row.counter, row.listed) for row in some(answer.counters).items] == [(None, 0)]
+    assert answer.notes == ("The pendingRecords counter of 1 batch is unreadable (B).",)
+    assert answer.counts.unreadable_counters == 1
+
+
 @pytest.mark.parametrize(
     ("batches", "note"),
     [
@@ -251,7 +272,8 @@ def test_an_unreadable_row_is_listed_by_the_api() -> None:
         ),
         (
             [batch("b", pending("o:1", "c:1", id="r")), batch("c", pending("o:2", "c:1", id="r"))],
-            "1 pending resource shares an id with another one: equal ones count once, different ones are kept apart.",
+            "2 pending resources share an id with another one, in 2 of the batches (b, c): equal ones count once, "
+            "different ones are kept apart.",
         ),
         (
             [batch("b", pending("o:1", Ref("sd_1", "x", "things"), Ref("sd_2", "x", "things")))],

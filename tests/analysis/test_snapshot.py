@@ -63,18 +63,28 @@ SAME = pending("orders:o1", "customers:c1", id="r")
 @pytest.mark.parametrize(
     ("rows", "kept", "duplicates"),
     [
-        ([SAME, SAME], 1, 1),
-        ([SAME, pending("orders:o2", "customers:c1", id="r")], 2, 1),
-        ([SAME, pending("orders:o1", "customers:c2", id="r")], 2, 1),
-        ([SAME, pending("orders:o1", "customers:c1", id="r", expires=7.0)], 2, 1),
-        ([pending("orders:o1", "customers:c1", id=""), pending("orders:o2", "customers:c1", id="")], 2, 1),
-        ([pending("orders:o1", "customers:c1", id="")] * 2, 2, 1),
-        ([pending("orders:o1", "customers:c1", id="r", expires="soon")] * 2, 1, 1),
+        ([SAME, SAME], 1, 2),
+        ([SAME, pending("orders:o2", "customers:c1", id="r")], 2, 2),
+        ([SAME, pending("orders:o1", "customers:c2", id="r")], 2, 2),
+        ([SAME, pending("orders:o1", "customers:c1", id="r", expires=7.0)], 2, 2),
+        ([SAME, pending("orders:o1", "customers:c1", id="")], 2, 0),
+        ([pending("orders:o1", "customers:c1", id=""), pending("orders:o2", "customers:c1", id="")], 2, 2),
+        ([pending("orders:o1", "customers:c1", id="")] * 2, 2, 2),
+        ([pending("orders:o1", "customers:c1", id="r", expires="soon")] * 2, 1, 2),
     ],
 )
 def test_a_row_counts_once_and_different_rows_of_one_id_are_kept(rows: list[Json], kept: int, duplicates: int) -> None:
     snapshot = read(batch("b1", rows[0]), batch("b2", rows[1]))
-    assert (len(snapshot.rows), snapshot.duplicates) == (kept, duplicates)
+    assert (len(snapshot.rows), snapshot.repeats.listed) == (kept, duplicates)
+    assert snapshot.repeats.batches == ((0, 1) if duplicates else ())
+    assert snapshot.batches_of(0) == ((0, 1) if kept == 1 else (0,))
+
+
+def test_a_row_that_several_batches_list_is_among_the_rows_of_each() -> None:
+    lost = pending("orders:o9", "customers:c1", id="s", expires=-1.0)
+    snapshot = read(batch("b1", SAME, SAME, lost), batch("b2", SAME, lost), batch("b3", SAME, SAME))
+    assert [(one.listed, one.live, one.expired) for one in snapshot.batches] == [(3, 1, 1), (2, 1, 1), (2, 1, 0)]
+    assert (snapshot.repeats.listed, snapshot.batches_of(0), snapshot.batches_of(1)) == (7, (0, 1, 2), (0, 1))
 
 
 def test_equal_rows_without_id_count_once_within_a_batch() -> None:

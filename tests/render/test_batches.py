@@ -123,7 +123,7 @@ def test_a_filter_without_a_match_is_said() -> None:
     nothing = replace(census([], 0), by_status=(), records=(), without_counters=1)
     filtered = results.FilterReport("status failure", 0, 400, 12)
     text, structured = listed(replace(fabricated.listing(0, 0), census=nothing, filter=filtered))
-    assert text.startswith("Filter: status failure. It left out 400 batches with 12 pending resources.")
+    assert text.startswith("Filter: status failure. It left out 400 batches and 12 pending resources.")
     assert "No batch matches." in text
     assert "1 batch has absent or unreadable counters" in text
     assert "items" not in structured["batches"]

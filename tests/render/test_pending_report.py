@@ -77,6 +77,11 @@ def blocker(cause: results.CauseFinding, name: str = "cus_1") -> results.Blocker
             {"counters_pending": 500},
             "No live pending resource is listed. The batches' counters say 500 pending, the API lists 0 (view=",
         ),
+        ({"unreadable_counters": 1}, "No live pending resource is listed."),
+        (
+            {"pending": 1, "batches": 2, "missing_records": 1, "counters_pending": 3, "repeated": 1},
+            "The batches' counters say 3 pending, the API lists 2 (view=counters).",
+        ),
         (
             {"expired": 1, "counters_pending": 1},
             "No live pending resource is listed. 1 resource has expired and is lost: resend its record (view=expired).",
@@ -120,7 +125,7 @@ def test_the_verdict_says_how_much_was_read(changes: dict[str, object], sentence
 def test_a_filter_is_named_first_with_the_batches_it_left_out() -> None:
     found = explanation(filter=results.FilterReport("status failure", 12, 388, 730, ("bat_9",), 2))
     text = text_of(found)
-    assert text.startswith("Filter: status failure. It left out 388 batches with 730 pending resources.")
+    assert text.startswith("Filter: status failure. It left out 388 batches and 730 pending resources.")
     assert "2 batches without a readable createdAt may match as well" in text
     assert "Nothing that matches the filter was found waiting" in text
     assert "Without a readable createdAt: bat_9 and 1 more." in text

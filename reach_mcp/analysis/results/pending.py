@@ -29,11 +29,15 @@ class Counts:
     expired: int
     unreadable_expiry: int
     duplicates: int
-    """Rows that were listed again and counted once, or that share an id with different content."""
+    """Rows that share an id with another one: equal ones count once, different ones are kept apart."""
     counters_pending: int
     """Sum of the readable pendingRecords counters of the batches selected."""
     unreadable_resources: int
     batches_with_counter_but_no_rows: int
+    repeated: int = 0
+    """Rows that the API listed again and that count once. It listed `pending`, `expired`, unreadable and these."""
+    unreadable_counters: int = 0
+    """Batches whose pendingRecords counter is no sensible number."""
 
 
 @dataclass(frozen=True, slots=True)

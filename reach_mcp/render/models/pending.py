@@ -185,7 +185,7 @@ class Counts(Model):
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
-        listed = result.pending + result.expired + result.unreadable_resources
+        listed = result.pending + result.expired + result.unreadable_resources + result.repeated
         return {"pending_by_counters": result.counters_pending if result.counters_pending != listed else 0}
 
 
