@@ -161,15 +161,18 @@ class ReachServer(MCPServer[None]):
             description=prompt.published.description, messages=[PromptMessage(role="user", content=content)]
         )
 
-    def readiness(self) -> str:
-        """The reason why calls can't succeed, empty where nothing is known to be wrong. Sends nothing."""
+    async def readiness(self) -> str:
+        """The reason why calls can't succeed, empty where nothing is known to be wrong."""
         from reach_mcp.api.auth import token_end
+        from reach_mcp.tools.upstream import find_unreachable
 
         try:
             end = token_end(self.context.client.credential.token())
         except (ReachError, ConfigurationError) as error:
             return self.context.redactor.text(str(error))
-        return "" if end is None or self.context.clock() < end else "The Reach token has expired. Set a fresh one."
+        if end is not None and end <= self.context.clock():
+            return "The Reach token has expired. Set a fresh one."
+        return await find_unreachable(self.context)
 
 
 async def _identify(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -145,15 +146,42 @@ async def test_resources_and_completions_take_slots_under_the_callers_name() -> 
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        ({}, ""),
         ({"api_token": "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDB9.eHh4"}, "expired"),
         ({"api_token": None, "partner_id": "p"}, "REACH_JWT_SECRET"),
     ],
 )
-def test_readiness_names_what_is_wrong_and_sends_nothing(flags: dict[str, object], reason: str) -> None:
-    found = serve(ScriptedTransport(), **flags).readiness()
+async def test_readiness_names_a_wrong_credential_and_sends_nothing(flags: dict[str, object], reason: str) -> None:
+    assert reason in await serve(ScriptedTransport(), **flags).readiness()
 
-    assert reason in found
+
+async def test_readiness_follows_the_last_call_and_probes_rarely() -> None:
+    answers: dict[str, bytes | int] = {"now": b"<html>"}
+    api = ScriptedTransport(lambda _: answers["now"])
+    server = serve(api)
+    upstream = server.context.upstream
+
+    reason = "Reach could not be reached (last call failed at 2026-11-23 12:00:00 UTC: not_json)."
+    assert [await server.readiness() for _ in range(3)] == [reason] * 3
+    assert api.queries == [{"limit": "1"}]
+    answers["now"] = 403  # a refusal comes from Reach itself
+    await server.call_tool(LIST, {})
+    assert await server.readiness() == ""
+    answers["now"] = b"<html>"
+    await server.call_tool(LIST, {})
+    assert await server.readiness() == reason
+    await server.call_tool(LIST, {"limit": "many"})
+    assert await server.readiness() == reason
+    answers["now"], upstream.next_probe = json.dumps(page()).encode(), 0.0
+    assert await server.readiness() == ""
+    assert len(api.requests) == 4
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(0.0, "stalled"), (5.0, "")])
+async def test_probe_that_takes_too_long_is_no_success_and_a_refused_one_is(seconds: float, reason: str) -> None:
+    server = serve(ScriptedTransport(403))
+    server.context.upstream.probe_seconds = seconds
+
+    assert reason in (found := await server.readiness())
     assert bool(found) is bool(reason)
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint
 from reach_mcp.api.deadline import Deadline
-from reach_mcp.api.errors import Busy, InvalidArgument
+from reach_mcp.api.errors import Busy, InvalidArgument, ReachError
 from reach_mcp.logs import Redactor
 from reach_mcp.settings import Settings
 from reach_mcp.tools.cache import Cache
 from reach_mcp.tools.limiter import Limiter
+from reach_mcp.tools.upstream import Upstream
 
 if TYPE_CHECKING:
     from reach_mcp.api.client import ReachClient
@@ -68,6 +69,7 @@ class ToolContext:
         )
         self.stopping = threading.Event()
         """Set when the last session ends: running analyses end."""
+        self.upstream = Upstream()
         self._sessions = 0
         self._build_client = build_client
         self._draw_delimiter = draw_delimiter
@@ -179,6 +181,11 @@ class Call:
         if self.coverage is not None:
             found["coverage"] = {"batches": self.coverage.batches, "complete": self.coverage.complete}
         return found
+
+    def record_upstream(self, error: ReachError | None) -> None:
+        """Keep whether Reach could be reached, if this call asked it."""
+        if self.deadline.requests:
+            self.context.upstream.record(error, self.context.clock())
 
     def log(self, tool: str, outcome: str, error: str = "") -> None:
         """Write the one log line of the call."""

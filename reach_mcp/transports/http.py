@@ -76,13 +76,13 @@ def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
 
 
 def _health(server: ReachServer) -> list[Route]:
-    """`/healthz`: the process answers. `/readyz`: it is configured and its credential has not ended."""
+    """`/healthz`: the process answers. `/readyz`: it is configured, its credential is valid, Reach is reached."""
 
     async def alive(_: Request) -> Response:
         return JSONResponse({"status": "ok", "server": "embedreach-mcp", "version": __version__})
 
     async def ready(_: Request) -> Response:
-        reason = server.readiness()
+        reason = await server.readiness()
         found = {"status": "not ready", "reason": reason} if reason else {"status": "ok"}
         return JSONResponse(found, 503 if reason else 200)
 
