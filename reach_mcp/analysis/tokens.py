@@ -158,17 +158,18 @@ def compare(before: TokenState, now: TokenState, selected: SelectedRows) -> Chan
     comparable = same or not (selected.filter.status or "").strip()
     new, gone, exact = _count_changes(before, selected) if comparable else (0, 0, False)
     limits = before.complete, now.complete, comparable
+    is_comparable = all(limits)
     return Changes(
         since=before.as_of,
-        pending_before=before.pending,
-        pending_now=now.pending,
+        pending_before=before.pending if is_comparable else None,
+        pending_now=now.pending if is_comparable else None,
         new_at_least=new if before.complete else 0,
         gone_at_least=gone if now.complete else 0,
         expired_at_most=0 if exact and not gone else _count_expiring(before, now.as_of),
         exact=whole and exact,
-        missing_before=before.missing,
-        missing_now=now.missing,
-        moved=tuple(_find_moved(before, selected)) if whole and comparable else (),
+        missing_before=before.missing if is_comparable else None,
+        missing_now=now.missing if is_comparable else None,
+        moved=tuple(_find_moved(before, selected)) if is_comparable else (),
         unchanged=whole and same,
         note=" ".join(text for text, holds in zip(_LIMITS, limits, strict=True) if not holds),
     )

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from reach_mcp.analysis import results
 from reach_mcp.render import models
-from reach_mcp.render.formatting import batches, clock, deadline, listing, plural
+from reach_mcp.render.formatting import agree, batches, clock, deadline, listing, plural
 from reach_mcp.render.glossary import ACTIONS, CAUSES, LOST
 from reach_mcp.render.models import common
-from reach_mcp.render.models.batches import COUNTERS, Batch
+from reach_mcp.render.models.batches import COUNTERS, Batch, Census
 from reach_mcp.render.models.focus import Changes, WhatIf
 from reach_mcp.render.models.pending import Counts
 from reach_mcp.render.options import RenderOptions
@@ -37,9 +37,9 @@ def _coverage(read: common.Coverage) -> str:
     """`All 400 batches read.`, or how many of how many and why not all."""
     if read.complete:
         return f"All {batches(read.batches)} read." if read.batches else "There are no batches."
-    of = f" of {read.of}" if read.of is not None else ""
+    part = batches(read.batches) if read.of is None else f"{read.batches} of {batches(read.of)}"
     why = f" ({read.why})" if read.why else ""
-    return f"Incomplete: {read.batches}{of} batches read{why}. Every count is of those."
+    return f"Incomplete: {part} read{why}. Every count is of {agree(read.batches, 'that one', 'those')}."
 
 
 def _losing(within_day: int, within_hour: int, first: datetime | None, now: datetime) -> str:
@@ -53,8 +53,9 @@ def _losing(within_day: int, within_hour: int, first: datetime | None, now: date
 
 def _listed(said: str, listed: int, expired: int, unreadable: int) -> str:
     """Says that a counter and the API's list differ."""
-    of_these = [f"{expired} of them expired" if expired else "", f"{unreadable} unreadable" if unreadable else ""]
-    return ", ".join(filter(None, (f"{said} pending, the API lists {listed}", *of_these)))
+    kinds = {"expired": expired, "unreadable": unreadable}
+    of_these = (f"{'one' if count == 1 else count} of them {kind}" for kind, count in kinds.items() if count)
+    return ", ".join((f"{said} pending, the API lists {listed}", *of_these))
 
 
 def _join(sentences: Iterable[str]) -> str:
@@ -92,7 +93,8 @@ def _waiting(report: models.PendingReport, found: results.Counts) -> str:
     counts, scope = report.counts, " that matches the filter" if report.filter else ""
     if not counts.pending:
         return _nothing(report, scope, found)
-    verb = "waits" if counts.pending == 1 else "wait"
+    scope = scope and f" that {agree(counts.pending, 'matches', 'match')} the filter"
+    verb = agree(counts.pending, "waits", "wait")
     missing = {None: verb, 0: f"{verb}, though no record is missing"}.get(
         found.missing_records, f"{verb} for {plural(counts.missing_records, 'missing record')}"
     )
@@ -113,13 +115,13 @@ def _clearing(counts: Counts) -> str:
     sizes = (counts.cleared_by_all, counts.stuck, counts.lists_nothing)
     lead = "It" if counts.pending == 1 else "All" if counts.pending in sizes else "Of these,"
     inside = f" ({counts.in_cycles} inside)" if counts.in_cycles and counts.pending > 1 else ""
-    arrives = "record arrives" if counts.missing_records == 1 else "records arrive"
+    arrives = agree(counts.missing_records, "record arrives", "records arrive")
     pieces = [
         f"{_verb(counts.cleared_by_all, lead, 'clears', 'clear')} once the missing {arrives}",
         f"{_verb(counts.stuck, lead, 'is', 'are')} stuck in or behind {plural(counts.cycles, 'cycle')}{inside} until "
         "references are left out",
         f"{_verb(counts.lists_nothing, lead, 'lists', 'list')} nothing missing and still "
-        f"{'waits' if counts.lists_nothing == 1 else 'wait'}",
+        f"{agree(counts.lists_nothing, 'waits', 'wait')}",
     ]
     said = listing(piece if size else "" for piece, size in zip(pieces, sizes, strict=True))
     return f"{lead} {said}." if said else ""
@@ -149,7 +151,7 @@ def _focus(report: models.PendingReport, explanation: results.Explanation, focus
         yield f"It is in or behind {cycles} and does not clear until references are left out."
     if focus.expired_rows and focus.kind != "expired":
         own = plural(focus.expired_rows, "resource of it has", "resources of it have")
-        yield f"{own} expired and {'is' if focus.expired_rows == 1 else 'are'} lost: resend."
+        yield f"{own} expired and {agree(focus.expired_rows, 'is', 'are')} lost: resend."
     if focus.waits_for_it:
         yield f"{plural(focus.waits_for_it, 'pending resource waits', 'pending resources wait')} for it."
     if shown.first_lost:
@@ -158,8 +160,7 @@ def _focus(report: models.PendingReport, explanation: results.Explanation, focus
         yield "The name stands for several records: give the definition id instead of the schema name."
     records = explanation.counts.missing_records
     missing = "" if records is None else f" and {plural(records, 'missing record')}"
-    be = "is" if records is None and report.counts.pending == 1 else "are"
-    yield f"In all there {be} {plural(report.counts.pending, 'live pending resource')}{missing}."
+    yield f"In all there {agree(report.counts.pending, 'is', 'are')} {plural(report.counts.pending, 'live pending resource')}{missing}."
 
 
 def _state(focus: results.Focus) -> str:
@@ -177,8 +178,10 @@ def _state(focus: results.Focus) -> str:
 
 
 def _what_if(what_if: WhatIf) -> str:
-    assumed = "assumed record" if what_if.assumed_total == 1 else f"{what_if.assumed_total} assumed records"
     cleared, left = plural(what_if.cleared, "resource"), plural(what_if.still_waiting, "resource")
+    if not what_if.assumed_total:
+        return f"Nothing waits for the records assumed to arrive: {left} would still wait."
+    assumed = agree(what_if.assumed_total, "assumed record", f"{what_if.assumed_total} assumed records")
     return f"If the {assumed} arrived, {cleared} would clear and {left} would still wait."
 
 
@@ -187,6 +190,12 @@ def _changes(changes: Changes, now: datetime) -> str:
     if changes.unchanged:
         return f"{since} nothing has changed."
     least = "" if changes.exact else "at least "
+    if changes.pending_before is None:
+        new = (
+            f"at least {plural(changes.new, 'pending resource is', 'pending resources are')} new" if changes.new else ""
+        )
+        gone = f"at least {plural(changes.gone, 'is', 'are')} gone" if changes.gone else ""
+        return f"{since}: {listing((new, gone)) or 'how much has changed cannot be told'}."
     return (
         f"{since}: pending resources {changes.pending_before} -> {changes.pending_now} ({least}{changes.new} new, "
         f"{least}{changes.gone} gone), missing records {changes.missing_before} -> {changes.missing_now}."
@@ -203,29 +212,47 @@ def list_verdict(report: models.BatchListReport, found: results.BatchListing, op
         read = f"One page was read: {batches(report.coverage.batches)}{of}. Every count is of this page."
     states, records, silent = "", "", ""
     if census.batches:
-        matched = (" match" if census.batches > 1 else " matches") if report.filter else ""
+        matched = f" {agree(census.batches, 'matches', 'match')}" if report.filter else ""
         counts = ", ".join(f"{count} {name}" for name, count in census.by_status.items())
         states = f"{batches(census.batches)}{matched}: {counts}."
     elif report.filter:
         states = "No batch matches."
     if census.records.get("total"):
         failed, pending = census.records.get("failed", 0), census.records.get("pending", 0)
-        records = f"They hold {plural(census.records['total'], 'record')}; {failed} failed, {pending} pending."
-    if census.errors_covered and census.errors_covered < census.records.get("failed", 0):
-        unnamed = census.errors_covered - census.errors_named
-        whole = f", {unnamed} of them in batches that failed as a whole" if unnamed else ""
-        records += f" Errors are known of {census.errors_covered} of the failed{whole}."
+        hold = agree(census.batches, "It holds", "They hold")
+        records = f"{hold} {plural(census.records['total'], 'record')}; {failed} failed, {pending} pending."
+        records += _sampled_errors(census, failed)
     if census.without_counters:
         have = plural(census.without_counters, "batch has", "batches have")
-        silent = f"{have} absent or unreadable counters, so they are in no sum."
+        silent = (
+            f"{have} absent or unreadable counters, so {agree(census.without_counters, 'it is', 'they are')} in no sum."
+        )
     return _join([_filter(report.filter), _heading(report.as_of, options), read, states, records, silent])
+
+
+def _sampled_errors(census: Census, failed: int) -> str:
+    """Whether the error messages are those of all failed records."""
+    named, whole = census.errors_named, census.errors_covered - census.errors_named
+    if named >= failed or not census.errors_covered:
+        return ""
+    others = f"; {whole} of the others {agree(whole, 'is', 'are')} in batches that failed as a whole" if whole else ""
+    return f" The API lists messages of {named} of {plural(failed, 'failed record')}{others}."
 
 
 def detail_verdict(report: models.BatchDetailReport, detail: results.BatchDetail, options: RenderOptions) -> str:
     soon = _losing(report.within_24_h, report.within_1_h, report.next_expiry, report.as_of)
     lost = f"{plural(report.expired, *LOST)}." if report.expired else ""
     state = [_batch_state(report.batch, report.as_of), _progress(report.batch), _sampled(report)]
-    return _join([_heading(report.as_of, options), *state, _batch_waits(report), soon, lost, _counter(report, detail)])
+    return _join(
+        [
+            _heading(report.as_of, options),
+            *state,
+            _batch_waits(report, detail.lists_nothing),
+            soon,
+            lost,
+            _counter(report, detail),
+        ]
+    )
 
 
 def _batch_state(batch: Batch, now: datetime) -> str:
@@ -250,23 +277,26 @@ def _sampled(report: models.BatchDetailReport) -> str:
     if "failed" in report.batch.unknown or named == failed:
         return ""
     if named < failed:
-        return (
-            f"Messages of {named} of {plural(failed, 'failed record')} are listed by the API, the others are unknown."
-        )
+        others = agree(failed - named, "the other is", "the others are")
+        return f"Messages of {named} of {plural(failed, 'failed record')} are listed by the API, {others} unknown."
     return f"Its errors name {plural(named, 'record')}, its counter says {failed} failed."
 
 
-def _batch_waits(report: models.BatchDetailReport) -> str:
-    if not report.pending:
-        return ""
-    lists = "it lists" if report.pending == 1 else "they list"
-    missing = f" for {plural(report.missing.total, 'record')} that {lists} as missing" if report.missing.total else ""
-    return f"{plural(report.pending, 'live pending resource waits', 'live pending resources wait')}{missing}."
+def _batch_waits(report: models.BatchDetailReport, idle: int) -> str:
+    """How many live resources wait for records, and how many are `idle`: pending although they list nothing."""
+    waiting = report.pending - idle
+    records = plural(report.missing.total, "record")
+    waits = f"{agree(waiting, 'waits', 'wait')} for {records} that {agree(waiting, 'it lists', 'they list')} as missing"
+    lists = f"{agree(idle, 'lists', 'list')} nothing missing and {agree(idle, 'is', 'are')} still pending"
+    resources = plural(report.pending, "live pending resource")
+    if waiting and idle:
+        return f"{resources}: {waiting} {waits}, {idle} {lists}."
+    return f"{resources} {waits if waiting else lists}." if report.pending else ""
 
 
 def _counter(report: models.BatchDetailReport, detail: results.BatchDetail) -> str:
     listed, counter = detail.batch.listed, report.batch.pending
-    if listed is None or "pending" in report.batch.unknown or listed == counter:
+    if listed is None or "pending" in report.batch.unknown or (listed == counter and not report.unreadable_resources):
         return ""
     said = f"The batch's counter says {counter}"
     return f"{_listed(said, listed, report.expired, report.unreadable_resources)}."

@@ -103,7 +103,7 @@ def test_a_status_filter_that_selects_other_batches_compares_nothing() -> None:
     same = some(ask(before, at=1, since=token, status="processing").changes)
     assert same.unchanged
     found = some(ask(batch("b1", row(1), status="partial_success"), at=1, since=token, status="processing").changes)
-    assert (found.pending_before, found.pending_now, found.gone_at_least, found.moved) == (1, 0, 0, ())
+    assert (found.pending_before, found.pending_now, found.gone_at_least, found.moved) == (None, None, 0, ())
     assert (found.exact, found.unchanged) == (False, False)
     assert "present status" in found.note
 
@@ -112,7 +112,7 @@ def test_what_was_not_read_now_is_not_gone() -> None:
     rows = [row(n, f"customers:c{n}") for n in range(9)]
     token = ask(batch("b1", *rows[:4]), batch("b2", *rows[4:]), since="start").token
     found = some(ask(batch("b1", *rows[:4]), at=1, coverage=PARTIAL, since=token).changes)
-    assert (found.pending_before, found.pending_now, found.gone_at_least, found.moved) == (9, 4, 0, ())
+    assert (found.pending_before, found.pending_now, found.gone_at_least, found.moved) == (None, None, 0, ())
     assert (found.exact, found.unchanged) == (False, False)
     assert "nothing can be said of the rest" in found.note
 
@@ -122,6 +122,7 @@ def test_what_was_not_read_then_is_not_new() -> None:
     token = ask(batch("b1", *rows[:4]), coverage=PARTIAL, since="start").token
     found = some(ask(batch("b1", *rows), at=1, since=token).changes)
     assert (found.new_at_least, found.gone_at_least, found.exact) == (0, 0, False)
+    assert (found.pending_before, found.pending_now, found.missing_before, found.missing_now) == (None,) * 4
     assert "earlier reading was incomplete" in found.note
 
 

@@ -222,6 +222,14 @@ def test_a_missing_record_in_focus_leads_to_the_batch_that_shows_why() -> None:
     [
         ({"unchanged": True}, "Since 11-25 00:00 nothing has changed."),
         ({"exact": True}, "pending resources 5 -> 4 (1 new, 2 gone), missing records 3 -> 3."),
+        (
+            {"pending_before": None, "pending_now": None, "missing_before": None, "missing_now": None},
+            "Since 11-25 00:00: at least 1 pending resource is new and at least 2 are gone. 40 live",
+        ),
+        (
+            {"pending_before": None, "new_at_least": 0, "gone_at_least": 0},
+            "00:00: how much has changed cannot be told.",
+        ),
         ({"since": 1e300}, "Since the token was made: pending resources 5 -> 4 (at least 1 new, at least 2 gone)"),
     ],
 )

@@ -101,7 +101,7 @@ class FilterReport:
     batches_matched: int
     batches_left_out: int
     resources_left_out: int | None
-    """Live pending resources left out, those of other schemas in matching batches too; None where pending resources were not read."""
+    """Live pending resources left out, those of other schemas in matching batches too; None where none were read."""
     undated: tuple[str, ...] = ()
     """Ids of batches whose `createdAt` is absent or unreadable while a time filter is set: they are left out."""
     undated_total: int = 0
@@ -126,6 +126,8 @@ class BatchDetail:
     """Records that its live rows list, by rows that list them."""
     resources: Section[WaitingResource] | None
     """Only where asked for."""
+    lists_nothing: int = 0
+    """Live rows that list no missing record."""
 
 
 @dataclass(frozen=True, slots=True)

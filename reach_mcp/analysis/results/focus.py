@@ -90,16 +90,17 @@ class Changes:
 
     since: float
     """When the token was made."""
-    pending_before: int
-    pending_now: int
+    pending_before: int | None
+    """This and the other counts of then and now are None where a reading is incomplete or selects other batches."""
+    pending_now: int | None
     new_at_least: int
     gone_at_least: int
     expired_at_most: int
     """Of those gone: how many can have expired."""
     exact: bool
     """`new_at_least` and `gone_at_least` are exact."""
-    missing_before: int
-    missing_now: int
+    missing_before: int | None
+    missing_now: int | None
     moved: tuple[MovedBlocker, ...]
     unchanged: bool
     note: str = ""

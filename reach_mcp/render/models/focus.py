@@ -81,14 +81,14 @@ class Moved(Model):
 
 class Changes(Model):
     since: Time = None
-    pending_before: int
-    pending_now: int
+    pending_before: int | None = Field(default=None, description="Absent where then and now can't be compared")
+    pending_now: int | None = None
     new: int = Field(default=0, validation_alias="new_at_least")
     gone: int = Field(default=0, validation_alias="gone_at_least")
     exact: bool = Field(default=True, description="If false, new and gone are minima")
     expired_at_most: int = 0
-    missing_before: int
-    missing_now: int
+    missing_before: int | None = None
+    missing_now: int | None = None
     moved: Annotated[list[Moved], first(MAX_NAMED)] = Field(default=[])
     unchanged: bool = False
     note: Note = ""
