@@ -24,7 +24,10 @@ REACH_SETTINGS = ("api_url", "api_token", "api_token_file", "partner_id", "jwt_s
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
-_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$[A-Z_]+|%[A-Z_]+%|\{\{.*\}\}|<[^<>]*>")
+_PLACEHOLDER = re.compile(
+    r"(?:Bearer )?(?:\$?\{+[^{}]*\}+|\$[A-Z_][A-Z0-9_]*|%[A-Z0-9_]+%|<[^<>]*>|\[[A-Za-z _-]+\]|\.{3}|…"
+    r"|(?i:(?:your|insert|enter|paste|replace)[ _-][a-z _-]+|[a-z _-]+[ _-]here|change[ _-]?me))"
+)
 _LEFT_EMPTY = "${user_config."
 """Desktop hosts pass this placeholder on for a field that the user left empty: it counts as unset."""
 
@@ -180,7 +183,7 @@ def _refuse_mistyped(environment: Mapping[str, str]) -> None:
 def _without_placeholders(environment: Mapping[str, str]) -> dict[str, Any]:
     """Overrides for the fields that a host left empty. Raises ConfigurationError for any other placeholder."""
     defaults = {str(field.alias): (name, field.default) for name, field in Settings.model_fields.items()}
-    found = {name: environment[name].strip() for name in defaults if name in environment}
+    found = {name: environment[name].strip(" \t\r\n\"'`") for name in defaults if name in environment}
     empty = [name for name, value in found.items() if value.startswith(_LEFT_EMPTY)]
     unfilled = [name for name, value in found.items() if name not in empty and _PLACEHOLDER.fullmatch(value)]
     if unfilled:

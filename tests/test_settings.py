@@ -68,6 +68,26 @@ def test_wrong_flag_is_named_by_its_variable() -> None:
         load_settings(api_token_file=3)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["$REACH_TOKEN", "{token}", "{{token}}", "<token>", "%TOKEN%", "[your token]", "YOUR_TOKEN_HERE", "your-api-token",
+     "PASTE TOKEN HERE", "changeme", "...", "Bearer <token>"],
+)  # fmt: skip
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_placeholder_is_named_as_unfilled(monkeypatch: pytest.MonkeyPatch, value: str, quote: str) -> None:
+    monkeypatch.setenv("REACH_API_TOKEN", f"{quote}{value}{quote}")
+
+    with pytest.raises(ConfigurationError, match="Unfilled placeholder in REACH_API_TOKEN"):
+        load_settings()
+
+
+@pytest.mark.parametrize("value", ["eyJhbGc.eyJ.c2ln", "my-tenant", "$ecret-1", "here", "a{1}b", "[::1]"])
+def test_value_that_only_looks_odd_is_taken(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("REACH_API_TOKEN", value)
+
+    assert load_settings().api_token is not None
+
+
 def test_right_hosts_and_origins_are_taken() -> None:
     found = load_settings(allowed_hosts="mcp.example.com, 10.0.0.5:8765", allowed_origins="https://chat.example.com")
 

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_mcp.server import CALLER_KEY
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, read_secret, split_list
+from reach_mcp.tools.names import quote_name
 from reach_mcp.transports.request_ids import WRONG_ID, usable_id
 
 logger = logging.getLogger(__name__)
@@ -53,8 +54,8 @@ class NormalizeMiddleware:
         scope = {**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode(), "headers": list(scope["headers"])}
         headers = MutableHeaders(scope=scope)
         accepted = {part.split(";")[0].strip().lower() for part in headers.get("accept", "").split(",")}
-        if accepted <= {"", "text/event-stream"} or "*/*" in accepted:
-            headers["accept"] = _ACCEPT
+        if accepted & {"", "application/json", "text/event-stream", "*/*"}:
+            headers["accept"] = _ACCEPT  # the SDK asks for both types, whichever it answers with
         if "content-type" in headers:
             headers["content-type"] = headers["content-type"].lower()
         return await self._app(scope, receive, send)
@@ -171,7 +172,7 @@ class AuthMiddleware:
 
 
 class BodyMiddleware:
-    """Bounds size and time of a body, and refuses bodies that would be dropped or fail without a word."""
+    """Bounds size and time of a body. Refuses other types than JSON, and bodies that would fail without a word."""
 
     def __init__(self, app: ASGIApp, *, seconds: float = BODY_SECONDS, max_bytes: int = MAX_BODY_BYTES) -> None:
         self._app = app
@@ -179,6 +180,10 @@ class BodyMiddleware:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = Headers(scope=scope).get("content-type", "").split(";")[0].strip()
+        if kind != "application/json":
+            said = f"The Content-Type is {quote_name(kind)}" if kind else "There is no Content-Type"
+            return await Response(f"{said}. It must be application/json.", 415)(scope, receive, send)
         body, refusal = b"", Response("The request took too long.", 408)
         with anyio.move_on_after(self._seconds) as limit:
             body = await self._read(int(Headers(scope=scope).get("content-length", "0")), receive)

@@ -24,6 +24,7 @@ from tests.helpers import LIST, api_of, client_of, http_client, read_events, rpc
 pytestmark = pytest.mark.anyio
 
 CALL = rpc("tools/call", {"name": LIST, "arguments": {}})
+JSON = {"content-type": "application/json"}
 LONG_TOKEN = "a-long-random-token-1"
 
 
@@ -35,6 +36,8 @@ LONG_TOKEN = "a-long-random-token-1"
         ("/mcp", {"accept": "text/event-stream"}),
         ("/mcp", {"accept": ""}),
         ("/mcp", {"accept": "*/*"}),
+        ("/mcp", {"accept": "application/json;q=0.9"}),
+        ("/mcp", {"content-type": "application/json; charset=utf-8"}),
         ("/mcp", {"content-type": "Application/JSON"}),
         ("/mcp", {"host": "LOCALHOST:8000"}),
         ("/mcp", {"host": "mcp.example.com"}),
@@ -60,7 +63,9 @@ async def test_small_differences_are_served(path: str, headers: dict[str, str]) 
         ({"method": "DELETE"}, 405, ""),
         ({"url": "/other"}, 404, "The MCP endpoint is /mcp"),
         ({"content": b" " * 1_000_001}, 413, "too large"),
-        ({"headers": {"accept": "application/json"}}, 406, ""),
+        ({"headers": {"accept": "text/html"}}, 406, ""),
+        ({"headers": {"content-type": "text/plain"}}, 415, "is 'text/plain'. It must be application/json"),
+        ({"headers": {"content-type": ""}}, 415, "There is no Content-Type"),
         ({"content": b"{"}, 400, "-32700"),
         ({"json": rpc("ping", id=1.5)}, 400, "-32600"),
         ({"json": rpc("ping", id=None)}, 400, "-32600"),
@@ -72,7 +77,7 @@ async def test_wrong_request_is_refused_with_a_word(request_of: dict[str, Any], 
     sent = {"method": "POST", "url": "/mcp", "headers": {}} | request_of
     if sent["method"] == "POST" and not {"json", "content"} & sent.keys():
         sent["json"] = CALL
-    sent["headers"] = {"content-type": "application/json"} | sent["headers"]
+    sent["headers"] = JSON | sent["headers"]
     async with http_client(serve(api_of([]))) as client:
         response = await client.request(**sent)
 
@@ -223,8 +228,8 @@ async def test_slow_and_endless_bodies_are_refused() -> None:
             yield b" " * 10
 
     async with client_of(BodyMiddleware(Seen(), seconds=0.01, max_bytes=100)) as client:
-        slow = await client.post("/", content=drip())
-        large = await client.post("/", content=flood())
+        slow = await client.post("/", content=drip(), headers=JSON)
+        large = await client.post("/", content=flood(), headers=JSON)
 
     assert (slow.status_code, large.status_code) == (408, 413)
 
