@@ -207,12 +207,19 @@ def _add_completion(server: ReachServer) -> None:
         of_prompt = isinstance(ref, PromptReference) and ref.name in server._prompts
         if argument.name != "batch_id" or not (of_template or of_prompt):
             return None
-        found = await _recent_batch_ids(server.context, argument.value[:MAX_VALUE_CHARS])
-        return Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
+        found, unread = await _recent_batch_ids(server.context, argument.value[:MAX_VALUE_CHARS])
+        return Completion(
+            values=found[:MAX_COMPLETIONS],
+            total=None if unread else len(found),
+            has_more=unread or len(found) > MAX_COMPLETIONS,
+        )
 
 
-async def _recent_batch_ids(context: ToolContext, prefix: str) -> list[str]:
-    """Ids of the newest batches that start with the prefix and can be given back as an argument; none on failure."""
+async def _recent_batch_ids(context: ToolContext, prefix: str) -> tuple[list[str], bool]:
+    """Ids of the newest batches that start with the prefix and can be given back as an argument; none on failure.
+
+    Also returns whether there are older batches, which were not read.
+    """
     from reach_mcp.api.query import BatchQuery
     from reach_mcp.render.sanitize import is_hidden
 
@@ -225,6 +232,7 @@ async def _recent_batch_ids(context: ToolContext, prefix: str) -> list[str]:
             page = await context.client.list_batches(query, tenant=call.tenant, deadline=call.deadline)
     except (ReachError, ConfigurationError) as error:
         call.log("completion/complete", "error", error.kind)
-        return []
+        return [], False
     ids = (batch.batch_id for batch in page.batches if batch.batch_id.startswith(prefix))
-    return [text for text in ids if len(text) <= MAX_VALUE_CHARS and not any(map(is_hidden, text))]
+    found = [text for text in ids if len(text) <= MAX_VALUE_CHARS and not any(map(is_hidden, text))]
+    return found, page.has_next

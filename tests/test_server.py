@@ -111,16 +111,19 @@ async def test_batch_ids_are_completed(ref: PromptReference | ResourceTemplateRe
     assert found.values == [f"b{number}" for number in range(90)]
 
 
-async def test_no_more_completions_than_the_protocol_allows() -> None:
-    named = [batch(f"b{number}") for number in range(150)]
-    async with Client(serve(ScriptedTransport(page(*named)))) as client:
-        found = (
-            await client.complete(
-                PromptReference(type="ref/prompt", name="explain_batch"), {"name": "batch_id", "value": ""}
-            )
-        ).completion
+@pytest.mark.parametrize(
+    ("count", "cursor", "completion"),
+    [(150, None, (100, 150, True)), (100, "next", (100, None, True)), (100, None, (100, 100, False))],
+)
+async def test_completions_say_that_there_are_more(
+    count: int, cursor: str | None, completion: tuple[int, int | None, bool]
+) -> None:
+    named = [batch(f"b{number}") for number in range(count)]
+    ref = PromptReference(type="ref/prompt", name="explain_batch")
+    async with Client(serve(ScriptedTransport(page(*named, cursor=cursor)))) as client:
+        found = (await client.complete(ref, {"name": "batch_id", "value": ""})).completion
 
-    assert (len(found.values), found.total, found.has_more) == (100, 150, True)
+    assert (len(found.values), found.total, found.has_more) == completion
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp
 from reach_mcp import __version__
 from reach_mcp.logs import log_configuration
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, split_list
-from reach_mcp.transports.connections import KEEP_ALIVE_SECONDS, guarded
+from reach_mcp.transports.connections import KEEP_ALIVE_SECONDS, GuardedProtocol, guarded
 from reach_mcp.transports.middleware import (
     MAX_BODY_BYTES,
     MCP_PATH,
@@ -61,8 +62,19 @@ def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
         # HostMiddleware checks hosts and origins: its answers name the setting to change.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    endpoint = NormalizeMiddleware(HostMiddleware(AuthMiddleware(BodyMiddleware(sdk), tokens), settings))
-    app = Starlette(routes=[*_health(server), Mount("/", endpoint)], lifespan=sdk.router.lifespan_context)
+    auth = AuthMiddleware(BodyMiddleware(sdk), tokens)
+    endpoint = NormalizeMiddleware(HostMiddleware(auth, settings))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        try:
+            async with sdk.router.lifespan_context(app):
+                yield
+        finally:
+            auth.refusals.flush()
+            GuardedProtocol.refusals.flush()
+
+    app = Starlette(routes=[*_health(server), Mount("/", endpoint)], lifespan=lifespan)
     origins = split_list(settings.allowed_origins)
     if not origins:
         return app

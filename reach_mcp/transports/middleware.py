@@ -154,13 +154,13 @@ class AuthMiddleware:
     def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
         self._app = app
         self._tokens = tokens
-        self._refusals = ThrottledLog()
+        self.refusals = ThrottledLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = str((scope.get("client") or ("",))[0])
         caller = self._caller(Headers(scope=scope)) if self._tokens.required else address
         if caller is None:
-            self._refusals.warning("unauthorized request", address=address)
+            self.refusals.warning("unauthorized request", address=address)
             refusal = Response("Bearer token missing or wrong.", 401, headers={"WWW-Authenticate": "Bearer"})
             return await refusal(scope, receive, send)
         kept = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
@@ -246,10 +246,18 @@ class ThrottledLog:
         self._seconds = seconds
         self._next = 0.0
         self._count = 0
+        self._last: tuple[str, dict[str, object]] = ("", {})
 
     def warning(self, message: str, **facts: object) -> None:
         self._count += 1
+        self._last = (message, facts)
         if time.monotonic() >= self._next:
+            self.flush()
+
+    def flush(self) -> None:
+        """Log the events that were only counted."""
+        if self._count:
+            message, facts = self._last
             logger.warning(message, extra={"facts": {**facts, "count": self._count}})
             self._next, self._count = time.monotonic() + self._seconds, 0
 
