@@ -15,7 +15,7 @@ import pytest
 
 from reach_mcp.analysis.stop import AnalysisStopped
 from reach_mcp.render.options import Rendered
-from reach_mcp.tools import TOOLS
+from reach_mcp.tools import TOOLS, ToolDefinition, read_schemas
 from reach_mcp.tools.answers import run_call
 from reach_mcp.tools.arguments import GetBatchArguments
 from reach_mcp.tools.context import CALLER, Call, Caller
@@ -71,8 +71,9 @@ async def test_each_filter_reads_every_batch_in_large_pages_and_shows_as_many_ro
 
     shown = await structured(serve(api), LIST, limit=1, sort_by="startedAt", **condition)
 
-    assert [query["limit"] for query in api.queries] == ["100", "100"]
-    assert all(query["includePendingDetails"] == "true" and "batchType" not in query for query in api.queries)
+    assert [query["limit"] for query in api.queries] == ["100", "100", "1"]
+    assert all(query["includePendingDetails"] == "true" for query in api.queries[:2])
+    assert not any("batchType" in query for query in api.queries)
     assert len(shown["batches"]["items"]) == 1
     assert shown["batches"]["total"] == (151 if condition.keys() & {"scope", "offset", "created_after"} else 150)
 
@@ -436,6 +437,11 @@ async def test_both_forms_keep_to_their_bytes(tool: str, response_format: str, l
     assert limit / 2 < max(len(text_of(result).encode()), len(structured.encode()))
     assert len(text_of(result).encode()) <= limit
     assert len(structured.encode()) <= limit
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
+def test_published_schemas_are_those_of_the_models(tool: ToolDefinition) -> None:
+    assert tool.build_schemas() == read_schemas()[tool.name]
 
 
 def test_tools_carry_the_words_that_people_search_by() -> None:
