@@ -68,6 +68,8 @@ def test_configuration_and_unknown_variables_are_logged(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _configure()
+    log_configuration(load_settings())
+    assert "WARNING" not in capsys.readouterr().err
     monkeypatch.setenv("REACH_MCP_COLOUR_SCHEME", "dark")
 
     log_configuration(load_settings(api_token=SECRET, tenant_id="acme"))
