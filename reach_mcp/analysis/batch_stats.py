@@ -221,6 +221,7 @@ def describe_batch(
         next_expiry=soonest[0] if soonest else None,
         missing=Section.of(ranked, first, limit).map(lambda key: Holder(snapshot.record(key), listed[key])),
         resources=rows if with_resources else None,
+        lists_nothing=sum(not row.missing for row in live),
     )
 
 

@@ -23,6 +23,7 @@ _OF_THE_LIST = {"sort_by", "sort_direction", "include_pending_details", "only_ba
 REPEATED = {EXPLAIN: _FILTERS, LIST: _FILTERS | _OF_THE_LIST, GET: _EVERYWHERE}
 """Arguments that a next call takes over from the present one."""
 SAME_VIEW = ("cause", "order", "focus", "assume_arrived", "limit")
+SAME_QUESTION = (*SAME_VIEW, "view", "offset", "since")
 
 
 def call(why: str, tool: str, arguments: Arguments, options: RenderOptions, same: Iterable[str] = ()) -> Call | None:
@@ -83,7 +84,8 @@ def after_explanation(report: PendingReport, explanation: Explanation, options: 
     view = explanation.view
     if not report.coverage.complete and report.coverage.why:
         shown: Arguments = {} if view == "summary" else {"view": view}
-        yield call("Read again, because this reading is incomplete", EXPLAIN, {**shown, "fresh": True}, options)
+        whole = {**shown, "fresh": True}
+        yield call("Read again, because this reading is incomplete", EXPLAIN, whole, options, SAME_QUESTION)
     if explanation.focus:
         yield from _after_focus(report, options)
     elif view == "summary":

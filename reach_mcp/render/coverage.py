@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reach_mcp.analysis import results
 from reach_mcp.api.pagination import Coverage
-from reach_mcp.render.formatting import batches, duration, plural
+from reach_mcp.render.formatting import batches, exact_duration, plural
 from reach_mcp.render.glossary import STOPPED
 from reach_mcp.render.models import common
 from reach_mcp.render.options import RenderOptions
@@ -59,4 +59,4 @@ def coverage_notes(read: Coverage) -> Iterator[str]:
 def clock_note(skew: float) -> str:
     """Says that the API's clock is some seconds ahead of ours, or behind it."""
     side = "ahead of" if skew > 0 else "behind"
-    return f"The API's clock is {duration(abs(skew))} {side} this server's. Deadlines follow the API's clock."
+    return f"The API's clock is {exact_duration(abs(skew))} {side} this server's. Deadlines follow the API's clock."

@@ -8,9 +8,14 @@ from datetime import UTC, datetime
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
+def agree(count: int, one: str, many: str) -> str:
+    """The form of a verb or pronoun that agrees with a count: `waits` of 1, `wait` of others."""
+    return one if count == 1 else many
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 record`, `2 records`; `many` where an s is not enough: `1 resource waits`, `2 resources wait`."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    return f"{count} {agree(count, one, many or one + 's')}"
 
 
 def batches(count: int) -> str:
@@ -62,6 +67,17 @@ def duration(seconds: float) -> str:
     if seconds < 2 * DAY:
         return f"{int(seconds // HOUR)} h"
     return f"{int(seconds // DAY)} days"
+
+
+def exact_duration(seconds: float) -> str:
+    """`90 s`, `45 min`, `3 h 30 min`, `2 days 4 h`: within 2 % of the duration."""
+    if seconds < 2 * MINUTE:
+        return f"{int(seconds)} s"
+    if seconds < 2 * HOUR:
+        return duration(seconds)
+    unit, name = (HOUR, "h") if seconds >= 2 * DAY else (MINUTE, "min")
+    rest = int(seconds % (DAY if name == "h" else HOUR) // unit)
+    return duration(seconds) + (f" {rest} {name}" if rest else "")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

@@ -160,7 +160,9 @@ def _focus(report: models.PendingReport, explanation: results.Explanation, focus
         yield "The name stands for several records: give the definition id instead of the schema name."
     records = explanation.counts.missing_records
     missing = "" if records is None else f" and {plural(records, 'missing record')}"
-    yield f"In all there {agree(report.counts.pending, 'is', 'are')} {plural(report.counts.pending, 'live pending resource')}{missing}."
+    pending = report.counts.pending
+    be, resources = agree(pending, "is", "are"), plural(pending, "live pending resource")
+    yield f"In all there {be} {resources}{missing}."
 
 
 def _state(focus: results.Focus) -> str:
@@ -242,17 +244,9 @@ def _sampled_errors(census: Census, failed: int) -> str:
 def detail_verdict(report: models.BatchDetailReport, detail: results.BatchDetail, options: RenderOptions) -> str:
     soon = _losing(report.within_24_h, report.within_1_h, report.next_expiry, report.as_of)
     lost = f"{plural(report.expired, *LOST)}." if report.expired else ""
-    state = [_batch_state(report.batch, report.as_of), _progress(report.batch), _sampled(report)]
-    return _join(
-        [
-            _heading(report.as_of, options),
-            *state,
-            _batch_waits(report, detail.lists_nothing),
-            soon,
-            lost,
-            _counter(report, detail),
-        ]
-    )
+    waits = _batch_waits(report, detail.lists_nothing)
+    state = [_batch_state(report.batch, report.as_of), _progress(report.batch), _sampled(report), waits]
+    return _join([_heading(report.as_of, options), *state, soon, lost, _counter(report, detail)])
 
 
 def _batch_state(batch: Batch, now: datetime) -> str:

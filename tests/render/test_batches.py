@@ -104,7 +104,10 @@ def test_live_and_expired_resources_stand_next_to_the_counter() -> None:
     assert " | 3 | 0 | 3\n" in text
     assert f"Oldest with live pending resources: {shown[0].id}" in text
     assert "All pending resources have expired: of 1 batch, so they are lost" in text
-    assert "Errors are known of 1500 of the failed, 600 of them in batches that failed as a whole." in text
+    assert (
+        "The API lists messages of 900 of 6000 failed records; 600 of the others are in batches that failed as a whole."
+        in text
+    )
     assert "live" not in structured["batches"]["items"][1]
     assert {"view": "resources"} in [call["arguments"] for call in structured["next"]]
     assert "view=resources lists them one by one" in text
@@ -245,6 +248,7 @@ def test_a_batch_with_its_resources_pages_them() -> None:
         ({"status": "say <b>"}, "The batch's status is say ‹b›"),
         ({"failed": 13}, "500 records: 500 processed, 500 successful, 13 failed, 0 pending."),
         ({"failed": 32}, "Messages of 13 of 32 failed records are listed by the API, the others are unknown."),
+        ({"failed": 14}, "Messages of 13 of 14 failed records are listed by the API, the other is unknown."),
         ({"failed": 2}, "Its errors name 13 records, its counter says 2 failed."),
         (
             {"failed": None, "total": None},
@@ -256,7 +260,11 @@ def test_a_batch_with_its_resources_pages_them() -> None:
         ),
         (
             {"listed": 7, "pending": 18, "unreadable_resources": 1},
-            "counter says 18 pending, the API lists 7, 3 of them expired, 1 unreadable.",
+            "counter says 18 pending, the API lists 7, 3 of them expired, one of them unreadable.",
+        ),
+        (
+            {"listed": 3, "pending": 3, "unreadable_resources": 1},
+            "counter says 3 pending, the API lists 3, 3 of them expired, one of them unreadable.",
         ),
         ({"message": "Unexpected end of input"}, 'The batch failed as a whole: k72"Unexpected end of input"'),
     ],
@@ -272,7 +280,15 @@ def test_the_state_of_a_batch_is_in_words(changes: dict[str, object], sentence: 
             {"pending": 1, "missing": section(results.Holder(fabricated.record(), 1))},
             "1 live pending resource waits for 1 record that it lists as missing.",
         ),
-        ({"pending": 2, "missing": section()}, "2 live pending resources wait."),
+        (
+            {"pending": 2, "missing": section(), "lists_nothing": 2},
+            "2 live pending resources list nothing missing and are still pending.",
+        ),
+        (
+            {"pending": 3, "missing": section(results.Holder(fabricated.record(), 1)), "lists_nothing": 2},
+            "3 live pending resources: 1 waits for 1 record that it lists as missing, "
+            "2 list nothing missing and are still pending.",
+        ),
         ({"within_hour": 0, "within_day": 0}, "None expires within 24 h, the first at 00:38 (in 38 min)."),
         ({"within_hour": 0, "within_day": 1, "next_expiry": None}, "1 expires within 24 h."),
         (

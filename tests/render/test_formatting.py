@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reach_mcp.render.formatting import clock, deadline, duration, iso_minute, listing, plural, table, to_datetime
+from reach_mcp.render.formatting import (
+    clock,
+    deadline,
+    duration,
+    exact_duration,
+    iso_minute,
+    listing,
+    plural,
+    table,
+    to_datetime,
+)
 
 NOW = datetime(2026, 11, 26, 3, 34, tzinfo=UTC)
 
@@ -49,6 +59,18 @@ def test_times_that_no_calendar_has_are_left_out(seconds: float | None) -> None:
 
 def test_structured_times_are_iso_minutes_in_utc() -> None:
     assert iso_minute(NOW) == "2026-11-26T03:34Z"
+
+
+def test_an_exact_duration_names_two_units_from_two_hours_on() -> None:
+    assert [exact_duration(seconds) for seconds in (61, 3_000, 7_260, 12_600, 86_400, 180_000, 172_800)] == [
+        "61 s",
+        "50 min",
+        "2 h 1 min",
+        "3 h 30 min",
+        "24 h",
+        "2 days 2 h",
+        "2 days",
+    ]
 
 
 def test_durations_are_rounded_down() -> None:

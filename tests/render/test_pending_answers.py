@@ -241,7 +241,7 @@ def test_counters_and_resources_as_text() -> None:
         resources=section(fabricated.resource(), total=3),
     )
     assert text_of(found, replace(OPTIONS, detailed=True)) == snapshot("""\
-Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. 3 live pending resources in 1 batch wait, though no record is missing. All list nothing missing and still wait. 4 resources have expired and are lost: resend their records (view=expired). The batches' counters say 18 pending, the API lists 8, 4 of them expired, 1 unreadable.
+Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. 3 live pending resources in 1 batch wait, though no record is missing. All list nothing missing and still wait. 4 resources have expired and are lost: resend their records (view=expired). The batches' counters say 18 pending, the API lists 8, 4 of them expired, one of them unreadable.
 
 Pending resources (1 of 3; more: view=resources, offset=1):
 record | id | batch | created | expires | lists as missing

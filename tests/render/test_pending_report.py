@@ -88,7 +88,7 @@ def blocker(cause: results.CauseFinding, name: str = "cus_1") -> results.Blocker
         ),
         (
             {"counters_pending": 5, "expired": 1, "unreadable_resources": 1},
-            "The batches' counters say 5 pending, the API lists 2, 1 of them expired, 1 unreadable (view=counters).",
+            "The batches' counters say 5 pending, the API lists 2, one of them expired, one of them unreadable (view=",
         ),
     ],
 )  # fmt: skip
@@ -101,6 +101,11 @@ def test_the_verdict_accounts_for_every_resource(numbers: dict[str, int | None],
     [
         ({"batches": 1, "total": 1}, "All 1 batch read."),
         ({"batches": 0, "total": 0}, "There are no batches."),
+        ({"batches": 1, "total": 1, "unreadable_resources": 2}, "Incomplete: 1 batch read ("),
+        (
+            {"batches": 1, "stop": "deadline"},
+            "1 of 400 batches read (the deadline of this call passed). Every count is of that one.",
+        ),
         (
             {"batches": 120, "stop": "deadline"},
             "Incomplete: 120 of 400 batches read (the deadline of this call passed). Every count is of those. "
@@ -154,8 +159,8 @@ def test_the_age_of_a_kept_reading_and_the_skew_of_the_clock_are_said() -> None:
     assert "Note: The API's clock is 2 h behind this server's." in text
     assert "changed while it was read; 1 batch came twice, counted once." in text
     assert "Could not be decoded, wholly or in part: bat_1." in text
-    moved = replace(coverage, repeated=0, clock_skew=7_200.0)
-    assert "2 h ahead of" in text_of(explanation(coverage=moved))
+    moved = replace(coverage, repeated=0, clock_skew=12_600.0)
+    assert "3 h 30 min ahead of" in text_of(explanation(coverage=moved))
 
 
 def test_numbers_of_notes_have_no_separators() -> None:
@@ -501,6 +506,19 @@ def test_calls_with_long_arguments_are_left_out() -> None:
     assert "next" not in structured(fabricated.large_tenant(), options)
 
 
+def test_nouns_verbs_and_pronouns_agree_with_counts() -> None:
+    left_out = results.FilterReport("status failure", 1, 2, None, (), 0)
+    for pending, words in (
+        (1, "1 live pending resource that matches the"),
+        (4, "4 live pending resources that match the"),
+    ):
+        assert words in verdict(counts=counts(pending=pending), filter=left_out)
+    nothing = results.WhatIf((), ("customers:zz",), 0, (), 4, 0, section())
+    assert "Nothing waits for the records assumed to arrive: 4 resources would still wait." in verdict(
+        counts=counts(pending=4), what_if=nothing
+    )
+
+
 def test_an_incomplete_reading_suggests_to_read_again() -> None:
     coverage = Coverage(pages=1, batches=2, total=9, stop="deadline")
     assert structured(explanation(coverage=coverage))["next"][0]["arguments"] == {"fresh": True}
@@ -508,6 +526,15 @@ def test_an_incomplete_reading_suggests_to_read_again() -> None:
         "view": "plan",
         "fresh": True,
     }
+    asked: dict[str, str | int | bool | list[str]] = {
+        "focus": "customers:1",
+        "since": "start",
+        "view": "resources",
+        "offset": 10,
+        "status": "failure",
+    }
+    again = structured(explanation(coverage=coverage), replace(OPTIONS, arguments=asked))["next"][0]
+    assert again["arguments"] == asked | {"fresh": True}
 
 
 # --- forms ---------------------------------------------------------------------------------------------------------
