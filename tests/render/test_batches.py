@@ -91,6 +91,9 @@ def test_a_page_says_that_its_counts_are_its_own() -> None:
     assert "One page was read: 20 batches of 400. Every count is of this page. 20 batches: " in text
     assert structured["next"][0]["arguments"] == {"status": "failure", "limit": 20, "cursor": "abc"}
     assert structured["next"][1]["arguments"] == {"status": "failure", "limit": 20, "scope": "all"}
+    rest = listed(replace(found, scope="all"), replace(OPTIONS, arguments={"limit": 20}))[1]["next"]
+    assert rest[0]["arguments"] == {"limit": 20, "cursor": "abc"}
+    assert {"scope": "all"} not in [each["arguments"] for each in rest]
     assert "One page was read: 20 batches. " in listed(replace(found, coverage=replace(coverage, total=None)))[0]
 
 

@@ -88,6 +88,18 @@ def test_long_texts_are_shortened_where_no_list_is_left_to_trim() -> None:
     assert "…(+" in rendered.structured["verdict"]  # type: ignore[operator]
 
 
+def test_a_summary_drops_parts_of_which_no_item_is_left() -> None:
+    counters = results.Section((results.CounterDifference("bat_1", "invoices", 18, 7, 4, 0),), 1)
+    found = replace(fabricated.large_tenant(), expired=fabricated.expired(9), counters=counters)
+    whole = render_explanation(found, RenderOptions(limit_bytes=24_000)).structured
+    cut = render_explanation(found, RenderOptions(limit_bytes=2_600)).structured
+    assert whole is not None
+    assert cut is not None
+    assert {"expired", "counters"} <= set(whole)
+    assert not {"expired", "counters"} & set(cut)
+    assert "by_cause" in cut
+
+
 def test_a_limit_below_the_fixed_parts_gives_the_shortest_answer() -> None:
     rendered = render_explanation(fabricated.large_tenant(), RenderOptions(limit_bytes=100))
     assert rendered.structured is not None
