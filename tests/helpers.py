@@ -70,8 +70,9 @@ async def ask(server: ReachServer, tool: str, /, **arguments: Any) -> str:
 async def structured(server: ReachServer, tool: str, /, **arguments: Any) -> dict[str, Any]:
     """The structured content of a call that is answered."""
     result = await call(server, tool, **arguments)
-    assert result.structured_content is not None, text_of(result)
-    return result.structured_content
+    content: dict[str, Any] | None = result.structured_content
+    assert content is not None, text_of(result)
+    return content
 
 
 async def refused(server: ReachServer, tool: str, /, **arguments: Any) -> str:

@@ -41,11 +41,6 @@ class Cache(Generic[T]):
         self._entries: dict[str, _Entry[T]] = {}
         self._locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 
-    def peek(self, key: str) -> T | None:
-        """The value kept for a key, if any."""
-        entry = self._entries.get(key)
-        return entry.loaded.value if entry is not None and self._clock() < entry.ends else None
-
     async def get(self, key: str, load: Callable[[], Awaitable[Loaded[T]]], *, fresh: bool = False) -> T:
         """The value kept for a key, or the one that `load` brings.
 
