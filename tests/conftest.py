@@ -33,9 +33,9 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
-    """For tests that configure logging: the root logger is one for the whole process."""
+    """Undo what a test configures: loggers are one for the whole process, and the command line sets their level."""
     names = ("", "reach_mcp", "httpx", "mcp", "uvicorn", "asyncio", "stamina")
     loggers = [logging.getLogger(name) for name in names]
     levels, handlers = [found.level for found in loggers], loggers[0].handlers[:]

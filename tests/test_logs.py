@@ -13,7 +13,6 @@ from reach_mcp.logs import Redactor, configure_logging, log_configuration
 from reach_mcp.settings import load_settings
 
 SECRET = "s3cret/token+value=="
-pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def _configure(**flags: object) -> logging.Logger:

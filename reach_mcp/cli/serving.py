@@ -45,7 +45,7 @@ def serve_stdio(session: Session) -> None:
     log_configuration(settings)
     try:
         anyio.run(partial(run_stdio, server, grace=settings.shutdown_seconds))
-    except* BrokenPipeError:
+    except* (BrokenPipeError, anyio.BrokenResourceError):
         pass  # the host is gone
 
 
