@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
+from math import inf
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -57,7 +58,7 @@ def plan(
         clearance: `Clearance(graph)`, where the caller has it.
     """
     arrival = Arrival(graph, checkpoint=checkpoint)
-    ranked = sorted(ranked, key=lambda root: root.earliest if order == "expiry" else -root.waiting)
+    ranked = sorted(ranked, key=lambda root: _minute(root.earliest) if order == "expiry" else -root.waiting)
     keys = [root.key for root in ranked]
     if order == "expiry":
         yield from _send(arrival, keys, selection)
@@ -68,6 +69,11 @@ def plan(
     places = choose_best(needs, size, checkpoint=checkpoint)
     yield from _send(arrival, [candidates[place] for place in places], selection)
     yield from _Greedy(graph, keys, arrival, clearance, selection).steps()
+
+
+def _minute(time: float) -> float:
+    """The minute of a time: what is lost within the same minute goes by rank, since answers show minutes."""
+    return time if time == inf else time // 60
 
 
 def _choose_candidates(ranked: Sequence[RankedRoot]) -> list[int]:

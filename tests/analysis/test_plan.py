@@ -98,6 +98,13 @@ def test_urgency_sends_first_what_is_lost_soonest() -> None:
     assert _steps(graph, order="expiry") == [("BIG", 400), ("l0", 2), ("l1", 1), ("l2", 1), ("l3", 1), ("l4", 1)]
 
 
+def test_urgency_goes_by_rank_within_one_minute() -> None:
+    big = [pending(f"s:x{number}", "orders:BIG", expires=2.01) for number in range(3)]
+    soon = [pending("s:y", "orders:small", expires=2.0), pending("s:z", "orders:undated", expires="soon")]
+    graph = graph_of([batch("b1", *soon, *big)])
+    assert _steps(graph, order="expiry") == [("BIG", 3), ("small", 1), ("undated", 1)]
+
+
 def test_nothing_expired_is_promised() -> None:
     graph = graph_of([batch("b1", *(pending(f"s:x{number}", "s:a", expires=-1.0) for number in range(34)))])
     assert _steps(graph) == []
