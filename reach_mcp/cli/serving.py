@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,10 +44,15 @@ def serve_stdio(session: Session) -> None:
         click.echo(HINT, err=True)
     server, settings = build(session), session.settings
     log_configuration(settings)
+    run_until_host_is_gone(partial(run_stdio, server, grace=settings.shutdown_seconds))
+
+
+def run_until_host_is_gone(serve: Callable[[], Awaitable[None]]) -> None:
+    """Run a server. A pipe that the host has closed shows as either of two exceptions, or as the end of stdin."""
     try:
-        anyio.run(partial(run_stdio, server, grace=settings.shutdown_seconds))
+        anyio.run(serve)
     except* (BrokenPipeError, anyio.BrokenResourceError):
-        pass  # the host is gone
+        pass
 
 
 @click.command("serve")

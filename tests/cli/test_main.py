@@ -10,12 +10,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import anyio
 import httpx
 import pytest
 
 from reach_mcp import __version__
 from reach_mcp.cli.commands import QUESTION
 from reach_mcp.cli.main import COMMANDS
+from reach_mcp.cli.serving import run_until_host_is_gone
 from tests.cli.helpers import run
 
 
@@ -81,6 +83,14 @@ def test_serving_without_a_host_ends_with_stdin() -> None:
     out, _ = process.communicate("", timeout=60)
 
     assert (process.returncode, out) == (0, "")
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), anyio.BrokenResourceError()])
+def test_a_closed_pipe_ends_serving_whichever_way_it_shows(error: Exception) -> None:
+    async def serve() -> None:
+        raise ExceptionGroup("tasks", [error])
+
+    run_until_host_is_gone(serve)
 
 
 def test_a_host_that_is_gone_ends_the_server_quietly() -> None:
