@@ -165,9 +165,17 @@ def known_variables() -> list[str]:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """REACH_MCP_* variables that are no setting."""
+    """REACH_MCP_* variables that are no setting, each with the nearest name where there is one."""
     known = known_variables()
-    return sorted(name for name in environment if name.startswith("REACH_MCP_") and name not in known)
+    names = sorted(name for name in environment if name.startswith("REACH_MCP_") and name not in known)
+    return [f"{ascii(name[:80])[1:-1]}{_hint(name, known)}" for name in names]
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """The setting that was probably meant: compared without the prefix, which all have in common."""
+    parts = {each.removeprefix("REACH_").removeprefix("MCP_"): each for each in known}
+    near = difflib.get_close_matches(name.removeprefix("REACH_MCP_"), parts, n=1, cutoff=0.5)
+    return f" (did you mean {parts[near[0]]}?)" if near else ""
 
 
 def _refuse_mistyped(environment: Mapping[str, str]) -> None:

@@ -104,9 +104,13 @@ def test_field_that_was_left_empty_in_a_desktop_host_is_unset(monkeypatch: pytes
 
 
 def test_unknown_variables_of_ours_are_listed() -> None:
-    environment = {"REACH_MCP_COLOUR_SCHEME": "x", "REACH_MCP_PORT": "1", "REACH_OTHER": "x"}
+    names = ("REACH_MCP_COLOUR_SCHEME", "REACH_MCP_PORT", "REACH_OTHER", "REACH_MCP_AUTH", "REACH_MCP_X\n")
 
-    assert unknown_variables(environment) == ["REACH_MCP_COLOUR_SCHEME"]
+    assert unknown_variables(dict.fromkeys(names, "x")) == [
+        "REACH_MCP_AUTH (did you mean REACH_MCP_AUTH_TOKEN?)",
+        "REACH_MCP_COLOUR_SCHEME",
+        "REACH_MCP_X\\n",
+    ]
     assert {"REACH_API_TOKEN", "REACH_MCP_ANSWER_BYTES"} <= set(known_variables())
 
 

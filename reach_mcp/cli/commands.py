@@ -71,6 +71,7 @@ def take_filter(session: Session, arguments: dict[str, Any], *, only_pending: bo
 @filter_options
 @click.option("--only-pending", is_flag=True, help="Only batches with pending records.")
 @click.option("--limit", type=click.IntRange(1), help="Rows to show, newest batch first.  [default: all]")
+@click.option("--scope", type=click.Choice(["all"]), hidden=True, expose_value=False, help="Always all batches.")
 @reading_options
 @click.pass_context
 def list_command(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reach_mcp.settings import Settings, load_settings
+from reach_mcp.settings import Settings, load_settings, unknown_variables
 
 if TYPE_CHECKING:
     from reach_mcp.analysis.report import Analysis
@@ -89,6 +89,8 @@ class Session:
         # People read answers, not log lines: these are shown only where somebody asks for them.
         level = self.settings.log_level if "REACH_MCP_LOG_LEVEL" in os.environ else "ERROR"
         configure_logging(self.settings.model_copy(update={"log_level": level}))
+        for name in unknown_variables(os.environ):
+            click.echo(f"Warning: unknown setting, ignored: {name}", err=True)
         async with build_client(self.settings, self.transport) as client:
             yield client
 

@@ -117,6 +117,14 @@ def test_wrong_configuration_ends_with_two(environment: dict[str, str], text: st
     assert text in result.stderr
 
 
+@pytest.mark.parametrize("command", ["list", "batch bat_cus_0950", "explain", "demo"])
+def test_every_command_names_an_unknown_setting_and_the_nearest_one(command: str) -> None:
+    result = run(*command.split(), REACH_MCP_AUTH="x")
+
+    assert result.stderr == "Warning: unknown setting, ignored: REACH_MCP_AUTH (did you mean REACH_MCP_AUTH_TOKEN?)\n"
+    assert "REACH_MCP_AUTH" not in result.stdout
+
+
 @pytest.mark.parametrize(
     ("answer", "text"),
     [(httpx.ConnectError("refused"), "can't be reached"), (403, "403"), (b"<html>", "JSON")],
@@ -164,7 +172,7 @@ def test_demo_stands_before_or_after_the_command(arguments: str) -> None:
 
 
 def test_json_has_everything_whole() -> None:
-    listing = json.loads(run("list", "--json").stdout)
+    listing = json.loads(run("list", "--scope", "all", "--json").stdout)
     plan = json.loads(run("explain", "--view", "plan", "--format", "json").stdout)
 
     assert len(listing["batches"]["items"]) == listing["batches"]["total"] == 142
