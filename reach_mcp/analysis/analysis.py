@@ -69,8 +69,7 @@ class Analysis:
 
     def keys_of(self, name: str) -> list[int]:
         """The keys that a name stands for: several where it is ambiguous, none where nothing read has it."""
-        found, index = self.lookup.resolve(name, suggest=False), self.snapshot.key_index
-        records = [found.record] if found.record else found.alternatives
+        records, index = self.lookup.resolve(name, suggest=False).records, self.snapshot.key_index
         keys = (index.get((record.schema_id, record.external_id)) for record in records)
         return [key for key in keys if key is not None]
 

@@ -92,14 +92,12 @@ def _find_subject(analysis: Analysis, asked: str, assumed: frozenset[int]) -> _S
         rows = _list_live(analysis, flags)
         keys = tuple(dict.fromkeys(analysis.graph.key_of[row] for row in rows))
         return _Subject("batch", keys, flags, rows, batch=analysis.snapshot.batches[found.batch])
-    if found.record is not None:
-        return _record_subject(analysis, found.record, assumed)
-    if found.kind != "ambiguous":
-        return _Subject("not_pending", alternatives=found.alternatives)
-    subjects = [_record_subject(analysis, record, assumed) for record in found.alternatives]
+    if not found.records:
+        return _Subject("not_pending", alternatives=found.near_misses)
+    subjects = [_record_subject(analysis, record, assumed) for record in found.records]
     chosen = min(subjects, key=lambda one: (_PREFERRED.index(one.kind), one.record and one.record.schema_id))
-    others = tuple(record for record in found.alternatives if record != chosen.record)
-    return replace(chosen, alternatives=others, ambiguous=True)
+    others = tuple(record for record in found.records if record != chosen.record)
+    return replace(chosen, alternatives=others, ambiguous=bool(others))
 
 
 def _record_subject(analysis: Analysis, record: Record, assumed: frozenset[int]) -> _Subject:

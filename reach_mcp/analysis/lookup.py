@@ -12,18 +12,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from itertools import islice
-from typing import Literal, NamedTuple
+from itertools import islice, product
 from urllib.parse import unquote
 
 from reach_mcp.analysis.errors import QuestionError
 from reach_mcp.analysis.evidence import Evidence, name_label
 from reach_mcp.analysis.lookalikes import SimilarIds
-from reach_mcp.analysis.multimap import Multimap
 from reach_mcp.analysis.results import Record
 from reach_mcp.analysis.snapshot import Snapshot
 
-MAX_ALTERNATIVES = 5
+MAX_NEAR_MISSES = 5
 MAX_TEXT_CHARS = 1000
 """Longer texts are only looked up as they stand."""
 MAX_COMPARED_IDS = 20_000
@@ -38,6 +36,7 @@ _DELIMITED = re.compile(r'(?<![A-Za-z0-9])[a-z]\d\d"([^"]*)"')
 _ENCLOSED = re.compile(
     r"""\s*(?:"(.*)"|'(.*)'|`+(.*?)`+|“(.*)”|‘(.*)’|«(.*)»|\[(.*)\]|\((.*)\)|\{(.*)\}|<(.*)>)[.,;]?\s*""", re.S
 )
+_COLON = re.compile(":")
 _SPLITS = re.compile(r"\s*[:/=|,>\s]\s*")
 
 
@@ -47,30 +46,14 @@ class UnknownSchema(QuestionError):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a text names.
+    """The batch or the records that a text names; neither where nothing that was read has that name."""
 
-    `record` is set for kind record; `key` is its index in the snapshot, None where only errors name it. For kind
-    ambiguous `alternatives` are the records that the text may mean. For kind unknown they are near misses.
-    """
-
-    kind: Literal["record", "batch", "ambiguous", "unknown"]
-    record: Record | None = None
-    key: int | None = None
+    records: tuple[Record, ...] = ()
+    """Several where the text is ambiguous."""
     batch: int | None = None
     """Index of the batch."""
-    alternatives: tuple[Record, ...] = ()
-
-    @property
-    def keys(self) -> tuple[int, ...]:
-        """The key index of the record, where it has one."""
-        return () if self.key is None else (self.key,)
-
-
-class Named(NamedTuple):
-    """A known record; `key` is None where only errors name it."""
-
-    record: Record
-    key: int | None
+    near_misses: tuple[Record, ...] = ()
+    """Records that a text that names nothing may mean."""
 
 
 def spellings(text: str) -> Iterator[str]:
@@ -95,23 +78,21 @@ def resolve_schema(text: str, snapshot: Snapshot) -> set[str]:
     """
     if not text.strip():
         return set()
-    bare = {one.schema.strip().casefold(): one.schema.strip() for one in snapshot.batches if one.schema}
+    bare = {one.schema.strip().casefold() for one in snapshot.batches if one.schema}
     for form in spellings(text):
         found = snapshot.names.definitions(form)
         if found or form.casefold() in bare:
             return set(found)
-    known = sorted({*snapshot.names.known, *_named_batches(snapshot)})
-    names = {name for schema_id in snapshot.names.schema_ids for name in snapshot.names.names(schema_id)}
-    raise _unknown_schema(text.strip(), known, {name.casefold(): name for name in sorted({*known, *names})})
+    raise _unknown_schema(text.strip(), snapshot)
 
 
-def _named_batches(snapshot: Snapshot) -> Iterable[str]:
-    return (one.schema for one in snapshot.batches if one.schema and not one.schema_id)
-
-
-def _unknown_schema(asked: str, known: list[str], folded: dict[str, str]) -> UnknownSchema:
+def _unknown_schema(asked: str, snapshot: Snapshot) -> UnknownSchema:
+    schemas = snapshot.names
+    known = sorted({*schemas.known, *_named_batches(snapshot)})
     if not known:
         return UnknownSchema(f"No schema is named '{asked}'.", "The batches read have no schemas.")
+    names = {*known, *(name for schema_id in schemas.schema_ids for name in schemas.names(schema_id))}
+    folded = {name.casefold(): name for name in sorted(names)}
     close = get_close_matches(asked.casefold(), folded, n=3, cutoff=0.6)
     more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
     advice = f"Known schemas: {', '.join(known[:MAX_NAMES])}{more}."
@@ -119,66 +100,56 @@ def _unknown_schema(asked: str, known: list[str], folded: dict[str, str]) -> Unk
     return UnknownSchema(f"No schema is named '{asked}'.", hint + advice)
 
 
-class RecordLookup:
-    """Resolves many texts over one snapshot. Indexes are built on first use."""
+def _named_batches(snapshot: Snapshot) -> Iterable[str]:
+    """The schemas of batches of which only a name is known."""
+    return (one.schema for one in snapshot.batches if one.schema and not one.schema_id)
 
-    def __init__(self, snapshot: Snapshot, evidence: Evidence | None = None) -> None:
+
+class RecordLookup:
+    """Resolves many texts over one snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._evidence = evidence or Evidence(snapshot)
+        self._evidence = Evidence(snapshot)
         self._names = {name_label(name) for name in _named_batches(snapshot)}
         self._batches = {batch.id: number for number, batch in enumerate(snapshot.batches)}
 
     def resolve(self, text: str, *, suggest: bool = True) -> Resolution:
-        """Find the record or batch that a text names; without `suggest`, no near misses are looked for."""
-        forms = list(spellings(text))
-        for form in forms:
-            found = self._resolve_exact(form)
-            if found:
+        """Find the batch or records that a text names; without `suggest`, no near misses are looked for."""
+        forms, is_short = list(spellings(text)), len(text) <= MAX_TEXT_CHARS
+        for forgiving, form in product((False, True) if is_short else (False,), forms):
+            if found := self._find(form, forgiving=forgiving):
                 return found
-        if len(text) > MAX_TEXT_CHARS:
-            return Resolution("unknown")
-        for form in forms:
-            found = self._resolve_forgiving(form)
-            if found:
-                return found
-        return self._unknown(forms[-1]) if suggest else Resolution("unknown")
+        return self._suggest(forms[-1]) if suggest and is_short else Resolution()
 
-    def _resolve_exact(self, form: str) -> Resolution | None:
-        """schema:external_id, then a batch id, then an external id alone."""
-        for schema_ids, external_id in self._splits(form, ":"):
-            found = _choose(self._named(external_id, schema_ids))
-            if found:
-                return found
-        if form in self._batches:
-            return Resolution("batch", batch=self._batches[form])
-        return _choose(self._named(form)) if form else None
+    def _find(self, form: str, *, forgiving: bool) -> Resolution | None:
+        """Read a text as schema:external_id, as a batch id, and as an external id alone."""
+        for schema_ids, external_id in self._splits(form, forgiving=forgiving):
+            for spelling in spellings(external_id) if forgiving else (external_id,):
+                if records := self._named(spelling, schema_ids):
+                    return Resolution(records)
+        batch = self._find_batch(form) if forgiving else self._batches.get(form)
+        if batch is not None:
+            return Resolution(batch=batch)
+        records = self._named(form) if form else ()
+        return Resolution(records) if records else None
 
-    def _resolve_forgiving(self, form: str) -> Resolution | None:
+    def _find_batch(self, form: str) -> int | None:
+        """The batch that has an id in any case, or an MCP resource's URI."""
         uri = _BATCH_URI.fullmatch(form)
         batch_id = unquote(uri[1]).strip("/") if uri else form
         same = [number for known, number in self._batches.items() if known.casefold() == batch_id.casefold()]
-        if len(same) == 1 or (same and batch_id in self._batches):
-            return Resolution("batch", batch=self._batches.get(batch_id, same[0]))
-        for schema_ids, external_id in self._splits(form, ""):
-            for spelling in spellings(external_id):
-                found = _choose(self._named(spelling, schema_ids))
-                if found:
-                    return found
-        return None
+        return self._batches.get(batch_id, same[0] if len(same) == 1 else None)
 
-    def _splits(self, form: str, separator: str) -> Iterator[tuple[list[str], str]]:
+    def _splits(self, form: str, *, forgiving: bool) -> Iterator[tuple[list[str], str]]:
         """Every way to read a text as a known schema and an external id, the longest schema first.
 
-        Without a separator, any of colon, slash, equals sign, bar, comma and blanks divides.
+        A colon divides; where forgiving, so does any of slash, equals sign, bar, comma and blanks.
         """
-        if separator:
-            places = [(at, at + 1) for at, char in enumerate(form) if char == separator]
-        else:
-            places = [match.span() for match in _SPLITS.finditer(form)]
-        for start, end in reversed(places):
-            schema_ids = self._definitions(form[:start], forgiving=not separator)
-            if schema_ids and form[end:]:
-                yield schema_ids, form[end:]
+        for match in reversed([*(_SPLITS if forgiving else _COLON).finditer(form)]):
+            schema_ids = self._definitions(form[: match.start()], forgiving=forgiving)
+            if schema_ids and form[match.end() :]:
+                yield schema_ids, form[match.end() :]
 
     def _definitions(self, label: str, *, forgiving: bool) -> list[str]:
         for spelling in spellings(label) if forgiving else (label,):
@@ -188,68 +159,47 @@ class RecordLookup:
                 return found
         return []
 
-    def _named(self, external_id: str, schema_ids: list[str] | None = None) -> list[Named]:
-        """All known records with an external id, in some schemas or in all."""
-        index = self._snapshot.key_index
-        if schema_ids is None:
-            numbers = self._keys_of.get(external_id)
-        else:
-            numbers = [index[key] for one in schema_ids if (key := (one, external_id)) in index]
-        found = [Named(self._snapshot.record(number), number) for number in numbers]
-        found.sort(key=lambda one: one.record.schema_id)
-        known = {one.record.schema_id for one in found}
+    def _named(self, external_id: str, schema_ids: list[str] | None = None) -> tuple[Record, ...]:
+        """All known records with an external id, in some schemas or in all. Those that only errors name come last."""
+        snapshot, index = self._snapshot, self._snapshot.key_index
+        owners = snapshot.names.schema_ids if schema_ids is None else schema_ids
+        found = [snapshot.record(index[owner, external_id]) for owner in owners if (owner, external_id) in index]
+        known = {one.schema_id for one in found}
         failed = dict.fromkeys(self._evidence.failed_records(external_id))
         for record in sorted(failed, key=lambda one: not one.schema_id):
             new = record.schema_id not in known if record.schema_id else not found
             if new and (schema_ids is None or _label(record) in schema_ids):
-                found.append(Named(record, None))
-        return found
+                found.append(record)
+        return tuple(found)
 
     # --- near misses -----------------------------------------------------------------------------------------------
 
-    def _unknown(self, form: str) -> Resolution:
-        readings = list(self._splits(form, "")) or [([], form)]
+    def _suggest(self, form: str) -> Resolution:
+        readings = list(self._splits(form, forgiving=True)) or [([], form)]
         found: dict[Record, None] = {}
-        for place in [match.end() for match in _SPLITS.finditer(form)]:
-            found |= dict.fromkeys(one.record for one in self._named(form[place:]))
+        for match in _SPLITS.finditer(form):
+            found |= dict.fromkeys(self._named(form[match.end() :]))
         for schema_ids, external_id in readings:
             found |= dict.fromkeys(self._similar(external_id, set(schema_ids)))
-        return Resolution("unknown", alternatives=tuple(found)[:MAX_ALTERNATIVES])
+        return Resolution(near_misses=tuple(found)[:MAX_NEAR_MISSES])
 
     def _similar(self, external_id: str, schema_ids: set[str]) -> Iterator[Record]:
         """Records whose id is spelled in another way, else those with a typing error."""
         core = max(re.findall(r"[1-9]\d*", external_id), key=len, default=external_id.strip().casefold())
         near = islice((one for one in self._ids if core in one.casefold()), MAX_COMPARED_IDS)
-        ids = {
-            external_id: None,
-            **dict.fromkeys(sorted(one.external_id for one in SimilarIds(near).find(external_id))),
-        }
+        ids = [external_id, *sorted(one.external_id for one in SimilarIds(near).find(external_id))]
         if len(ids) == 1:
-            ids_there = [one for owner, one in self._snapshot.keys if owner in schema_ids] if schema_ids else self._ids
-            known = list(islice(ids_there, MAX_TYPED_IDS))
-            ids |= dict.fromkeys(get_close_matches(external_id, known, n=MAX_ALTERNATIVES, cutoff=0.8))
-        records = (named.record for one in ids for named in self._named(one))
+            there = [one for owner, one in self._snapshot.keys if owner in schema_ids] if schema_ids else self._ids
+            ids += get_close_matches(external_id, islice(there, MAX_TYPED_IDS), n=MAX_NEAR_MISSES, cutoff=0.8)
+        records = (record for one in dict.fromkeys(ids) for record in self._named(one))
         return (record for record in records if not schema_ids or _label(record) in schema_ids)
-
-    @cached_property
-    def _keys_of(self) -> Multimap[str, int]:
-        """External id to key indexes: several where several schemas have it."""
-        return Multimap((external_id, number) for number, (_, external_id) in enumerate(self._snapshot.keys))
 
     @cached_property
     def _ids(self) -> dict[str, None]:
         """All external ids that were read, those that only errors name included."""
         failed = (one for _, details in self._snapshot.error_details for one in details)
-        return dict.fromkeys(self._keys_of) | dict.fromkeys(failed)
+        return dict.fromkeys(external_id for _, external_id in self._snapshot.keys) | dict.fromkeys(failed)
 
 
 def _label(record: Record) -> str:
     return record.schema_id or name_label(record.schema)
-
-
-def _choose(found: list[Named]) -> Resolution | None:
-    if not found:
-        return None
-    if len(found) == 1:
-        return Resolution("record", record=found[0].record, key=found[0].key)
-    return Resolution("ambiguous", alternatives=tuple([one.record for one in found]))

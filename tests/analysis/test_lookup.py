@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from reach_mcp.analysis.errors import QuestionError
-from reach_mcp.analysis.evidence import Evidence
 from reach_mcp.analysis.lookup import RecordLookup, Resolution, UnknownSchema, resolve_schema
 from reach_mcp.analysis.snapshot import Snapshot
 from tests.analysis.snapshots import read
@@ -35,9 +34,8 @@ def resolve_record(text: str, snapshot: Snapshot) -> Resolution:
 
 
 def named(found: Resolution) -> list[str]:
-    """`definition:external_id` of the record that was found, else of the alternatives."""
-    records = [found.record] if found.record else found.alternatives
-    return [f"{one.schema_id}:{one.external_id}" for one in records]
+    """`definition:external_id` of the records that were found, else of near misses."""
+    return [f"{one.schema_id}:{one.external_id}" for one in found.records or found.near_misses]
 
 
 @pytest.mark.parametrize(
@@ -77,8 +75,7 @@ def named(found: Resolution) -> list[str]:
 )
 def test_every_way_to_write_a_record_finds_it(text: str) -> None:
     found = resolve_record(text, TENANT)
-    assert (found.kind, named(found)) == ("record", ["sd_customers:c1"])
-    assert found.keys == (TENANT.key_index["sd_customers", "c1"],)
+    assert (found.batch, named(found)) == (None, ["sd_customers:c1"])
 
 
 @pytest.mark.parametrize(
@@ -108,8 +105,7 @@ def test_every_way_to_write_a_record_finds_it(text: str) -> None:
     ],
 )
 def test_an_exact_spelling_wins_and_an_id_may_contain_separators(text: str, record: str) -> None:
-    found = resolve_record(text, TENANT)
-    assert (found.kind, named(found)) == ("record", [record])
+    assert named(resolve_record(text, TENANT)) == [record]
 
 
 @pytest.mark.parametrize(
@@ -125,8 +121,7 @@ def test_an_exact_spelling_wins_and_an_id_may_contain_separators(text: str, reco
     ],
 )
 def test_a_record_that_only_errors_name_is_found(text: str, name: str) -> None:
-    found = resolve_record(text, TENANT)
-    assert (found.kind, found.record and found.record.name, found.key, found.keys) == ("record", name, None, ())
+    assert [one.name for one in resolve_record(text, TENANT).records] == [name]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +144,7 @@ def test_a_record_that_only_errors_name_is_found(text: str, name: str) -> None:
 )
 def test_a_batch_is_found_by_its_id_and_by_its_resource_uri(text: str, batch_id: str) -> None:
     found = resolve_record(text, TENANT)
-    assert (found.kind, found.record) == ("batch", None)
+    assert found.records == ()
     assert found.batch is not None
     assert TENANT.batches[found.batch].id == batch_id
 
@@ -164,13 +159,13 @@ def test_a_batch_is_found_by_its_id_and_by_its_resource_uri(text: str, batch_id:
 )
 def test_a_text_that_means_several_records_is_ambiguous(text: str, records: list[str]) -> None:
     found = resolve_record(text, TENANT)
-    assert (found.kind, found.record, named(found)) == ("ambiguous", None, records)
-    for one in found.alternatives:
-        assert resolve_record(one.name, TENANT).record == one
+    assert (found.near_misses, named(found)) == ((), records)
+    for one in found.records:
+        assert resolve_record(one.name, TENANT).records == (one,)
 
 
 @pytest.mark.parametrize(
-    ("text", "alternatives"),
+    ("text", "near_misses"),
     [
         ("customers:8841", ["sd_customers:cust_8841"]),
         ("customers:CUST-8841", ["sd_customers:cust_8841"]),
@@ -193,19 +188,19 @@ def test_a_text_that_means_several_records_is_ambiguous(text: str, records: list
         ("[" * 100_000 + "]" * 100_000, []),
     ],
 )
-def test_an_unknown_record_is_never_made_up(text: str, alternatives: list[str]) -> None:
+def test_an_unknown_record_is_never_made_up(text: str, near_misses: list[str]) -> None:
     found = resolve_record(text, TENANT)
-    assert (found.kind, found.record, found.keys) == ("unknown", None, ())
-    assert [one.replace("::", ":") for one in named(found)] == [one.replace("::", ":") for one in alternatives]
-    assert RecordLookup(TENANT, Evidence(TENANT)).resolve(text, suggest=False) == Resolution("unknown")
+    assert (found.batch, found.records) == (None, ())
+    assert [one.replace("::", ":") for one in named(found)] == [one.replace("::", ":") for one in near_misses]
+    assert RecordLookup(TENANT).resolve(text, suggest=False) == Resolution()
 
 
 def test_a_typing_error_is_found_among_many_records() -> None:
     rows = [pending(f"transactions:txn_{number}", f"customers:cust_{number}") for number in range(3000, 4000)]
     found = resolve_record("customers:cutsomer_3001", read(batch("b1", *rows)))
-    assert found.alternatives == ()
+    assert found.near_misses == ()
     found = resolve_record("customers:csut_3001", read(batch("b1", *rows)))
-    assert [one.name for one in found.alternatives] == ["customers:cust_3001"]
+    assert [one.name for one in found.near_misses] == ["customers:cust_3001"]
 
 
 @pytest.mark.parametrize(
