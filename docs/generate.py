@@ -67,6 +67,7 @@ LIMITS = (
         "calls for each slot",
         "a call for which no place in the queue is left is told to try again",
     ),
+    ("tools.limiter", "THREADS_PER_CALLER", "analyses", "of the same caller wait, so that others get the processor"),
     ("api.client", "MAX_ATTEMPTS", "attempts", "a request that fails with 408, 429, 5xx or a broken connection ends"),
     ("api.client", "CONNECT_SECONDS", "seconds", "an attempt to connect to Reach ends, and is repeated"),
     ("api.client", "READ_SECONDS", "seconds", "a request without a byte from Reach ends"),

@@ -62,7 +62,7 @@ async def _answer(
     call.notes.extend(notes)
     call.tenant = call.context.tenant(getattr(arguments, "tenant_id", None))
     try:
-        async with call.context.limiter.slot(CALLER.get().name, call.deadline):
+        async with call.context.limiter.slot(CALLER.get().name, call.deadline) as call.threads:
             return await work(call, arguments)
     except (QuestionError, UnknownSchema) as error:
         raise InvalidArgument(error.message, advice=error.advice) from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -141,6 +142,8 @@ class Call:
     context: ToolContext
     deadline: Deadline
     started: float = field(default_factory=time.monotonic)
+    threads: threading.Semaphore = field(default_factory=threading.Semaphore)
+    """The caller's share of threads."""
     tenant: str | None = None
     notes: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
@@ -156,7 +159,7 @@ class Call:
         self.deadline.request_id = reading.request_id or self.deadline.request_id
 
     async def analyse(self, work: Callable[[Checkpoint], T], lock: threading.Lock | None = None) -> T:
-        """Run work in a thread, one at a time per lock.
+        """Run work in a thread, one at a time per lock, and of one caller as many at once as its share allows.
 
         Raises AnalysisStopped when there is no time left for it, Busy at shutdown.
         A thread cannot be cancelled: it ends by itself at its next checkpoint, and keeps its lock until then.
@@ -165,7 +168,8 @@ class Call:
 
         stop = Stop(self.deadline, self.context.stopping)
         try:
-            return await to_thread.run_sync(_locked, lock or threading.Lock(), work, stop, abandon_on_cancel=True)
+            locks = (self.threads,) if lock is None else (lock, self.threads)
+            return await to_thread.run_sync(_locked, locks, work, stop, abandon_on_cancel=True)
         finally:
             stop.cancelled = True
 
@@ -202,10 +206,10 @@ class Call:
         logger.info("call", extra={"facts": facts})
 
 
-def _locked(lock: threading.Lock, work: Callable[[Checkpoint], T], stop: Stop) -> T:
-    while not lock.acquire(timeout=LOCK_POLL_SECONDS):
-        stop()
-    try:
+def _locked(locks: Sequence[threading.Lock | threading.Semaphore], work: Callable[[Checkpoint], T], stop: Stop) -> T:
+    with ExitStack() as held:
+        for lock in locks:
+            while not lock.acquire(timeout=LOCK_POLL_SECONDS):
+                stop()
+            held.callback(lock.release)
         return work(stop)
-    finally:
-        lock.release()

@@ -6,6 +6,7 @@ first-in, first-out. A call that would wait longer than half of its time is told
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +20,9 @@ from reach_mcp.api.errors import Busy
 MAX_QUEUED_PER_SLOT = 32
 """Calls that may wait per slot, over all callers. A request is at most a megabyte: this bounds their memory."""
 
+THREADS_PER_CALLER = 2
+"""Analyses of one caller at once. Threads share one interpreter: more would end no sooner, and slow down others."""
+
 SMOOTHING = 8
 """The usual length of a call is an average over about this many of the latest."""
 
@@ -26,6 +30,7 @@ SMOOTHING = 8
 @dataclass
 class _Share:
     slots: anyio.CapacityLimiter
+    threads: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(THREADS_PER_CALLER))
     calls: int = 0
     """Calls of this caller, at work or waiting."""
 
@@ -46,8 +51,8 @@ class Limiter:
         self._per_caller = max(1, self.max_calls - max(1, self.max_calls // 4))
 
     @asynccontextmanager
-    async def slot(self, caller: str, deadline: Deadline) -> AsyncIterator[None]:
-        """Hold a slot while the block runs. Raises Busy."""
+    async def slot(self, caller: str, deadline: Deadline) -> AsyncIterator[threading.Semaphore]:
+        """Hold a slot while the block runs. Yields the caller's share of threads. Raises Busy."""
         patience = deadline.left() / 2
         expected = self._expected_wait(caller)
         if expected > patience or self._calls >= self.max_calls * (1 + MAX_QUEUED_PER_SLOT):
@@ -65,7 +70,7 @@ class Limiter:
                 if wait.cancelled_caught:
                     raise _busy(self.usual)
                 started = time.monotonic()
-                yield
+                yield share.threads
                 self.usual += (time.monotonic() - started - self.usual) / SMOOTHING
         finally:
             self._calls -= 1

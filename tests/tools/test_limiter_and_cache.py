@@ -174,6 +174,29 @@ async def test_cancelled_call_stops_its_thread_at_the_next_checkpoint() -> None:
     assert await call.analyse(lambda _: "the lock is free", lock) == "the lock is free"
 
 
+async def test_analyses_of_one_caller_leave_the_processor_to_another() -> None:
+    context, end = serve(ScriptedTransport()).context, threading.Event()
+    working: list[str] = []
+
+    async def work(call: Call, caller: str) -> None:
+        def hold(_: Checkpoint) -> None:
+            working.append(caller)
+            end.wait()
+
+        async with context.limiter.slot(caller, call.deadline) as call.threads:
+            await call.analyse(hold)
+
+    async with anyio.create_task_group() as tasks:
+        for caller in ["flood"] * 5 + ["other"]:
+            tasks.start_soon(work, Call(context, Deadline(60)), caller)
+        while len(working) < 3:
+            await anyio.lowlevel.checkpoint()
+        assert sorted(working) == ["flood", "flood", "other"]
+        end.set()
+
+    assert len(working) == 6
+
+
 async def test_call_that_waits_for_a_snapshot_in_use_ends_at_its_deadline() -> None:
     lock = threading.Lock()
 
