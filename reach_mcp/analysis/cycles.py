@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -11,7 +11,7 @@ from math import inf
 from reach_mcp.analysis.graph import DependencyGraph, Selection, find_components
 from reach_mcp.analysis.results import Cycle, Section
 from reach_mcp.analysis.simulation import Clearance
-from reach_mcp.analysis.stop import Checkpoint, never_stop
+from reach_mcp.analysis.stop import Checkpoint, never_stop, paced
 from reach_mcp.analysis.times import or_none
 from reach_mcp.analysis.waiting import Propagation
 
@@ -67,51 +67,38 @@ class StuckGraph:
         """Member to the number of its cycle."""
         return {key: number for number, members in enumerate(self.cycles) for key in members}
 
+    @cached_property
+    def _listed(self) -> list[tuple[int, ...]]:
+        """The stuck keys that each row lists."""
+        listed: list[tuple[int, ...]] = [()] * len(self._graph.missing)
+        for row in self.rows:
+            listed[row] = tuple(self._stuck(self._graph.missing[row]))
+        return listed
+
     def rank(self, selection: Selection = None) -> list[KeyCycle]:
         """Every cycle that holds selected rows: members or behind. Most rows first, then earliest expiry and keys."""
         if not self.cycles:
             return []
         rows = [row for row in self.rows if selection is None or selection[row]]
         rows.sort(key=self._graph.expires.__getitem__)
-        listed: list[tuple[int, ...]] = [()] * len(self._graph.missing)
-        for row in rows:
-            listed[row] = tuple(self._stuck(self._graph.missing[row]))
         propagation = Propagation(self.lower, self._components)
-        counts, earliest = propagation.count(listed, self._graph.expires, rows, self._checkpoint)
-        ranked = [self._count(number, selection, listed, counts, earliest) for number in range(len(self.cycles))]
+        counts, earliest = propagation.count(self._listed, self._graph.expires, rows, self._checkpoint)
+        found = []
+        for number, members in enumerate(self.cycles):
+            own = [row for key in members for row in self._graph.rows_of(key) if selection is None or selection[row]]
+            inside = sum(any(self.cycle_of.get(key) == number for key in self._listed[row]) for row in own)
+            behind = counts.get(members[0], 0) - inside
+            first = min([earliest.get(members[0], inf), *map(self._graph.expires.__getitem__, own)])
+            found.append(KeyCycle(number, members, len(own), behind, first))
         return sorted(
-            (cycle for cycle in ranked if cycle.rows + cycle.behind),
+            (cycle for cycle in found if cycle.rows + cycle.behind),
             key=lambda cycle: (-cycle.rows - cycle.behind, cycle.earliest, cycle.number),
-        )
-
-    def _count(
-        self,
-        number: int,
-        selection: Selection,
-        listed: Sequence[tuple[int, ...]],
-        counts: dict[int, int],
-        earliest: dict[int, float],
-    ) -> KeyCycle:
-        members = self.cycles[number]
-        own = [row for key in members for row in self._graph.rows_of(key) if selection is None or selection[row]]
-        waiting_own = sum(1 for row in own if any(self.cycle_of.get(key) == number for key in listed[row]))
-        return KeyCycle(
-            number=number,
-            members=members,
-            rows=len(own),
-            behind=counts.get(members[0], 0) - waiting_own,
-            earliest=min([earliest.get(members[0], inf), *(self._graph.expires[row] for row in own)]),
         )
 
     def below(self, rows: Iterable[int]) -> list[int]:
         """Numbers of all cycles that some rows are in or wait behind, ascending."""
-        work = list(dict.fromkeys(key for row in rows for key in self._stuck(self._graph.missing[row])))
-        seen = set(work)
-        for key in work:  # it grows meanwhile
-            new = [lower for lower in self.lower[key] if lower not in seen]
-            seen.update(new)
-            work += new
-        return sorted({self.cycle_of[key] for key in seen if key in self.cycle_of})
+        keys = find_reachable((key for row in rows for key in self._listed[row]), self.lower.__getitem__)
+        return sorted({self.cycle_of[key] for key in keys if key in self.cycle_of})
 
     def references(self, number: int) -> dict[int, list[int]]:
         """Member to the members that its rows list."""
@@ -122,15 +109,21 @@ class StuckGraph:
 
     def missing_below(self, number: int) -> set[int]:
         """Root blockers for which members wait as well, directly or through others."""
-        graph = self._graph
-        seen = set(self.cycles[number])
-        work = list(seen)
-        while work:
-            for lower in graph.lower.get(work.pop(), ()):
-                if lower not in seen:
-                    seen.add(lower)
-                    work.append(lower)
-        return {key for key in seen if not graph.pending[key]}
+        keys = find_reachable(self.cycles[number], lambda key: self._graph.lower.get(key, ()))
+        return {key for key in keys if not self._graph.pending[key]}
+
+
+def find_reachable(
+    starts: Iterable[int], following: Callable[[int], Iterable[int]], checkpoint: Checkpoint = never_stop
+) -> list[int]:
+    """The keys that can be reached from some keys, these included, each once, the nearest first."""
+    found = dict.fromkeys(starts)
+    order = list(found)
+    for key in paced(order, checkpoint):  # it grows meanwhile
+        fresh = dict.fromkeys(one for one in following(key) if one not in found)
+        found |= fresh
+        order += fresh
+    return order
 
 
 def order_walk(references: Mapping[int, Sequence[int]]) -> list[int]:

@@ -8,7 +8,7 @@ from math import isfinite
 
 from reach_mcp.analysis.analysis import Analysis
 from reach_mcp.analysis.batch_stats import describe_row
-from reach_mcp.analysis.cycles import KeyCycle, describe_cycle
+from reach_mcp.analysis.cycles import KeyCycle, describe_cycle, find_reachable
 from reach_mcp.analysis.expiry import describe_expired
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.results import (
@@ -131,47 +131,44 @@ def _find_cause(analysis: Analysis, subject: _Subject) -> CauseFinding | None:
 # --- below and above -----------------------------------------------------------------------------------------------
 
 
-class _Descent:
-    """Shortest paths from the keys of some rows down to every key below. Linear in keys and links."""
+def _descend(analysis: Analysis, rows: Iterable[int]) -> dict[int, int]:
+    """Every key below some rows, and their own, to the key above it on a shortest path; -1 for their own.
 
-    def __init__(self, analysis: Analysis, rows: Iterable[int]) -> None:
-        graph, identity = analysis.graph, analysis.snapshot.keys.__getitem__
-        own: dict[int, list[int]] = {}
-        for row in rows:
-            own.setdefault(graph.key_of[row], []).extend(graph.missing[row])
-        self.order = sorted(own, key=identity)
-        """Every key reached, the nearest first; ties go by identity."""
-        self._above = dict.fromkeys(self.order, -1)
-        self.depth = dict.fromkeys(self.order, 0)
-        """Key to the steps from the nearest start down to it."""
-        for key in paced(self.order, analysis.check):  # it grows meanwhile
-            below = own[key] if key in own else graph.lower.get(key, ())
-            fresh = sorted({lower for lower in below if lower not in self.depth}, key=identity)
-            self._above.update(dict.fromkeys(fresh, key))
-            self.depth.update(dict.fromkeys(fresh, self.depth[key] + 1))
-            self.order += fresh
-
-    def path(self, key: int) -> list[int]:
-        """The keys of a shortest path, both ends included: all of them, or the first and last ten."""
-        found = [key]
-        while (key := self._above[key]) >= 0:
-            found.append(key)
-        if len(found) > MAX_PATH:
-            del found[MAX_PATH // 2 : -MAX_PATH // 2]
-        return found[::-1]
+    The nearest come first; ties go by identity.
+    """
+    graph, identity = analysis.graph, analysis.snapshot.keys.__getitem__
+    own: dict[int, list[int]] = {}
+    for row in rows:
+        own.setdefault(graph.key_of[row], []).extend(graph.missing[row])
+    order = sorted(own, key=identity)
+    above = dict.fromkeys(order, -1)
+    for key in paced(order, analysis.check):  # it grows meanwhile
+        below = own[key] if key in own else graph.lower.get(key, ())
+        fresh = sorted({lower for lower in below if lower not in above}, key=identity)
+        above.update(dict.fromkeys(fresh, key))
+        order += fresh
+    return above
 
 
 def _list_paths(analysis: Analysis, rows: Sequence[int], flags: bytearray, limit: int, offset: int) -> Section[Path]:
     """A path to each missing record below; those that most rows in focus wait for first."""
-    descent, snapshot = _Descent(analysis, rows), analysis.snapshot
-    ends = [key for key in descent.order if not analysis.graph.pending[key]]
+    above, snapshot = _descend(analysis, rows), analysis.snapshot
+    ends = [key for key in above if not analysis.graph.pending[key]]
     counts = count_waiting(analysis.graph, flags, checkpoint=analysis.check).counts if ends else {}
     ends.sort(key=lambda key: (-counts[key], snapshot.keys[key]))
     page = Section.of(ends, offset, limit)
     findings = analysis.find_causes(page.items)
-    return page.map(
-        lambda key: Path(snapshot.records(descent.path(key)), descent.depth[key], findings[key], counts[key])
-    )
+
+    def describe(end: int) -> Path:
+        path = [end]
+        while (key := above[path[-1]]) >= 0:
+            path.append(key)
+        steps = len(path) - 1
+        if len(path) > MAX_PATH:
+            del path[MAX_PATH // 2 : -MAX_PATH // 2]
+        return Path(snapshot.records(path[::-1]), steps, findings[end], counts[end])
+
+    return page.map(describe)
 
 
 def _find_cycles(analysis: Analysis, rows: Sequence[int]) -> list[KeyCycle]:
@@ -182,13 +179,6 @@ def _find_cycles(analysis: Analysis, rows: Sequence[int]) -> list[KeyCycle]:
 
 def _find_above(analysis: Analysis, keys: Iterable[int]) -> set[int]:
     """The live rows that wait for any of some keys, directly or through others."""
-    graph, found = analysis.graph, set[int]()
-    order = list(dict.fromkeys(keys))
-    seen = set(order)
-    for key in paced(order, analysis.check):  # it grows meanwhile
-        rows = graph.waits_on(key)
-        found.update(rows)
-        fresh = {graph.key_of[row] for row in rows} - seen
-        seen |= fresh
-        order += fresh
-    return found
+    graph = analysis.graph
+    above = find_reachable(keys, lambda key: map(graph.key_of.__getitem__, graph.waits_on(key)), analysis.check)
+    return {row for key in above for row in graph.waits_on(key)}
