@@ -6,15 +6,15 @@ without a batch.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import inf
+from typing import NamedTuple
 
 from reach_mcp.analysis.evidence import Evidence, Family, Mention, name_label
 from reach_mcp.analysis.graph import DependencyGraph
-from reach_mcp.analysis.lookalikes import Lookalikes, Seen, describe_difference
+from reach_mcp.analysis.lookalikes import Lookalikes, describe_difference
 from reach_mcp.analysis.multimap import Multimap
 from reach_mcp.analysis.results import ACTION_OF, Cause, CauseFinding, ExpiredIn, Lookalike, Record
 from reach_mcp.analysis.snapshot import PendingRow, Snapshot
@@ -30,6 +30,16 @@ MAX_BATCHES = 3
 """Failed batches and expired pending resources that a finding lists, and records that each of the latter missed."""
 
 
+class _Search(NamedTuple):
+    """The lookalikes of the missing records of one family."""
+
+    lookalikes: Lookalikes
+    pending: dict[str, int]
+    """External id to key index of the records that are pending, even if expired."""
+    failed: dict[str, tuple[str, str]]
+    """External id to definition id (empty if unknown) and batch of the records that failed."""
+
+
 class CauseFinder:
     """Finds why records are missing. Whatever records share is worked out once, on first use."""
 
@@ -38,7 +48,7 @@ class CauseFinder:
         self._graph = graph
         self.evidence = Evidence(snapshot)
         self._unnamed: dict[frozenset[str], CauseFinding] = {}
-        self._searches: dict[frozenset[str], Lookalikes] = {}
+        self._searches: dict[frozenset[str], _Search] = {}
 
     def find(self, keys: Iterable[int], *, checkpoint: Checkpoint = never_stop) -> dict[int, CauseFinding]:
         """The cause of each missing record, by key index.
@@ -119,37 +129,44 @@ class CauseFinder:
 
     def _find_lookalikes(self, family: Family, schema_id: str, external_id: str) -> list[Lookalike]:
         """Records that a missing id may mean, the simplest difference first."""
-        search = self._search(family)
-        found = []
-        for seen_id, likeness in search.find(external_id):
-            where, owner, batch_id = search.seen[seen_id]
-            record = Record(self._snapshot.names.display(owner or schema_id), seen_id, owner or schema_id)
-            found.append(Lookalike(record, likeness.rule, where, describe_difference(external_id, seen_id), batch_id))
+        search, found = self._search(family), []
+        for seen_id, likeness in search.lookalikes.find(external_id):
+            key = search.pending.get(seen_id)
+            if key is None:
+                owner, batch_id = search.failed[seen_id]
+            else:
+                owner, batch_id = self._snapshot.keys[key][0], self._snapshot.batches[self._latest_batch[key]].id
+            found.append(
+                Lookalike(
+                    Record(self._snapshot.names.display(owner or schema_id), seen_id, owner or schema_id),
+                    likeness.rule,
+                    "failed" if key is None else "pending",
+                    describe_difference(external_id, seen_id),
+                    batch_id,
+                )
+            )
         return found
 
-    def _search(self, family: Family) -> Lookalikes:
+    def _search(self, family: Family) -> _Search:
         if family.schema_ids not in self._searches:
-            seen = {one: Seen("failed", *owner) for one, owner in self.evidence.failed_ids(family).items()}
-            for schema_id in sorted(family.schema_ids):
-                for external_id, batch_id in self._pending_ids[schema_id].items():
-                    seen[external_id] = Seen("pending", schema_id, batch_id)
-            missing = [one for schema_id in sorted(family.schema_ids) for one in self._missing_ids.get(schema_id)]
-            self._searches[family.schema_ids] = Lookalikes(seen, missing)
+            numbers = self._snapshot.key_index.number_of.schemas
+            keys = [item for schema_id in sorted(family.schema_ids) for item in numbers.get(schema_id, {}).items()]
+            pending = {external_id: key for external_id, key in keys if key in self._latest_batch}
+            missing = {external_id for external_id, key in keys if key in self._roots}
+            failed = self.evidence.failed_ids(family)
+            lookalikes = Lookalikes(pending.keys(), failed.keys(), missing)
+            self._searches[family.schema_ids] = _Search(lookalikes, pending, failed)
         return self._searches[family.schema_ids]
 
     @cached_property
-    def _pending_ids(self) -> defaultdict[str, dict[str, str]]:
-        """Definition id to the external ids of its pending resources, even expired, and the latest batch of each."""
-        found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    def _latest_batch(self) -> dict[int, int]:
+        """Keys that are pending, even if expired, to the latest batch that lists them."""
         place = self.evidence.places
-        for row in sorted(self._snapshot.rows, key=lambda row: place[row.batch]):
-            schema_id, external_id = self._snapshot.keys[row.key]
-            found[schema_id][external_id] = self._snapshot.batches[row.batch].id
-        return found
+        return {row.key: row.batch for row in sorted(self._snapshot.rows, key=lambda row: place[row.batch])}
 
     @cached_property
-    def _missing_ids(self) -> Multimap[str, str]:
-        return Multimap(self._snapshot.keys[key] for key in self._graph.roots)
+    def _roots(self) -> set[int]:
+        return set(self._graph.roots)
 
 
 def _surest(mentions: Sequence[Mention], expired: Sequence[PendingRow]) -> Cause | None:

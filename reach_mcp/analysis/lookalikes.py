@@ -8,25 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import islice, permutations
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from unicodedata import name as character_name
 
 from reach_mcp.analysis.multimap import Multimap
 from reach_mcp.analysis.similarity import Likeness, compare, keys
-
-
-class Seen(NamedTuple):
-    """Where an id was seen."""
-
-    where: Literal["pending", "failed"]
-    schema_id: str
-    """Empty where only the schema's name is known."""
-    batch_id: str
-    """The latest batch in which it was."""
-
 
 MAX_COMPARED = 50
 """Similar ids that one id is compared with."""
@@ -46,17 +35,15 @@ class SimilarIds:
     """Ids, indexed by the form that all spellings of an id share."""
 
     def __init__(self, ids: Iterable[str]) -> None:
-        self._wholes: Multimap[str, str] = Multimap()
-        self._rests: Multimap[str, str] = Multimap()
-        for text in ids:
-            whole, rest = keys(text)
-            self._wholes.add(whole, text)
-            if rest is not None:
-                self._rests.add(rest, text)
+        found = [(*keys(text), text) for text in ids]
+        self._wholes = Multimap([(whole, text) for whole, _, text in found])
+        self._rests = Multimap([(rest, text) for _, rest, text in found if rest is not None])
 
     def find(self, text: str) -> list[Candidate]:
         """Ids that are the same as another one but for its spelling."""
         whole, rest = keys(text)
+        if whole not in self._wholes and whole not in self._rests and rest not in self._wholes:
+            return []
         near = [*self._wholes.get(whole), *self._rests.get(whole)]
         if rest is not None:
             near += self._wholes.get(rest)
@@ -76,29 +63,23 @@ class SimilarIds:
 
 
 class Lookalikes:
-    """The lookalikes of missing ids of one schema among the ids that were seen."""
+    """The lookalikes of missing ids of one schema among the ids that were seen: pending or failed."""
 
-    def __init__(self, seen: Mapping[str, Seen], missing: Collection[str]) -> None:
-        self.seen = seen
+    def __init__(self, pending: Collection[str], failed: Iterable[str], missing: Collection[str]) -> None:
+        self.pending = pending
         self._missing = missing
-        self._similar = SimilarIds(seen)
+        self._similar = SimilarIds(dict.fromkeys([*failed, *pending]))
 
     def find(self, text: str) -> list[Candidate]:
         """Seen ids that a missing one may mean, the simplest difference first."""
-        candidates = self._candidates.get(text) if text in self._searched else self._similar.find(text)
+        candidates = self._candidates.get(text) if text in self._missing else self._similar.find(text)
         kept = [one for one in candidates or () if self._is_slip(one.likeness)]
-        if len(kept) < 2:
-            return kept
         return sorted(kept, key=lambda one: (len(one.likeness.rules), one.likeness.rule, one.external_id))
 
     def _is_slip(self, likeness: Likeness) -> bool:
         if likeness.safe:
             return True
         return likeness.prefix in ("", self._prefix) and self._meaningful.isdisjoint(likeness.rules)
-
-    @cached_property
-    def _searched(self) -> set[str]:
-        return set(self._missing)
 
     @cached_property
     def _candidates(self) -> dict[str, list[Candidate]]:
@@ -112,9 +93,8 @@ class Lookalikes:
     @cached_property
     def _meaningful(self) -> set[str]:
         """Rules by which records of this schema differ: pending ones, and missing ones that resemble none."""
-        pending = [text for text, one in self.seen.items() if one.where == "pending"]
-        others = [text for text in self._missing if text not in self._candidates]
-        pairs = SimilarIds([*pending, *others]).count_rules()
+        others = (text for text in self._missing if text not in self._candidates)
+        pairs = SimilarIds([*self.pending, *others]).count_rules()
         slips = Counter(rule for likeness in self._likenesses for rule in likeness.rules)
         return {rule for rule, count in pairs.items() if 2 * count >= slips[rule]}
 

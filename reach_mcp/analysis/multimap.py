@@ -16,17 +16,19 @@ class Multimap(Generic[K, V]):
     """
 
     def __init__(self, items: Iterable[tuple[K, V]] = ()) -> None:
-        self._first: dict[K, V] = {}
+        items = list(items)
+        self._first = dict(items)
         self._more: dict[K, list[V]] = {}
-        for key, value in items:
-            self.add(key, value)
+        if len(self._first) < len(items):
+            self._add_one_by_one(items)
 
-    def add(self, key: K, value: V) -> None:
-        """Add a value to those of a key."""
-        if key in self._first:
-            self._more.setdefault(key, []).append(value)
-        else:
-            self._first[key] = value
+    def _add_one_by_one(self, items: Iterable[tuple[K, V]]) -> None:
+        self._first = {}
+        for key, value in items:
+            if key in self._first:
+                self._more.setdefault(key, []).append(value)
+            else:
+                self._first[key] = value
 
     def get(self, key: K) -> list[V]:
         """All values of a key."""
@@ -35,7 +37,7 @@ class Multimap(Generic[K, V]):
     def __iter__(self) -> Iterator[K]:
         return iter(self._first)
 
-    def __contains__(self, key: K) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._first
 
     def shared(self) -> Iterable[K]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from operator import add
 from typing import NamedTuple
 
 from reach_mcp.analysis.spelling import rewrite, rules_for
@@ -74,6 +73,8 @@ _TOKEN = re.compile(
 )
 """A random part of an id, all in one case: a UUID, or 12 characters or more in base 16, 32 or 36."""
 _VARIABLE = re.compile(f"{_TOKEN.pattern}|{_NUMBER.pattern}")
+_SEVENS = bytes.maketrans(b"12345689", b"77777777")
+_NO_NUMERALS = bytes(set(range(256)) - set(b"123456789"))
 _UUID = re.compile(r"(?=.*[a-f])[0-9a-f]{8}(?:(-[0-9a-f]{4}){3}-|[0-9a-f]{12})[0-9a-f]{12}", re.I)
 _LIKE_UUID = "1a1a1a1a-1a1a-1a1a-1a1a-1a1a1a1a1a1a"
 _SPECIAL = re.compile(
@@ -89,21 +90,45 @@ def keys(text: str) -> tuple[str, str | None]:
     """
     if _is_uuid(text):
         return text.lower().replace("-", ""), None
-    if len(text) > MAX_ID_CHARS or _SPECIAL.search(text):
+    encoded = text.encode(errors="surrogatepass")
+    formats = _find_formats(encoded.translate(_SEVENS))
+    if not formats:
+        return _find_token_keys(text)
+    whole, rest, dropped = formats
+    numerals = encoded.translate(None, _NO_NUMERALS).decode()
+    return whole % (*numerals,), rest and rest % (*numerals[dropped:],)
+
+
+@lru_cache(maxsize=4096)
+def _find_formats(sevens: bytes) -> tuple[str, str | None, int] | None:
+    """The keys of all ids that differ in numerals alone, as format strings, and how many numerals the second lacks.
+
+    None where the numerals matter, or where the id has a random part, so that hardly another one is like it.
+    """
+    text = sevens.decode(errors="surrogatepass")
+    if len(text) > MAX_ID_CHARS or _SPECIAL.search(text) or (len(text) >= 12 and _TOKEN.search(text)):
+        return None
+    whole, rest = _find_keys(text)
+    numerals = text.count("7")
+    if whole.count("7") != numerals:
+        return None
+    return _format_of(whole), rest and _format_of(rest), numerals - (rest or "").count("7")
+
+
+def _format_of(key: str) -> str:
+    return key.replace("%", "%%").replace("7", "%s")
+
+
+def _find_token_keys(text: str) -> tuple[str, str | None]:
+    token = None if len(text) > MAX_ID_CHARS or _SPECIAL.search(text) else _TOKEN.search(text)
+    if not token:
         return _find_keys(text)
-    token = _TOKEN.search(text) if len(text) >= 12 else None
-    if token:
-        stand_in = _stand_in(token)
-        whole, rest = _find_series_keys(text.replace(token[0], stand_in))
-        for old, new in ((stand_in, token[0]), (stand_in.replace("-", ""), token[0].replace("-", ""))):
-            for form in (str, str.lower):
-                whole, rest = whole.replace(form(old), form(new)), rest and rest.replace(form(old), form(new))
-        return whole, rest
-    digits = "".join(_NUMBER.findall(text))
-    whole, rest = _find_series_keys(_NUMBER.sub(_stand_in, text))
-    if whole.count("7") != len(digits):
-        return _find_keys(text)
-    return _fill_in(whole, digits), rest and _fill_in(rest, digits[len(digits) - rest.count("7") :])
+    stand_in = _stand_in(token)
+    whole, rest = _find_series_keys(text.replace(token[0], stand_in))
+    for old, new in ((stand_in, token[0]), (stand_in.replace("-", ""), token[0].replace("-", ""))):
+        for form in (str, str.lower):
+            whole, rest = whole.replace(form(old), form(new)), rest and rest.replace(form(old), form(new))
+    return whole, rest
 
 
 def _is_uuid(text: str) -> bool:
@@ -121,12 +146,6 @@ def _stand_in(token: re.Match[str]) -> str:
     edges = [re.sub("[a-z]", letter, re.sub("[0-9]", "1", part), flags=re.I) for part in (text[:3], text[-3:])]
     like = edges[0] + ("1" + letter) * (len(text) // 2 - 3) + "1" * (len(text) % 2) + edges[1]
     return like if text.islower() else like.upper()
-
-
-def _fill_in(text: str, digits: str) -> str:
-    """Write digits in place of sevens."""
-    parts = text.split("7")
-    return "".join(map(add, parts, digits)) + parts[-1]
 
 
 @lru_cache(maxsize=4096)

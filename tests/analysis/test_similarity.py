@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from reach_mcp.analysis.lookalikes import Lookalikes, Seen, describe_difference
+from reach_mcp.analysis.lookalikes import Lookalikes, describe_difference
 from reach_mcp.analysis.similarity import compare, keys
 from tests.analysis.snapshots import find_causes
 from tests.builders import batch, pending
@@ -94,11 +94,7 @@ def find(
     missing: list[str], *, pending_ids: Iterable[str] = (), failed_ids: Iterable[str] = ()
 ) -> dict[str, list[str]]:
     """The seen ids that each missing one resembles."""
-    seen = {
-        **dict.fromkeys(failed_ids, Seen("failed", "", "b1")),
-        **dict.fromkeys(pending_ids, Seen("pending", "", "b1")),
-    }
-    search = Lookalikes(seen, missing)
+    search = Lookalikes(list(pending_ids), list(failed_ids), set(missing))
     return {text: [one.external_id for one in found] for text in missing if (found := search.find(text))}
 
 
@@ -289,7 +285,7 @@ def test_one_odd_pair_of_failed_records_does_not_switch_a_rule_off() -> None:
 
 
 def test_an_id_that_was_not_announced_as_missing_is_compared_too() -> None:
-    search = Lookalikes({"cust_1": Seen("failed", "", "b1")}, [])
+    search = Lookalikes([], ["cust_1"], [])
     assert [one.external_id for one in search.find("CUST_1")] == ["cust_1"]
 
 
