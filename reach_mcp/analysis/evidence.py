@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from reach_mcp.analysis.multimap import Multimap
 from reach_mcp.analysis.results import BatchSummary, FailedBatch, Failure, Record, RunningBatch
 from reach_mcp.analysis.snapshot import Snapshot
+from reach_mcp.analysis.times import or_none
 from reach_mcp.api.models import RecordErrors
 
 MatchedBy: TypeAlias = Literal["definition", "name", "other_definition", "no_schema", "id_only"]
@@ -54,11 +55,16 @@ class Family:
     schema_ids: frozenset[str]
     names: frozenset[str]
     """Case-folded."""
-    running: tuple[RunningBatch, ...]
-    failed: list[FailedBatch]
+    running: tuple[RunningBatch, ...] = ()
+    failed: Sequence[FailedBatch] = ()
     """Batches that failed as a whole, latest first."""
-    completed: list[float]
+    completed: Sequence[float] = ()
     """When its ingest batches completed that did not fail as a whole, ascending."""
+
+    @property
+    def labels(self) -> list[str]:
+        """What the batches of the family are indexed by."""
+        return [*self.schema_ids, *map(name_label, self.names)]
 
     def count_completed_after(self, at: float) -> int:
         """How many of its ingest batches completed later; 0 where the time is unknown."""
@@ -101,15 +107,13 @@ class Evidence:
         Deleted records and those that were not found are left out: they do not exist.
         """
         failed: dict[str, tuple[str, str]] = {}
-        for batch in sorted(self._batches_of(family, self._detailed), key=self.places.__getitem__):
-            summary = self._snapshot.batches[batch]
-            if "DELETE" not in summary.type.upper():
-                patch = "PATCH" in summary.type.upper()
-                schema_id = self._schemas[batch][0]
-                for external_id, errors in self._detailed_errors[batch].items():
-                    if not (patch and NOT_FOUND in errors.categories):
-                        known, _ = failed.get(external_id, ("", ""))
-                        failed[external_id] = (max(known, schema_id), summary.id)
+        for batch in sorted(self._batches_of(family.labels, self._detailed), key=self.places.__getitem__):
+            summary, schema_id = self._snapshot.batches[batch], self._schemas[batch][0]
+            kind = _kind(summary)
+            for external_id, errors in self._detailed_errors[batch].items():
+                if kind == "INGEST" or (kind == "PATCH" and NOT_FOUND not in errors.categories):
+                    known, _ = failed.get(external_id, ("", ""))
+                    failed[external_id] = (max(known, schema_id), summary.id)
         return failed
 
     def failed_records(self, external_id: str) -> Iterator[Record]:
@@ -156,29 +160,30 @@ class Evidence:
         return None if family.names or self._snapshot.names.definitions(name) else "id_only"
 
     def _build_family(self, schema_id: str) -> Family:
-        known = self._snapshot.names
-        bare = schema_id.removeprefix(_NAME) if schema_id.startswith(_NAME) else ""
-        names = frozenset([bare] if bare else (name.casefold() for name in known.names(schema_id)))
-        ids = {schema_id} - {_NAME + bare} | {one for name in names for one in known.definitions(name)}
-        family = Family(frozenset(ids), names, (), [], [])
-        batches = [self._snapshot.batches[number] for number in self._batches_of(family, self._ingests)]
+        known, ids = self._snapshot.names, {schema_id}
+        names = {name.casefold() for name in known.names(schema_id)}
+        if schema_id.startswith(_NAME):
+            ids, names = set(), {schema_id.removeprefix(_NAME)}
+        ids |= {one for name in names for one in known.definitions(name)}
+        family = Family(frozenset(ids), frozenset(names))
+        batches = [self._snapshot.batches[number] for number in self._batches_of(family.labels, self._ingests)]
         batches.sort(key=lambda one: (-_time(one), one.id))
         running = [one for one in batches if one.status.casefold() == PROCESSING]
-        return Family(
-            family.schema_ids,
-            names,
-            tuple(RunningBatch(one.id, one.started, one.processed, one.total) for one in running),
-            [FailedBatch(one.id, _known(_time(one)), one.message, one.total) for one in batches if _is_refused(one)],
-            sorted(_time(one) for one in batches if one.status.casefold() not in (PROCESSING, FAILURE)),
+        return replace(
+            family,
+            running=tuple(RunningBatch(one.id, one.started, one.processed, one.total) for one in running),
+            failed=[
+                FailedBatch(one.id, or_none(_time(one)), one.message, one.total) for one in batches if _is_refused(one)
+            ],
+            completed=sorted(_time(one) for one in batches if one.status.casefold() not in (PROCESSING, FAILURE)),
         )
 
-    def _batches_of(self, family: Family, index: Multimap[str, int]) -> list[int]:
-        labels = [*family.schema_ids, *map(name_label, family.names)]
+    def _batches_of(self, labels: Iterable[str], index: Multimap[str, int]) -> list[int]:
         return sorted(number for label in labels for number in index.get(label))
 
     @cached_property
     def _ingests(self) -> Multimap[str, int]:
-        return self._index(n for n, one in enumerate(self._snapshot.batches) if _is_ingest(one))
+        return self._index(number for number, one in enumerate(self._snapshot.batches) if _kind(one) == "INGEST")
 
     @cached_property
     def _detailed(self) -> Multimap[str, int]:
@@ -210,14 +215,15 @@ def _name(batch: BatchSummary) -> str:
 
 
 def _time(batch: BatchSummary) -> float:
-    for at in (batch.completed, batch.started, batch.created):
-        if at is not None:
-            return at
-    return -inf
+    """When a batch completed, else started, else was created; -inf where none of these is readable."""
+    return next((at for at in (batch.completed, batch.started, batch.created) if at is not None), -inf)
 
 
-def _known(at: float) -> float | None:
-    return at if at > -inf else None
+def _kind(batch: BatchSummary) -> Literal["INGEST", "PATCH", "DELETE"]:
+    kind = batch.type.upper()
+    if "DELETE" in kind:
+        return "DELETE"
+    return "PATCH" if "PATCH" in kind else "INGEST"
 
 
 def _is_refused(batch: BatchSummary) -> bool:
@@ -226,29 +232,24 @@ def _is_refused(batch: BatchSummary) -> bool:
     return (status == FAILURE or bool(batch.message)) and status != PROCESSING and not batch.failed_records_named
 
 
-def _is_ingest(batch: BatchSummary) -> bool:
-    return not re.search("PATCH|DELETE", batch.type, re.I)
-
-
 def _describe(batch: BatchSummary, errors: RecordErrors, matched_by: MatchedBy) -> Mention:
-    at = _time(batch)
     failure = Failure(
         batch_id=batch.id,
         batch_type=batch.type,
         batch_status=batch.status,
-        at=_known(at),
+        at=or_none(_time(batch)),
         category=next(iter(errors.categories), ""),
         message="; ".join(dict.fromkeys(errors.errors)),
         matched_by=matched_by,
     )
-    return Mention(_weigh(batch, errors), at, failure)
+    return Mention(_weigh(batch, errors), _time(batch), failure)
 
 
 def _weigh(batch: BatchSummary, errors: RecordErrors) -> Weight:
-    kind = batch.type.upper()
-    if "DELETE" in kind:
+    kind = _kind(batch)
+    if kind == "DELETE":
         return "deleted" if _was_deleted(batch, errors) else "symptom"
-    if "PATCH" in kind:
+    if kind == "PATCH":
         return "symptom" if NOT_FOUND in errors.categories else "patch"
     return "failed"
 
