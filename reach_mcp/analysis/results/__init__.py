@@ -14,8 +14,7 @@ from reach_mcp.analysis.results.causes import (
     RunningBatch,
 )
 from reach_mcp.analysis.results.common import ACTION_OF, Action, Cause, Order, Record, Section, View
-from reach_mcp.analysis.results.explanation import Explanation
-from reach_mcp.analysis.results.focus import Changes, Focus, FocusKind, MovedBlocker, Path, WhatIf
+from reach_mcp.analysis.results.explanation import Changes, Explanation, Focus, FocusKind, MovedBlocker, Path, WhatIf
 from reach_mcp.analysis.results.pending import (
     Blocker,
     Chains,
@@ -32,47 +31,3 @@ from reach_mcp.analysis.results.pending import (
     UploadOrder,
     WaitingResource,
 )
-
-__all__ = [
-    "ACTION_OF",
-    "Action",
-    "ActionTally",
-    "BatchDetail",
-    "BatchListing",
-    "BatchSummary",
-    "Blocker",
-    "Cause",
-    "CauseFinding",
-    "Census",
-    "Chains",
-    "Changes",
-    "CounterDifference",
-    "Counts",
-    "Cycle",
-    "ErrorGroup",
-    "Expired",
-    "ExpiredIn",
-    "ExpiredRecord",
-    "Expiry",
-    "ExpiryHour",
-    "Explanation",
-    "FailedBatch",
-    "Failure",
-    "FilterReport",
-    "Focus",
-    "FocusKind",
-    "Holder",
-    "Lookalike",
-    "MovedBlocker",
-    "Order",
-    "Path",
-    "Plan",
-    "PlanStep",
-    "Record",
-    "RunningBatch",
-    "Section",
-    "UploadOrder",
-    "View",
-    "WaitingResource",
-    "WhatIf",
-]
