@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from reach_mcp.render import glossary
-from reach_mcp.render.models.common import Tail
+from reach_mcp.render.models.common import Report
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.sanitize import is_hidden, shorten
 
@@ -23,8 +23,10 @@ VERDICT_FACTOR = 25
 """How many times longer the verdict may be than another text."""
 NEVER_SHORTENED = {"verdict", "action", "more", "since", "next", "legend"}
 
+SENT_LAST = ("notes", "next")
+
 Container = list[object] | dict[str, object]
-Report = TypeVar("Report", bound=Tail)
+R = TypeVar("R", bound=Report)
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,13 @@ def size_of(value: object) -> int:
 
 
 def fit(
-    report: Report,
+    report: R,
     *,
-    finish: Callable[[Report], None],
-    write: Callable[[Report], str],
+    finish: Callable[[R], None],
+    write: Callable[[R], str],
     steps: Sequence[Trim],
     options: RenderOptions,
-    legend: Callable[[Report, str], Iterable[str]] = lambda *_: (),
+    legend: Callable[[R, str], Iterable[str]] = lambda *_: (),
     optional: Sequence[str] = (),
 ) -> Rendered:
     """Render the report in the forms that are sent, each within `options.limit_bytes`.
@@ -106,19 +108,18 @@ def fit(
         calls = max(calls - 1, 0)
 
 
-def _explain_terms(report: Report, legend: Callable[[Report, str], Iterable[str]]) -> dict[str, object]:
+def _explain_terms(report: R, legend: Callable[[R, str], Iterable[str]]) -> dict[str, object]:
     """Set the legend, and return the structured content."""
     report.legend = []
     structured = dump(report)
+    structured |= {name: structured.pop(name) for name in SENT_LAST if name in structured}
     content = to_json(structured)
     shortened = [glossary.SHORTENED] if "…(+" in content else []
     report.legend = [*legend(report, content), *shortened, glossary.DATA]
     return structured | {"legend": report.legend}
 
 
-def _render(
-    report: Report, structured: dict[str, object], write: Callable[[Report], str], options: RenderOptions
-) -> Rendered:
+def _render(report: R, structured: dict[str, object], write: Callable[[R], str], options: RenderOptions) -> Rendered:
     """The forms that are sent."""
     if options.parts == "text":
         return Rendered(write(report))
@@ -141,7 +142,7 @@ def _trim(report: BaseModel, steps: Sequence[Trim], excess: int) -> int:
     return saved
 
 
-def _last_resort(report: Tail, optional: Sequence[str]) -> Iterator[bool]:
+def _last_resort(report: Report, optional: Sequence[str]) -> Iterator[bool]:
     """Shorten the texts of a report without lists, then drop its optional fields: one step for each item."""
     for longest in LAST_RESORT_CHARS:
         _shorten_texts(report, longest)

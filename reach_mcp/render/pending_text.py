@@ -6,8 +6,20 @@ from reach_mcp.render import glossary
 from reach_mcp.render.formatting import clock, deadline, listing, plural
 from reach_mcp.render.models import PendingReport
 from reach_mcp.render.models.common import Items
-from reach_mcp.render.models.focus import Changes, Focus, Path, WhatIf
-from reach_mcp.render.models.pending import Chains, Counter, Cycle, Expired, Expiry, Hour, OldestBatch, Plan
+from reach_mcp.render.models.pending import (
+    Chains,
+    Changes,
+    Counter,
+    Cycle,
+    Expired,
+    Expiry,
+    Focus,
+    Hour,
+    OldestBatch,
+    Path,
+    Plan,
+    WhatIf,
+)
 from reach_mcp.render.text import (
     CAUSE,
     Columns,

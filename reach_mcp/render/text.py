@@ -12,7 +12,7 @@ from reach_mcp.render.budget import escape_hidden, to_json
 from reach_mcp.render.formatting import clock, deadline, plural, table, tally
 from reach_mcp.render.models.batches import NO_SCHEMA, ErrorGroup
 from reach_mcp.render.models.causes import Why
-from reach_mcp.render.models.common import Items, LeftOut, Resource, Tail
+from reach_mcp.render.models.common import Items, LeftOut, Report, Resource
 from reach_mcp.render.models.pending import Tally
 from reach_mcp.render.sanitize import Quoter
 
@@ -150,7 +150,7 @@ def head(verdict: str, left_out: LeftOut | None, pen: Pen) -> list[str]:
     return [verdict, f"Without a readable createdAt: {named}."]
 
 
-def assemble(blocks: Iterable[list[str]], report: Tail, pen: Pen) -> str:
+def assemble(blocks: Iterable[list[str]], report: Report, pen: Pen) -> str:
     """The blocks of an answer, then notes, legend and next calls, with an empty line between blocks."""
     whole = [*blocks]  # written first: they decide whether the legend explains quotes
     legend = [line for line in report.legend if line != glossary.DATA] + ([pen.legend] if pen.used else [])

@@ -11,8 +11,7 @@ from reach_mcp.render.formatting import agree, batches, clock, deadline, listing
 from reach_mcp.render.glossary import ACTIONS, CAUSES, LOST
 from reach_mcp.render.models import common
 from reach_mcp.render.models.batches import COUNTERS, Batch, Census
-from reach_mcp.render.models.focus import Changes, WhatIf
-from reach_mcp.render.models.pending import Counts
+from reach_mcp.render.models.pending import Changes, Counts, WhatIf
 from reach_mcp.render.options import RenderOptions
 from reach_mcp.render.sanitize import MAX_ID_CHARS, inert, is_plain_id
 

@@ -382,7 +382,7 @@ def test_a_detailed_answer_adds_the_category_and_the_batches() -> None:
 def test_a_chain_that_is_not_shown_whole_says_so() -> None:
     chains = results.Chains(((1, 3), (2, 1)), (record("a"), record("b")), 4)
     assert "A longest chain, 4 steps: customers:a -> customers:b -> (3 more)" in text_of(explanation(chains=chains))
-    assert structured(explanation(chains=chains))["chains"]["longest_total"] == 5
+    assert structured(explanation(chains=chains))["chains"]["steps"] == 4
 
 
 def test_a_call_never_repeats_an_id_that_reads_as_markup_or_instruction() -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from reach_mcp.analysis import results
 from reach_mcp.render.models.common import (
     Count,
     Coverage,
-    Head,
     Holding,
     Id,
     Items,
     LeftOut,
+    Length,
     Model,
+    Report,
     Resource,
-    Tail,
     Time,
+    attribute,
     first,
     message,
     named_counts,
@@ -81,36 +84,37 @@ class Batch(Model):
 class BatchCount(Model):
     batch: Id
     schema_name: Id = Field(default="", serialization_alias="schema")
-    count: Count
+    count: int
+
+
+def _highest(counter: str) -> BeforeValidator:
+    """Batches by a counter, without those of which it is 0 or unknown."""
+
+    def read(batches: Iterable[results.BatchSummary]) -> list[tuple[str, str, int]]:
+        counts = ((each.id, each.schema, getattr(each, counter)) for each in batches)
+        return [each for each in counts if each[2]]
+
+    return BeforeValidator(read)
 
 
 class Census(Model):
     batches: int
     by_status: Annotated[dict[str, int], named_counts(8)] = Field(default={})
-    by_type: Annotated[dict[str, int], named_counts(8)] = Field(default={})
-    by_schema: Annotated[dict[str, int], named_counts(10)] = Field(default={})
-    by_schema_total: int = Field(default=0, description="Where not all are shown")
+    by_type: Annotated[dict[str, int], named_counts(8, type_label)] = Field(default={})
+    by_schema: Annotated[dict[str, int], named_counts(10, lambda name: name or NO_SCHEMA)] = Field(default={})
+    by_schema_total: Length = Field(default=0, description="Where not all are shown", validation_alias="by_schema")
     records: Annotated[dict[str, int], named_counts(8)] = Field(default={})
     error_categories: Annotated[dict[str, int], named_counts(10)] = Field(default={}, validation_alias="categories")
-    most_pending: list[BatchCount] = Field(default=[])
-    most_failed: list[BatchCount] = Field(default=[])
-    latest: Id = Field(default="", description="Id of the batch created last", validation_alias="latest.id")
-    oldest_live: Id = Field(
-        default="", description="Oldest batch with live pending resources", validation_alias="oldest_live.id"
+    most_pending: Annotated[list[BatchCount], _highest("pending")] = Field(default=[])
+    most_failed: Annotated[list[BatchCount], _highest("failed")] = Field(default=[])
+    latest: Annotated[Id, attribute("id")] = Field(default="", description="Id of the batch created last")
+    oldest_live: Annotated[Id, attribute("id")] = Field(
+        default="", description="Oldest batch with live pending resources"
     )
     all_expired: int = Field(default=0, description="Batches whose pending resources have all expired")
     without_counters: int = Field(default=0, description="Batches that are in no sum")
     errors_named: int = 0
     errors_covered: int = Field(default=0, description="Those named, and those of batches that failed as a whole")
-
-    @classmethod
-    def derive(cls, result: Any, /) -> dict[str, object]:
-        return {
-            "by_type": [(type_label(each), count) for each, count in result.by_type],
-            "by_schema": [(schema or NO_SCHEMA, count) for schema, count in result.by_schema],
-            "most_pending": [(each.id, each.schema, each.pending) for each in result.most_pending if each.pending],
-            "most_failed": [(each.id, each.schema, each.failed) for each in result.most_failed if each.failed],
-        }
 
 
 class Variant(Model):
@@ -128,7 +132,9 @@ class ErrorGroup(Model):
     batches: int = 0
 
 
-class _ListBody(Head):
+class BatchListReport(Report):
+    """`list_batches`"""
+
     filter: LeftOut | None = None
     coverage: Coverage
     census: Census
@@ -136,11 +142,9 @@ class _ListBody(Head):
     batches: Items[Batch]
 
 
-class BatchListReport(Tail, _ListBody):
-    """`list_batches`"""
+class BatchDetailReport(Report):
+    """`get_batch`"""
 
-
-class _DetailBody(Head):
     batch: Batch
     failed_records_named: int = 0
     errors: Items[ErrorGroup] = Field(validation_alias="error_groups")
@@ -152,7 +156,3 @@ class _DetailBody(Head):
     missing: Items[Holding]
     resources: Items[Resource] | None = None
     unreadable_resources: int = 0
-
-
-class BatchDetailReport(Tail, _DetailBody):
-    """`get_batch`"""

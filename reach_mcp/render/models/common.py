@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import is_dataclass
 from datetime import datetime
-from functools import cache
 from itertools import islice
-from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr, model_validator
@@ -39,13 +37,18 @@ def message(longest: int) -> BeforeValidator:
     return BeforeValidator(lambda text: inert(text, longest))
 
 
-def named_counts(most: int) -> BeforeValidator:
-    """Pairs of name and count as a mapping; names that are cut to the same text are added up."""
+def attribute(name: str) -> BeforeValidator:
+    """Take one attribute of the value; None of None."""
+    return BeforeValidator(lambda value: getattr(value, name, None))
+
+
+def named_counts(most: int, label: Callable[[str], str] = str) -> BeforeValidator:
+    """Pairs of name and count as a mapping; names with the same label, or cut to the same text, are added up."""
 
     def read(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
         counts: dict[str, int] = {}
         for name, count in islice(pairs, most):
-            short = inert(name, MAX_COUNT_NAME_CHARS)
+            short = inert(label(name), MAX_COUNT_NAME_CHARS)
             counts[short] = counts.get(short, 0) + count
         return counts
 
@@ -63,6 +66,7 @@ Names = Annotated[list[Name], first(MAX_NAMED)]
 Misses = Annotated[list[Name], first(MAX_MISSES)]
 Note = Annotated[str, message(MAX_NOTE_CHARS)]
 Count = Annotated[int, BeforeValidator(lambda count: count or 0)]
+Length = Annotated[int, BeforeValidator(len)]
 _Json = PlainSerializer(iso_minute, return_type=str, when_used="json-unless-none")
 Time = Annotated[datetime | None, BeforeValidator(to_datetime), _Json]
 Moment = Annotated[datetime, BeforeValidator(lambda seconds: to_datetime(seconds) or EPOCH), _Json]
@@ -77,8 +81,7 @@ def attributes(result: object) -> dict[str, object]:
 class Model(BaseModel):
     """A model reads a result by the names of its attributes, and a tuple by the order of its fields.
 
-    An alias with a dot, such as `steps.items`, is a path of attributes; None on the way is None. `x_total` is the
-    length of the whole list of which `x` shows the first items. It is sent only where not all are.
+    `x_total` is the length of the whole list of which `x` shows the first items. It is sent only where not all are.
     """
 
     model_config = ConfigDict(validate_by_name=True)
@@ -88,36 +91,12 @@ class Model(BaseModel):
     def _read(cls, result: object) -> object:
         if isinstance(result, tuple):
             return dict(zip(cls.model_fields, result, strict=True))
-        if not is_dataclass(result):
-            return result
-        given = attributes(result)
-        lists = {name: given.get(name.removesuffix("_total")) for name in cls._totals() if name not in given}
-        totals = {name: len(found) for name, found in lists.items() if isinstance(found, tuple)}
-        return given | totals | {path: _follow(result, path) for path in cls._paths()} | cls.derive(result)
-
-    @classmethod
-    @cache
-    def _paths(cls) -> list[str]:
-        aliases = [field.validation_alias for field in cls.model_fields.values()]
-        return [alias for alias in aliases if isinstance(alias, str) and "." in alias]
-
-    @classmethod
-    @cache
-    def _totals(cls) -> list[str]:
-        """The totals that are lengths of lists of the result."""
-        named = (name for name, field in cls.model_fields.items() if not field.validation_alias)
-        return [name for name in named if name.endswith("_total")]
+        return attributes(result) | cls.derive(result) if is_dataclass(result) else result
 
     @classmethod
     def derive(cls, _: Any, /) -> dict[str, object]:
         """Values of fields that are not attributes of the result."""
         return {}
-
-
-def _follow(result: object, path: str) -> object:
-    first, _, rest = path.partition(".")
-    found = getattr(result, first)
-    return found if found is None else attrgetter(rest)(found)
 
 
 class Items(Model, Generic[T]):
@@ -172,17 +151,12 @@ class LeftOut(Model):
     undated_total: int = 0
 
 
-class Head(Model):
-    """The first fields of every answer."""
+class Report(Model):
+    """The fields of every answer. Notes, calls and legend are sent last."""
 
     verdict: str
     as_of: Moment
     tenant: Id = ""
-
-
-class Tail(Model):
-    """The last fields of every answer. As the first base class it comes last: pydantic collects from the end."""
-
     notes: list[Note] = Field(default=[])
     next: list[Call] = Field(default=[])
     legend: list[str] = Field(default=[])

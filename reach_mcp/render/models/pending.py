@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from reach_mcp.analysis import results
 from reach_mcp.render.formatting import HOUR, clock, to_datetime
-from reach_mcp.render.models.causes import Action, ExpiredRecord, Missing, SchemaBatch
+from reach_mcp.render.models import common
+from reach_mcp.render.models.causes import Action, ExpiredRecord, Missing, SchemaBatch, Why, explain_cause
 from reach_mcp.render.models.common import (
-    MAX_ITEMS,
     MAX_NAMED,
     Count,
-    Coverage,
-    Head,
+    Holding,
     Id,
     Items,
-    LeftOut,
+    Length,
     Model,
     Name,
     Names,
     Note,
     Resource,
-    Tail,
     Time,
+    attribute,
+    attributes,
     first,
 )
-from reach_mcp.render.models.focus import Changes, Focus, WhatIf
 
 
 class Blocker(Missing):
@@ -58,15 +58,14 @@ class Reference(Model):
 
 
 class Plan(Items[Step]):
-    total: int = Field(validation_alias="steps.total")
-    offset: int = Field(default=0, validation_alias="steps.offset")
-    items: Annotated[list[Step], first(MAX_ITEMS)] = Field(default=[], validation_alias="steps.items")
     upload_order: Annotated[list[Annotated[list[Id], first(5)]], first(20)] = Field(
-        default=[], description="Groups of schemas that refer to each other", validation_alias="upload_order.schemas"
+        default=[], description="Groups of schemas that refer to each other", validation_alias="schemas"
     )
-    references: Annotated[list[Reference], first(12)] = Field(
-        default=[], description="What the order follows from", validation_alias="upload_order.references"
-    )
+    references: Annotated[list[Reference], first(12)] = Field(default=[], description="What the order follows from")
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        return attributes(result.steps) | attributes(result.upload_order)
 
 
 class LeaveOut(Model):
@@ -75,12 +74,12 @@ class LeaveOut(Model):
 
 
 class Cycle(Model):
-    members: Annotated[list[Name], first(200)] = Field(
-        description="Each waits for the next, the last for the first", validation_alias="members.items"
+    members: Annotated[list[Name], first(200), attribute("items")] = Field(
+        description="Each waits for the next, the last for the first"
     )
-    members_total: int = Field(default=0, validation_alias="members.total")
+    members_total: Annotated[int, attribute("total")] = Field(default=0, validation_alias="members")
     leave_out: Annotated[list[LeaveOut], first(MAX_NAMED)] = Field(default=[], description="References that open it")
-    leave_out_total: int = 0
+    leave_out_total: Length = Field(default=0, validation_alias="leave_out")
     rows: int
     behind: int = 0
     also_missing: int = Field(default=0, validation_alias="missing")
@@ -94,19 +93,21 @@ def _clock(seconds: float, info: ValidationInfo) -> str:
     return clock(to_datetime(seconds), now) + running if now else ""
 
 
+def _by_name(holders: Iterable[results.Holder]) -> dict[str, int]:
+    return {holder.record.name: holder.waiting for holder in holders}
+
+
 ClockHour = Annotated[str, BeforeValidator(_clock)]
 
 
 class Hour(Model):
     hour: ClockHour = Field(description="UTC; with the date where it is not that of as_of", validation_alias="start")
     rows: int
-    held_by: dict[Id, int] = Field(default={}, description="Missing records, by resources that wait")
+    held_by: Annotated[dict[Id, int], BeforeValidator(_by_name)] = Field(
+        default={}, description="Missing records, by resources that wait", validation_alias="holders"
+    )
     holders: int = Field(default=0, description="In all", validation_alias="holders_total")
     stuck: int = 0
-
-    @classmethod
-    def derive(cls, result: Any, /) -> dict[str, object]:
-        return {"held_by": {holder.record.name: holder.waiting for holder in result.holders}}
 
 
 class Expiry(Model):
@@ -144,16 +145,11 @@ class Counter(Model):
 
 
 class Chains(Model):
-    by_depth: Annotated[list[int], first(MAX_NAMED)] = Field(
-        default=[], description="Resources at depth 1 (missing records only), 2, ..."
+    by_depth: Annotated[list[int], first(MAX_NAMED), BeforeValidator(lambda pairs: [rows for _, rows in pairs])] = (
+        Field(default=[], description="Resources at depth 1 (missing records only), 2, ...")
     )
     longest: Names = Field(default=[])
-    longest_total: int = Field(default=0, description="Where not all are shown")
-    steps: int = Field(default=0, validation_alias="longest_steps")
-
-    @classmethod
-    def derive(cls, result: Any, /) -> dict[str, object]:
-        return {"by_depth": [rows for _, rows in result.by_depth], "longest_total": result.longest_steps + 1}
+    steps: int = Field(default=0, description="Of the longest", validation_alias="longest_steps")
 
 
 class OldestBatch(Model):
@@ -189,11 +185,86 @@ class Counts(Model):
         return {"pending_by_counters": result.counters_pending if result.counters_pending != listed else 0}
 
 
-class _Body(Head):
+class _Steps(Model):
+    records: Names = Field(description="Each waits for the next; the last is missing, the others are pending")
+    steps: int
+    waiting: int
+
+
+class Path(Why, _Steps):
+    """A way down to a missing record."""
+
+
+class Focus(Model):
+    kind: str
+    asked: Id = Field(default="", description="Where it is neither a record nor a batch")
+    record: Name = ""
+    batch: Annotated[Id, attribute("id")] = ""
+    why: Missing | None = None
+    expired_rows: int = 0
+    expired: Items[ExpiredRecord] | None = None
+    missing: Items[Holding] | None = Field(default=None, description="Of a batch: the missing records to send for it")
+    paths: Items[Path]
+    waits_for_it: int = 0
+    first_lost: Time = Field(default=None, validation_alias="earliest_expiry")
+    alternatives: Annotated[list[Name], first(5)] = Field(default=[])
+    ambiguous: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.record or self.batch or self.asked
+
+    @classmethod
+    def derive(cls, result: Any, /) -> dict[str, object]:
+        record, finding = result.record, result.finding
+        return {
+            "asked": "" if record or result.kind == "batch" else result.asked,
+            "expired": result.expired if result.expired.total else None,
+            "missing": result.missing if result.missing.total else None,
+            "why": {"record": record, **explain_cause(finding)} if record and finding else None,
+        }
+
+
+class WhatIf(Model):
+    assumed: Names = Field(default=[])
+    assumed_total: Length = Field(default=0, validation_alias="assumed")
+    not_waited_for: Annotated[list[Id], first(MAX_NAMED)] = Field(default=[])
+    cleared: int
+    rounds: Annotated[list[int], first(MAX_NAMED)] = Field(default=[], description="Cleared in each round")
+    rounds_total: Length = Field(default=0, validation_alias="rounds")
+    still_waiting: int
+    stuck: int = 0
+    missing: Items[Holding]
+
+
+class Moved(Model):
+    record: Name = ""
+    before: int
+    now: int
+
+
+class Changes(Model):
+    since: Time = None
+    pending_before: int | None = Field(default=None, description="Absent where then and now can't be compared")
+    pending_now: int | None = None
+    new: int = Field(default=0, validation_alias="new_at_least")
+    gone: int = Field(default=0, validation_alias="gone_at_least")
+    exact: bool = Field(default=True, description="If false, new and gone are minima")
+    expired_at_most: int = 0
+    missing_before: int | None = None
+    missing_now: int | None = None
+    moved: Annotated[list[Moved], first(MAX_NAMED)] = Field(default=[])
+    unchanged: bool = False
+    note: Note = ""
+
+
+class PendingReport(common.Report):
+    """`explain_pending_dependencies`"""
+
     cause: Id = Field(default="", description="Restricts blockers and plan")
     order: str = Field(default="", description="Of blockers and plan, where not the default")
-    filter: LeftOut | None = None
-    coverage: Coverage
+    filter: common.LeftOut | None = None
+    coverage: common.Coverage
     counts: Counts
     oldest_batch: OldestBatch | None = Field(default=None, description="Oldest batch with live pending resources")
     changes: Changes | None = None
@@ -213,7 +284,3 @@ class _Body(Head):
     chains: Chains | None = None
     since: str = Field(default="", description="Token for the next call's `since`", validation_alias="token")
     skipped: list[Note] = Field(default=[])
-
-
-class PendingReport(Tail, _Body):
-    """`explain_pending_dependencies`"""
