@@ -95,10 +95,12 @@ def demo_api_command(host: str, port: int) -> None:
 
     from reach_mcp.demo.api import build_demo_api
     from reach_mcp.demo.story import DEFAULT_TENANT, build_story
-    from reach_mcp.transports.http import serve_app
+    from reach_mcp.transports.http import listen, serve_app
 
     tenants = build_story(datetime.now(UTC))
     click.echo(
         f"Token `demo` reads tenant {DEFAULT_TENANT}; token `demo-partner` reads {', '.join(tenants)}.", err=True
     )
-    anyio.run(lambda: serve_app(build_demo_api(tenants, default_tenant=DEFAULT_TENANT), host, port, grace=1))
+    listener, address = listen(host, port)
+    click.echo(f"listening on {address}", err=True)
+    anyio.run(partial(serve_app, build_demo_api(tenants, default_tenant=DEFAULT_TENANT), listener, grace=1))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -23,9 +22,8 @@ from starlette.types import ASGIApp
 from reach_mcp import __version__
 from reach_mcp.logs import log_configuration
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, split_list
-from reach_mcp.transports.connections import KEEP_ALIVE_SECONDS, GuardedProtocol, guarded
+from reach_mcp.transports.connections import KEEP_ALIVE_SECONDS, guarded
 from reach_mcp.transports.middleware import (
-    MAX_BODY_BYTES,
     MCP_PATH,
     AuthMiddleware,
     BodyMiddleware,
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from reach_mcp.server import ReachServer
 
 logger = logging.getLogger(__name__)
-
 
 SWITCH_SECONDS = 0.001
 """An analysis in a thread hands the interpreter to the event loop so often: Python's default of 5 ms is paid several
@@ -58,23 +55,11 @@ def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
     sdk = server.streamable_http_app(
         streamable_http_path=MCP_PATH,
         stateless_http=True,
-        max_request_body_size=MAX_BODY_BYTES,
         # HostMiddleware checks hosts and origins: its answers name the setting to change.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    auth = AuthMiddleware(BodyMiddleware(sdk), tokens)
-    endpoint = NormalizeMiddleware(HostMiddleware(auth, settings))
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        try:
-            async with sdk.router.lifespan_context(app):
-                yield
-        finally:
-            auth.refusals.flush()
-            GuardedProtocol.refusals.flush()
-
-    app = Starlette(routes=[*_health(server), Mount("/", endpoint)], lifespan=lifespan)
+    endpoint = NormalizeMiddleware(HostMiddleware(AuthMiddleware(BodyMiddleware(sdk), tokens), settings))
+    app = Starlette(routes=[*_health(server), Mount("/", endpoint)], lifespan=sdk.router.lifespan_context)
     origins = split_list(settings.allowed_origins)
     if not origins:
         return app
@@ -105,34 +90,23 @@ async def serve_http(server: ReachServer, settings: Settings) -> None:
     """Serve until a signal comes. Open calls then have `shutdown_seconds` to end."""
     app = build_http_app(server, settings)
     log_configuration(settings)
+    listener, address = listen(settings.host, settings.port)
+    # Whatever level is set: people and programs wait for this line.
+    message = f"listening on {address}{MCP_PATH}"
+    logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, (), None))
     await serve_app(
         app,
-        settings.host,
-        settings.port,
+        listener,
         grace=settings.shutdown_seconds,
-        path=MCP_PATH,
         max_connections=settings.max_connections,
         proxies=split_list(settings.trusted_proxies),
-        announce=_announce,
     )
 
 
-def print_address(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
 async def serve_app(
-    app: ASGIApp,
-    host: str,
-    port: int,
-    *,
-    grace: int,
-    path: str = "",
-    max_connections: int = 256,
-    proxies: Sequence[str] = (),
-    announce: Callable[[str], None] = print_address,
+    app: ASGIApp, listener: socket.socket, *, grace: int, max_connections: int = 256, proxies: Sequence[str] = ()
 ) -> None:
-    """Serve an ASGI app by uvicorn and announce its address. ConfigurationError when the address can't be had."""
+    """Serve an ASGI app by uvicorn."""
     config = uvicorn.Config(
         app,
         http=guarded(max_connections),
@@ -145,8 +119,6 @@ async def serve_app(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=grace,
     )
-    listener = _listen(host, port)
-    announce(f"listening on http://{bracketed(host)}:{listener.getsockname()[1]}{path}")
     # sse-starlette 3 ends its streams as soon as uvicorn is told to exit, in the midst of a call. With its opt-out
     # (sysid/sse-starlette#157), uvicorn waits for them and cancels them after the grace. It can go when the opt-out is
     # the default there, or when the SDK streams without sse-starlette.
@@ -168,10 +140,11 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket that says that it is TCP: asyncio sets TCP_NODELAY on no other (python/cpython#148783).
+def listen(host: str, port: int) -> tuple[socket.socket, str]:
+    """A listening socket and its URL. Raises ConfigurationError when the address can't be had.
 
-    IPPROTO_TCP can go when the oldest Python supported sets it on sockets of any protocol number.
+    The socket says that it is TCP: asyncio sets TCP_NODELAY on no other (python/cpython#148783). IPPROTO_TCP can go
+    when the oldest Python supported sets it on sockets of any protocol number.
     """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -182,9 +155,4 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigurationError(f"Can't listen on {host}, port {port}: {error.strerror or error}.") from None
-    return listener
-
-
-def _announce(message: str) -> None:
-    """Log at whatever level is set: people and programs wait for this line."""
-    logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, (), None))
+    return listener, f"http://{bracketed(host)}:{listener.getsockname()[1]}"

@@ -36,7 +36,6 @@ LOG_EVERY_SECONDS = 10.0
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _NAMED_TOKEN = re.compile(r"([A-Za-z0-9_.-]{1,40}):(\S+)")
 _PORT = re.compile(r":\d+$")
-_ACCEPT = "application/json, text/event-stream"
 
 
 class NormalizeMiddleware:
@@ -55,7 +54,7 @@ class NormalizeMiddleware:
         headers = MutableHeaders(scope=scope)
         accepted = {part.split(";")[0].strip().lower() for part in headers.get("accept", "").split(",")}
         if accepted & {"", "application/json", "text/event-stream", "*/*"}:
-            headers["accept"] = _ACCEPT  # the SDK asks for both types, whichever it answers with
+            headers["accept"] = "application/json, text/event-stream"  # the SDK asks for both, and sends one of them
         if "content-type" in headers:
             headers["content-type"] = headers["content-type"].lower()
         return await self._app(scope, receive, send)
@@ -85,7 +84,7 @@ class HostMiddleware:
 
 
 class Tokens:
-    """The bearer tokens of callers: from a setting, and from a file that is read again when it changes."""
+    """The bearer tokens of callers: from a setting, and from a file that is read again for each request."""
 
     def __init__(self, settings: Settings) -> None:
         self._file = settings.auth_token_file
@@ -93,37 +92,22 @@ class Tokens:
         self._fixed = self._parse(settings.auth_token.get_secret_value()) if settings.auth_token else {}
         if settings.auth_token is not None and not self._fixed:
             raise ConfigurationError("REACH_MCP_AUTH_TOKEN contains nothing but white space. Set a long random value.")
-        self._from_file: dict[bytes, str] = {}
-        self._stamp: tuple[int, int] | None = None
-        self._refresh()
-
-    @property
-    def required(self) -> bool:
+        self.required = settings.auth_token is not None or self._file is not None
         """Whether callers have to show a token."""
-        return bool(self._fixed) or self._file is not None
+        self._from_file = self._read_file()
 
     def caller(self, token: str) -> str | None:
         """The name that belongs to a token, None where it is unknown."""
         try:
-            self._refresh()
+            self._from_file = self._read_file()
         except ConfigurationError:
             logger.warning("token file can't be read; the tokens read before stay valid")
         shown = _digest(token)
         names = (name for known, name in (self._fixed | self._from_file).items() if hmac.compare_digest(known, shown))
         return next(names, None)
 
-    def _refresh(self) -> None:
-        """Read the file if it has changed. Raises ConfigurationError."""
-        if self._file is None:
-            return
-        try:
-            status = self._file.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-        except OSError:
-            stamp = None  # reading it says why
-        if stamp is None or stamp != self._stamp:
-            self._from_file = self._parse(read_secret(self._file, "REACH_MCP_AUTH_TOKEN_FILE"))
-            self._stamp = stamp
+    def _read_file(self) -> dict[bytes, str]:
+        return {} if self._file is None else self._parse(read_secret(self._file, "REACH_MCP_AUTH_TOKEN_FILE"))
 
     def _parse(self, text: str) -> dict[bytes, str]:
         """Names by the digest of their token. Raises ConfigurationError for a token that is short off loopback."""
@@ -154,13 +138,13 @@ class AuthMiddleware:
     def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
         self._app = app
         self._tokens = tokens
-        self.refusals = ThrottledLog()
+        self._refusals = ThrottledLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = str((scope.get("client") or ("",))[0])
         caller = self._caller(Headers(scope=scope)) if self._tokens.required else address
         if caller is None:
-            self.refusals.warning("unauthorized request", address=address)
+            self._refusals.warning("unauthorized request", address=address)
             refusal = Response("Bearer token missing or wrong.", 401, headers={"WWW-Authenticate": "Bearer"})
             return await refusal(scope, receive, send)
         kept = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
@@ -184,28 +168,20 @@ class BodyMiddleware:
         if kind != "application/json":
             said = f"The Content-Type is {quote_name(kind)}" if kind else "There is no Content-Type"
             return await Response(f"{said}. It must be application/json.", 415)(scope, receive, send)
-        body, refusal = b"", Response("The request took too long.", 408)
-        with anyio.move_on_after(self._seconds) as limit:
-            body = await self._read(int(Headers(scope=scope).get("content-length", "0")), receive)
-        if len(body) > self._max_bytes:
-            refusal = Response("The request is too large.", 413)
-        elif not limit.cancelled_caught:
-            wrong = check_body(body)
-            if wrong is None:
-                return await self._app(scope, _replay(body, receive), send)
-            refusal = JSONResponse(wrong, 400)
-        return await refusal(scope, receive, send)
-
-    async def _read(self, length: int, receive: Receive) -> bytes:
-        """The whole body, or enough of it to tell that it is too large."""
         body, more = bytearray(), True
-        if length > self._max_bytes:
-            return bytes(self._max_bytes + 1)
-        while more and len(body) <= self._max_bytes:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        return bytes(body)
+        with anyio.move_on_after(self._seconds):
+            while more and len(body) <= self._max_bytes:
+                message = await receive()
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+        if len(body) > self._max_bytes:
+            return await Response("The request is too large.", 413)(scope, receive, send)
+        if more:
+            return await Response("The request took too long.", 408)(scope, receive, send)
+        wrong = check_body(bytes(body))
+        if wrong is not None:
+            return await JSONResponse(wrong, 400)(scope, receive, send)
+        return await self._app(scope, _replay(bytes(body), receive), send)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -242,24 +218,15 @@ def _error(request_id: object, code: int, message: str) -> dict[str, Any]:
 class ThrottledLog:
     """Logs a repeated event at most once in a while, with how often it happened since."""
 
-    def __init__(self, seconds: float = LOG_EVERY_SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._next = 0.0
         self._count = 0
-        self._last: tuple[str, dict[str, object]] = ("", {})
 
     def warning(self, message: str, **facts: object) -> None:
         self._count += 1
-        self._last = (message, facts)
         if time.monotonic() >= self._next:
-            self.flush()
-
-    def flush(self) -> None:
-        """Log the events that were only counted."""
-        if self._count:
-            message, facts = self._last
             logger.warning(message, extra={"facts": {**facts, "count": self._count}})
-            self._next, self._count = time.monotonic() + self._seconds, 0
+            self._next, self._count = time.monotonic() + LOG_EVERY_SECONDS, 0
 
 
 def bracketed(address: str) -> str:
