@@ -12,20 +12,21 @@ from typing import Any, get_args
 import anyio
 import click
 
-from reach_mcp.analysis.batch_stats import census, describe_batch, group_all_errors
-from reach_mcp.analysis.filters import BatchFilter
+from reach_mcp.analysis.batch_stats import describe_batch
 from reach_mcp.analysis.report import Question, explain
-from reach_mcp.analysis.results import BatchListing, Cause, Order, Section, View
+from reach_mcp.analysis.results import Cause, Order, Section, View
 from reach_mcp.cli.output import Clock, Format, terminal_width, to_text, write
 from reach_mcp.cli.session import Command, Session, demo_option, exit_code, needs_attention
 from reach_mcp.cli.tables import report_detail, report_explanation, report_listing
-from reach_mcp.tools.arguments import BatchType, ListBatchesArguments, Status
+from reach_mcp.tools.arguments import BatchType, ExplainArguments, ListBatchesArguments, Status
 from reach_mcp.tools.batch_filter import build_filter
+from reach_mcp.tools.list_batches import select
 
 EVERYTHING = 1_000_000_000
 """A limit that no list reaches: the command line has no budget."""
 SUMMARY_ROWS = 10
 TYPES = ("ingest", "delete", "patch", "json_ingest", *get_args(BatchType))
+FILTERS = ("status", "batch_type", "schema", "created_after", "created_before")
 STATUSES, CAUSES, ORDERS, VIEWS, FORMATS = map(get_args, (Status, Cause, Order, View, Format))
 
 
@@ -47,7 +48,7 @@ def reading_options(command: Command) -> Command:
 
 
 def filter_options(command: Command) -> Command:
-    """Options that make a `BatchFilter`; the command gets them as keyword arguments for `take_filter`."""
+    """Options that make a `BatchFilter`, named as the arguments of the tools."""
     statuses, types = click.Choice(STATUSES, case_sensitive=False), click.Choice(TYPES, case_sensitive=False)
     return apply_options(
         command,
@@ -57,14 +58,6 @@ def filter_options(command: Command) -> Command:
         click.option("--created-after", metavar="TIME", help="Only batches created since: 24h, 7d, a date or a time."),
         click.option("--created-before", metavar="TIME", help="Only batches created before."),
     )
-
-
-def take_filter(session: Session, arguments: dict[str, Any], *, only_pending: bool = False) -> BatchFilter:
-    """Take the filter's options out of a command's arguments."""
-    given = {
-        name: arguments.pop(name) for name in ("status", "batch_type", "schema", "created_after", "created_before")
-    }
-    return build_filter(ListBatchesArguments(only_batches_with_pending_resources=only_pending, **given), session.now())
 
 
 @click.command("list")
@@ -84,24 +77,14 @@ def list_command(
       embedreach-mcp list --demo --status failure --created-after 24h
     """
     session = ctx.ensure_object(Session)
-    chosen = take_filter(session, filters, only_pending=only_pending)
+    arguments = ListBatchesArguments(only_batches_with_pending_resources=only_pending, scope="all", **filters)
+    conditions = build_filter(arguments, session.now())
     analysis = anyio.run(lambda: session.read_all(tenant_id, details=False))
-    snapshot, selection = analysis.snapshot, chosen.apply(analysis.snapshot)
-    chosen_batches = {number: snapshot.batches[number] for number in selection.batches}
-    batches, details = [*chosen_batches.values()], snapshot.error_details
-    named = ((chosen_batches[at].schema, each) for at, each in details if at in chosen_batches)
-    errors = group_all_errors(named, batches)
-    listing = BatchListing(
-        as_of=analysis.as_of,
-        coverage=snapshot.coverage,
-        filter=selection.report,
-        census=census(batches),
-        scope="all",
-        batches=Section(tuple(batches[: limit or EVERYTHING]), len(batches)),
-        error_groups=Section(errors, len(errors)),
-    )
-    write(report_listing(listing), listing, output, Clock(analysis.as_of, session.zone))
-    ctx.exit(exit_code(any(map(needs_attention, batches)), snapshot.coverage.complete))
+    everything = arguments.model_copy(update={"limit": EVERYTHING})
+    listing = select(analysis.snapshot, everything, conditions, error_groups=EVERYTHING)
+    shown = replace(listing, batches=Section.of(listing.batches.items, 0, limit or EVERYTHING))
+    write(report_listing(shown), shown, output, Clock(analysis.as_of, session.zone))
+    ctx.exit(exit_code(any(map(needs_attention, listing.batches.items)), listing.coverage.complete))
 
 
 @click.command("batch")
@@ -150,7 +133,8 @@ def explain_command(
       embedreach-mcp explain --demo --view expired --format csv
     """
     session = ctx.ensure_object(Session)
-    chosen = take_filter(session, arguments)
+    filters = {name: arguments.pop(name) for name in FILTERS}
+    chosen = build_filter(ExplainArguments(**filters), session.now())
     view = view or ("blockers" if output == "csv" else "summary")
     in_brief = view == "summary" and not (arguments["focus"] or arguments["assume_arrived"])
     rows = limit or (SUMMARY_ROWS if in_brief else EVERYTHING)

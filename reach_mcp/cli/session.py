@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -19,8 +19,8 @@ from reach_mcp.settings import Settings, load_settings, unknown_variables
 if TYPE_CHECKING:
     from reach_mcp.analysis.report import Analysis
     from reach_mcp.analysis.results import BatchSummary
-    from reach_mcp.api.client import ReachClient
     from reach_mcp.api.models import Batch
+    from reach_mcp.tools.context import Call
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 OK, FINDINGS, USAGE, UNREACHABLE, CRASH, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 70, 130, 141
@@ -46,53 +46,50 @@ class Session:
 
     async def read_all(self, tenant: str | None, *, details: bool) -> Analysis:
         """Read every batch of the tenant, with pending resources if `details`."""
-        from reach_mcp.analysis.report import Analysis
-        from reach_mcp.analysis.snapshot import SnapshotBuilder
-        from reach_mcp.api.deadline import Deadline
-        from reach_mcp.api.pagination import BatchReader
         from reach_mcp.api.query import BatchQuery
-        from reach_mcp.tools.snapshot import DETAILED_PAGE_SIZES, PAGE_SIZES
+        from reach_mcp.tools.snapshot import read
 
-        builder, deadline, read_at = SnapshotBuilder(with_details=details), Deadline(self.settings.deadline), self.now()
-        query = BatchQuery(include_pending_details=details or None)
-        sizes = DETAILED_PAGE_SIZES if details else PAGE_SIZES
-        async with self._client() as client:
-            reader = BatchReader(client, query, tenant=tenant, deadline=deadline, page_sizes=sizes)
-            async for page in reader.pages():
-                for batch in page.batches:
-                    builder.add(self._censor(batch))
-                show_progress(reader.coverage.batches, reader.coverage.total)
-        show_progress(None, None)
-        coverage = reader.coverage
-        return Analysis(builder.build(coverage, float(int(read_at + coverage.clock_skew))))
+        async with self._call(tenant) as call:
+            return (await read(call, BatchQuery(include_pending_details=details or None))).value.analysis
 
     async def read_one(self, batch_id: str, tenant: str | None) -> Batch:
         """Read one batch with its pending resources."""
-        from reach_mcp.api.deadline import Deadline
+        from reach_mcp.tools.get_batch import fetch_batch
 
-        async with self._client() as client:
-            return self._censor(
-                await client.get_batch(batch_id, tenant=tenant, deadline=Deadline(self.settings.deadline))
-            )
-
-    def _censor(self, batch: Batch) -> Batch:
-        """The batch without free text of the API, where the settings say so."""
-        from reach_mcp.tools.answers import without_messages
-
-        return batch if self.settings.error_messages else without_messages(batch)
+        async with self._call(tenant) as call:
+            return await fetch_batch(call, batch_id)
 
     @asynccontextmanager
-    async def _client(self) -> AsyncIterator[ReachClient]:
+    async def _call(self, tenant: str | None) -> AsyncIterator[Call]:
+        """A call as a tool makes it, which shows its progress on a terminal."""
         from reach_mcp.api.client import build_client
+        from reach_mcp.api.deadline import Deadline
         from reach_mcp.logs import configure_logging
+        from reach_mcp.tools.context import CALLER, Call, Caller, ToolContext
 
         # People read answers, not log lines: these are shown only where somebody asks for them.
         level = self.settings.log_level if "REACH_MCP_LOG_LEVEL" in os.environ else "ERROR"
         configure_logging(self.settings.model_copy(update={"log_level": level}))
         for name in unknown_variables(os.environ):
             click.echo(f"Warning: unknown setting, ignored: {name}", err=True)
-        async with build_client(self.settings, self.transport) as client:
-            yield client
+        context = ToolContext(self.settings, partial(build_client, self.settings, self.transport), clock=self.now)
+        CALLER.set(Caller(report=show_progress))
+        try:
+            yield Call(context, Deadline(self.settings.deadline), tenant=context.tenant(tenant))
+        finally:
+            show_line("")
+            await context.close()
+
+
+async def show_progress(batches: float, total: float | None, _: str | None) -> None:
+    show_line(f"Reading: {batches:.0f}{f' of {total:.0f}' if total else ''} batches")
+
+
+def show_line(text: str) -> None:
+    """Rewrite the line on the terminal. A pipe or file gets nothing."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
 
 
 def needs_attention(batch: BatchSummary) -> bool:
@@ -103,14 +100,6 @@ def needs_attention(batch: BatchSummary) -> bool:
 def exit_code(found: object, complete: bool = True) -> int:
     """`found` is true where something waits or failed, `complete` where everything was read."""
     return FINDINGS if found else OK if complete else UNREACHABLE
-
-
-def show_progress(batches: int | None, total: int | None) -> None:
-    """Rewrite a line on the terminal; None clears it. A pipe or file gets nothing."""
-    if sys.stderr.isatty():
-        text = "" if batches is None else f"Reading: {batches}{f' of {total}' if total else ''} batches"
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
 
 
 def demo_option(command: Command) -> Command:

@@ -13,7 +13,6 @@ from reach_mcp.analysis.lookup import UnknownSchema
 from reach_mcp.analysis.stop import AnalysisStopped
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import InvalidArgument, ReachError, TimedOut
-from reach_mcp.api.models import Batch
 from reach_mcp.render.errors import render_error
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.settings import ConfigurationError
@@ -87,15 +86,6 @@ def render_options(call: Call, arguments: ToolArguments, *, age_seconds: float =
         age_seconds=max(0, int(age_seconds)),
         arguments=arguments.given(),
     )
-
-
-def without_messages(batch: Batch) -> Batch:
-    """The batch without the API's free text: categories, ids and counts stay. Changes it in place."""
-    if batch.errors is not None:
-        batch.errors.message = None
-        for record in (batch.errors.details or {}).values():
-            record.errors = ["" for _ in record.errors]
-    return batch
 
 
 def _result(call: Call, rendered: Rendered) -> CallToolResult:

@@ -23,6 +23,7 @@ from reach_mcp.tools.upstream import Upstream
 
 if TYPE_CHECKING:
     from reach_mcp.api.client import ReachClient
+    from reach_mcp.api.models import Batch
     from reach_mcp.api.pagination import Coverage
     from reach_mcp.tools.snapshot import KeptAnalysis
 
@@ -57,8 +58,8 @@ class ToolContext:
     def __init__(
         self,
         settings: Settings,
-        *,
         build_client: Callable[[], ReachClient],
+        *,
         clock: Callable[[], float],
         draw_delimiter: Callable[[], str] | None = None,
     ) -> None:
@@ -157,6 +158,14 @@ class Call:
         self.deadline.requests += reading.requests
         self.deadline.size += reading.size
         self.deadline.request_id = reading.request_id or self.deadline.request_id
+
+    def censor(self, batch: Batch) -> Batch:
+        """The batch, changed in place, without the API's free text where a setting says so."""
+        if batch.errors is not None and not self.context.settings.error_messages:
+            batch.errors.message = None
+            for record in (batch.errors.details or {}).values():
+                record.errors = ["" for _ in record.errors]
+        return batch
 
     async def analyse(self, work: Callable[[Checkpoint], T], lock: threading.Lock | None = None) -> T:
         """Run work in a thread, one at a time per lock, and of one caller as many at once as its share allows.

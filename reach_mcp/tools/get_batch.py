@@ -6,12 +6,13 @@ import re
 from urllib.parse import unquote
 
 from reach_mcp.analysis.batch_stats import describe_batch
+from reach_mcp.analysis.stop import Checkpoint
 from reach_mcp.api.errors import BatchNotFound
 from reach_mcp.api.models import Batch
 from reach_mcp.render.batch_detail import render_detail
 from reach_mcp.render.coverage import clock_note
 from reach_mcp.render.options import Rendered
-from reach_mcp.tools.answers import render_options, without_messages
+from reach_mcp.tools.answers import render_options
 from reach_mcp.tools.arguments import GetBatchArguments
 from reach_mcp.tools.context import Call
 
@@ -23,27 +24,21 @@ _WRAPPING = re.compile(r"^(?:[`'\"“”\[(<\s]|[a-z]\d\d(?=\"))+|[`'\"“”\])
 
 async def get_batch(call: Call, arguments: GetBatchArguments) -> Rendered:
     """Fetch, describe, render."""
-    batch = await _fetch(call, arguments.batch_id)
+    batch = await fetch_batch(call, arguments.batch_id)
     skew = call.deadline.clock_skew
     now = float(int(call.context.clock() + skew))
     if skew:
         call.notes.append(clock_note(skew))
-    options = render_options(call, arguments)
-    return await call.analyse(
-        lambda _: render_detail(
-            describe_batch(
-                batch,
-                now,
-                with_resources=arguments.include_pending_details,
-                limit=arguments.limit,
-                offset=arguments.offset,
-            ),
-            options,
-        )
-    )
+    options, whole = render_options(call, arguments), arguments.include_pending_details
+
+    def work(_: Checkpoint) -> Rendered:
+        detail = describe_batch(batch, now, with_resources=whole, limit=arguments.limit, offset=arguments.offset)
+        return render_detail(detail, options)
+
+    return await call.analyse(work)
 
 
-async def _fetch(call: Call, batch_id: str) -> Batch:
+async def fetch_batch(call: Call, batch_id: str) -> Batch:
     """The batch with exactly this id, else without the quotes and brackets around it, else percent-decoded."""
     bare = unwrap_id(batch_id)
     rest = [name for name in dict.fromkeys((bare, unquote(bare))) if name not in ("", batch_id)]
@@ -53,7 +48,7 @@ async def _fetch(call: Call, batch_id: str) -> Batch:
         except BatchNotFound as error:
             unknown = error
         else:
-            return batch if call.context.settings.error_messages else without_messages(batch)
+            return call.censor(batch)
     raise unknown
 
 

@@ -8,13 +8,14 @@ from math import inf
 from reach_mcp.analysis.batch_stats import census, group_all_errors
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.results import BatchListing, BatchSummary, Section
+from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.render.batch_list import render_listing
 from reach_mcp.render.options import Rendered
 from reach_mcp.tools.answers import render_options
 from reach_mcp.tools.arguments import ListBatchesArguments
 from reach_mcp.tools.batch_filter import build_filter
 from reach_mcp.tools.context import Call
-from reach_mcp.tools.snapshot import KeptAnalysis, read_page, read_snapshot
+from reach_mcp.tools.snapshot import read_page, read_snapshot
 
 MAX_ERROR_GROUPS = 10
 """Kinds of errors that a list names."""
@@ -30,7 +31,7 @@ async def list_batches(call: Call, arguments: ListBatchesArguments) -> Rendered:
             call.notes.append("cursor was ignored: scope=all reads every page; offset skips rows.")
         kept = await read_snapshot(call, fresh=arguments.fresh)
     conditions = _conditions(arguments, kept.analysis.as_of)
-    listing = await call.analyse(lambda _: _select(kept, arguments, conditions), kept.lock)
+    listing = await call.analyse(lambda _: select(kept.analysis.snapshot, arguments, conditions), kept.lock)
     options = render_options(call, arguments, age_seconds=kept.age_seconds)
     return await call.analyse(lambda _: render_listing(listing, options))
 
@@ -41,14 +42,14 @@ def _conditions(arguments: ListBatchesArguments, now: float) -> BatchFilter:
     return replace(found, batch_type=None, only_pending=False) if arguments.one_page else found
 
 
-def _select(kept: KeptAnalysis, arguments: ListBatchesArguments, conditions: BatchFilter) -> BatchListing:
-    snapshot = kept.analysis.snapshot
+def select(
+    snapshot: Snapshot, arguments: ListBatchesArguments, conditions: BatchFilter, error_groups: int = MAX_ERROR_GROUPS
+) -> BatchListing:
+    """Count the batches that match and pick those to show."""
     selection = conditions.apply(snapshot)
-    selected = set(selection.batches)
-    batches = [snapshot.batches[number] for number in selection.batches]
-    errors = [
-        (snapshot.batches[number].schema, details) for number, details in snapshot.error_details if number in selected
-    ]
+    chosen = {number: snapshot.batches[number] for number in selection.batches}
+    batches = [*chosen.values()]
+    errors = [(chosen[number].schema, details) for number, details in snapshot.error_details if number in chosen]
     groups = group_all_errors(errors, batches)
     return BatchListing(
         as_of=snapshot.read_at,
@@ -57,7 +58,7 @@ def _select(kept: KeptAnalysis, arguments: ListBatchesArguments, conditions: Bat
         census=census(batches),
         scope="page" if arguments.one_page else "all",
         batches=Section.of(_sort(batches, arguments), arguments.offset, arguments.limit),
-        error_groups=Section.of(groups, 0, MAX_ERROR_GROUPS) if groups else None,
+        error_groups=Section.of(groups, 0, error_groups),
     )
 
 

@@ -14,7 +14,6 @@ from reach_mcp.analysis.snapshot import SnapshotBuilder
 from reach_mcp.api.models import Page
 from reach_mcp.api.pagination import BatchReader
 from reach_mcp.api.query import BatchQuery
-from reach_mcp.tools.answers import without_messages
 from reach_mcp.tools.arguments import ListBatchesArguments
 from reach_mcp.tools.cache import Loaded
 from reach_mcp.tools.context import CALLER, Call
@@ -44,8 +43,10 @@ class KeptAnalysis:
 
 async def read_snapshot(call: Call, *, fresh: bool = False) -> KeptAnalysis:
     """All batches of the call's tenant with pending details. Raises ReachError when nothing could be read."""
-    query = BatchQuery(include_pending_details=True)
-    kept = await call.context.snapshots.get(_key(call), partial(_load, call, query), fresh=fresh)
+    credential, query = call.context.client.credential, BatchQuery(include_pending_details=True)
+    identity = repr((credential.token(), call.tenant)).encode(errors="backslashreplace")
+    key = hashlib.blake2b(identity, key=_KEY).hexdigest()
+    kept = await call.context.snapshots.get(key, partial(read, call, query), fresh=fresh)
     call.coverage = kept.analysis.snapshot.coverage
     return kept
 
@@ -61,47 +62,35 @@ async def read_page(call: Call, arguments: ListBatchesArguments, *, whole: bool)
         include_pending_details=arguments.include_pending_details or None,
         only_batches_with_pending_resources=arguments.only_batches_with_pending_resources or None,
     )
-    return (await _load(call, query, max_pages=1)).value
+    return (await read(call, query, max_pages=1)).value
 
 
-def _key(call: Call) -> str:
-    """A key for the cache: credential and tenant."""
-    parts = repr((call.context.client.credential.token(), call.tenant)).encode(errors="backslashreplace")
-    return hashlib.blake2b(parts, key=_KEY).hexdigest()
-
-
-async def _load(call: Call, query: BatchQuery, max_pages: int | None = None) -> Loaded[KeptAnalysis]:
-    context, deadline = call.context, call.read_deadline()
+async def read(call: Call, query: BatchQuery, max_pages: int | None = None) -> Loaded[KeptAnalysis]:
+    """Read the batches that match, and report progress to the host that asked for it. Raises ReachError."""
+    context, deadline, report = call.context, call.read_deadline(), CALLER.get().report
     with_details = bool(query.include_pending_details)
     builder = SnapshotBuilder(with_details=with_details)
     sizes = DETAILED_PAGE_SIZES if with_details else PAGE_SIZES
     reader = BatchReader(
         context.client, query, tenant=call.tenant, deadline=deadline, page_sizes=sizes, max_pages=max_pages
     )
+
+    def fold(page: Page) -> None:
+        for batch in page.batches:
+            builder.add(call.censor(batch))
+
     read_at = context.clock()
     try:
         async for page in reader.pages():
             # One page may hold 100,000 pending resources: the event loop goes on meanwhile.
-            await call.analyse(lambda _, page=page: _fold(builder, page, context.settings.error_messages))  # type: ignore[misc]
-            await _report(reader, builder.rows)
+            await call.analyse(lambda _, page=page: fold(page))  # type: ignore[misc]
+            if report is not None:
+                pages = f"{reader.coverage.pages} page{'s'[: reader.coverage.pages != 1]} read"
+                rows = f"{builder.rows:,} pending resources"
+                await report(reader.coverage.batches, reader.coverage.total, f"{pages}, {rows}")
     finally:
         call.spend(deadline)
     call.coverage = coverage = reader.coverage
     moment = float(int(read_at + coverage.clock_skew))
     snapshot = await call.analyse(lambda _: builder.build(coverage, moment))
-    kept = KeptAnalysis(Analysis(snapshot), time.monotonic())
-    return Loaded(kept, coverage.size, keep=coverage.stop != "error")
-
-
-def _fold(builder: SnapshotBuilder, page: Page, messages: bool) -> None:
-    for batch in page.batches:
-        builder.add(batch if messages else without_messages(batch))
-
-
-async def _report(reader: BatchReader, rows: int) -> None:
-    """Report progress to the host that asked for it."""
-    report = CALLER.get().report
-    if report is not None:
-        coverage = reader.coverage
-        pages = f"{coverage.pages} page{'s'[: coverage.pages != 1]} read, {rows:,} pending resources"
-        await report(coverage.batches, coverage.total, pages)
+    return Loaded(KeptAnalysis(Analysis(snapshot), time.monotonic()), coverage.size, keep=coverage.stop != "error")

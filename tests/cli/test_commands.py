@@ -8,10 +8,11 @@ import json
 import re
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
-from reach_mcp.cli.session import show_progress
+from reach_mcp.cli.session import show_line, show_progress
 from tests.builders import batch, page, pending
 from tests.cli.helpers import NOW, STORY, demo_transport, run
 from tests.demo.hostile import HOSTILE
@@ -303,7 +304,7 @@ def test_a_terminal_sees_how_much_is_read(monkeypatch: pytest.MonkeyPatch) -> No
 
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    show_progress(100, 142)
-    show_progress(None, None)
+    anyio.run(show_progress, 100, 142, None)
+    show_line("")
 
     assert terminal.getvalue() == "\r\x1b[KReading: 100 of 142 batches\r\x1b[K"
