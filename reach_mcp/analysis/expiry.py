@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from math import inf
 
@@ -16,33 +15,18 @@ from reach_mcp.analysis.times import DAY, HOUR
 from reach_mcp.analysis.waiting import Holders
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """Selected live rows by the clock hour in which they expire, soonest first."""
-
-    rows: dict[float, list[int]]
-    """Start of the hour to its rows."""
-    unreadable: list[int]
-
-    @property
-    def groups(self) -> list[list[int]]:
-        """The rows of each hour, then those whose expiry is unreadable."""
-        return [*self.rows.values(), self.unreadable]
-
-
-def group_by_hour(graph: DependencyGraph, selection: Selection = None) -> Hours:
-    """Group the selected live rows by the clock hour of their expiry."""
+def group_by_hour(graph: DependencyGraph, selection: Selection = None) -> list[list[int]]:
+    """The selected live rows by the clock hour of their expiry, soonest first; those without a readable one last."""
     expires = graph.expires
     rows = sorted(graph.selected(selection), key=expires.__getitem__)
-    readable = bisect_left(rows, inf, key=expires.__getitem__)
-    hours = groupby(rows[:readable], key=lambda row: expires[row] // HOUR)
-    return Hours({start * HOUR: list(group) for start, group in hours}, rows[readable:])
+    groups = groupby(rows, key=lambda row: expires[row] // HOUR if expires[row] < inf else inf)
+    return [list(group) for _, group in groups]
 
 
 def describe_expiry(
     graph: DependencyGraph,
     clearance: Clearance,
-    hours: Hours,
+    groups: Sequence[Sequence[int]],
     holders: Sequence[Holders],
     *,
     offset: int = 0,
@@ -51,45 +35,30 @@ def describe_expiry(
     """Count what is lost within the hour and the day, and name the holders of `limit` clock hours from `offset` on.
 
     Args:
-        holders: those of each hour, as `count_by_group` finds them.
+        groups: rows as `group_by_hour` groups them.
+        holders: those of each group, as `count_by_group` finds them.
     """
-    page = list(zip(hours.rows.items(), holders, strict=False))[offset : offset + limit]
-    within_day = _count_before(graph, hours, graph.now + DAY)
-    first = next(iter(hours.rows.values()), ())
+    hours = [rows for rows in groups if graph.expires[rows[0]] < inf]
+    times = [graph.expires[row] for rows in hours for row in rows]
+    within_day = bisect_left(times, graph.now + DAY)
+
+    def describe(number: int) -> ExpiryHour:
+        rows, found = hours[number], holders[number]
+        return ExpiryHour(
+            start=graph.expires[rows[0]] // HOUR * HOUR,
+            rows=len(rows),
+            holders=tuple(Holder(graph.snapshot.record(key), count) for key, count in found.first),
+            holders_total=found.total,
+            stuck=clearance.count_stuck(rows),
+        )
+
     return Expiry(
-        within_hour=_count_before(graph, hours, graph.now + HOUR),
+        within_hour=bisect_left(times, graph.now + HOUR),
         within_day=within_day,
-        later=sum(map(len, hours.rows.values())) - within_day,
-        unreadable=len(hours.unreadable),
-        next_at=min((graph.expires[row] for row in first), default=None),
-        hours=Section(
-            tuple(_describe_hour(graph, clearance, start, rows, found) for (start, rows), found in page),
-            len(hours.rows),
-            offset,
-        ),
-    )
-
-
-def _count_before(graph: DependencyGraph, hours: Hours, end: float) -> int:
-    """Rows that expire before a time."""
-    count = 0
-    for start, rows in hours.rows.items():
-        if start + HOUR <= end:
-            count += len(rows)
-        elif start < end:
-            count += sum(1 for row in rows if graph.expires[row] < end)
-    return count
-
-
-def _describe_hour(
-    graph: DependencyGraph, clearance: Clearance, start: float, rows: list[int], holders: Holders
-) -> ExpiryHour:
-    return ExpiryHour(
-        start=start,
-        rows=len(rows),
-        holders=tuple(Holder(graph.snapshot.record(key), count) for key, count in holders.first),
-        holders_total=holders.total,
-        stuck=clearance.count_stuck(rows),
+        later=len(times) - within_day,
+        unreadable=sum(map(len, groups)) - len(times),
+        next_at=times[0] if times else None,
+        hours=Section.of(range(len(hours)), offset, limit).map(describe),
     )
 
 
@@ -106,27 +75,26 @@ def describe_expired(
         for number, row in enumerate(snapshot.rows)
         if row.expires <= graph.now and (selection is None or selection[number])
     ]
-    group_of = {row: (snapshot.rows[row].batch, snapshot.record(graph.key_of[row]).schema) for row in rows}
+    all_rows, batches = snapshot.rows, snapshot.batches
+    group_of = {row: (all_rows[row].batch, snapshot.record(graph.key_of[row]).schema) for row in rows}
     groups = Counter(group_of.values())
-    batches = snapshot.batches
     ranked = sorted(groups, key=lambda group: (-groups[group], batches[group[0]].id, group[1]))
     place = {group: number for number, group in enumerate(ranked)}
-    all_rows, keys = snapshot.rows, snapshot.keys
+    keys = snapshot.keys
     rows.sort(key=lambda row: (place[group_of[row]], graph.expires[row], keys[graph.key_of[row]], all_rows[row].id))
+
+    def describe(row: int) -> ExpiredRecord:
+        return ExpiredRecord(
+            record=snapshot.record(graph.key_of[row]),
+            batch_id=batches[all_rows[row].batch].id,
+            expired_at=graph.expires[row],
+            misses=snapshot.records(graph.missing[row]),
+            pending_again=bool(graph.pending[graph.key_of[row]]),
+        )
+
     return Expired(
         total=len(rows),
         batches=tuple((batches[batch].id, schema, groups[batch, schema]) for batch, schema in ranked[:limit]),
         batches_total=len(ranked),
-        records=Section(tuple(_describe_row(graph, row) for row in rows[offset : offset + limit]), len(rows), offset),
-    )
-
-
-def _describe_row(graph: DependencyGraph, row: int) -> ExpiredRecord:
-    snapshot = graph.snapshot
-    return ExpiredRecord(
-        record=snapshot.record(graph.key_of[row]),
-        batch_id=snapshot.batches[snapshot.rows[row].batch].id,
-        expired_at=graph.expires[row],
-        misses=snapshot.records(graph.missing[row]),
-        pending_again=bool(graph.pending[graph.key_of[row]]),
+        records=Section.of(rows, offset, limit).map(describe),
     )

@@ -16,7 +16,7 @@ from reach_mcp.analysis.blockers import RankedRoot, find_frees, rank
 from reach_mcp.analysis.chains import describe_chains
 from reach_mcp.analysis.counts import count_rows
 from reach_mcp.analysis.cycles import KeyCycle, describe_cycle
-from reach_mcp.analysis.expiry import Hours, describe_expired, describe_expiry, group_by_hour
+from reach_mcp.analysis.expiry import describe_expired, describe_expiry, group_by_hour
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.graph import Selection
 from reach_mcp.analysis.plan import Step, plan
@@ -57,7 +57,7 @@ class SelectedRows:
     @cached_property
     def waiting(self) -> Waiting:
         """How many selected rows wait for each key, and for which root blockers the rows of each hour wait."""
-        return count_by_group(self.analysis.graph, self._hours.groups, checkpoint=self.analysis.check)
+        return count_by_group(self.analysis.graph, self._hours, checkpoint=self.analysis.check)
 
     @cached_property
     def roots(self) -> list[int]:
@@ -249,7 +249,7 @@ class SelectedRows:
         return self.analysis.sort_by_expiry(self.rows)
 
     @cached_property
-    def _hours(self) -> Hours:
+    def _hours(self) -> list[list[int]]:
         return group_by_hour(self.analysis.graph, self.flags)
 
     def _list_hours(self, limit: int, offset: int) -> results.Expiry:

@@ -13,7 +13,7 @@ from tests.builders import NOW_SECONDS, batch, pending
 
 def _expiry(graph: DependencyGraph, *, offset: int = 0, limit: int = 24) -> Expiry:
     hours = group_by_hour(graph)
-    holders = count_by_group(graph, hours.groups).holders
+    holders = count_by_group(graph, hours).holders
     return describe_expiry(graph, Clearance(graph), hours, holders, offset=offset, limit=limit)
 
 
