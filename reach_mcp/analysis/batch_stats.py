@@ -20,11 +20,11 @@ from reach_mcp.api.pagination import Coverage
 if TYPE_CHECKING:
     from reach_mcp.analysis.snapshot import PendingRow, Snapshot
 
-DEFAULT_LIMIT = 50
-"""Rows, missing records and error groups of one batch that are listed unless a limit is given."""
-
 MAX_NAMED_BATCHES = 5
 """Batches that a census names for the most pending and the most failed records."""
+
+MAX_EXAMPLES = 3
+"""Records, or batches, that an error group names."""
 
 MAX_VARIANTS = 5
 """Exact messages that an error group lists where they differ."""
@@ -77,7 +77,7 @@ def _most_first(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
 
 def census(batches: Sequence[BatchSummary]) -> Census:
     """Count batches by state, type, schema and error category, and add up their readable counters."""
-    categories: Counter[str] = Counter()
+    categories, by_age = Counter[str](), _sort_by_age(batches)
     for batch in batches:
         categories.update(dict(batch.categories))
     named = [min(batch.failed_records_named, batch.failed or 0) for batch in batches]
@@ -90,28 +90,26 @@ def census(batches: Sequence[BatchSummary]) -> Census:
         categories=_most_first(categories),
         most_pending=_find_largest(batches, "pending"),
         most_failed=_find_largest(batches, "failed"),
-        latest=max(_list_dated(batches), key=_age, default=None),
+        latest=by_age[-1] if by_age else None,
         without_counters=sum(any(getattr(batch, name) is None for name in _COUNTERS) for batch in batches),
         errors_named=sum(named),
         errors_covered=sum(
             batch.failed or 0 if batch.message else count for batch, count in zip(batches, named, strict=True)
         ),
-        oldest_live=find_oldest(batch for batch in batches if batch.live),
+        oldest_live=next((batch for batch in by_age if batch.live), None),
         all_expired=sum(batch.live == 0 and bool(batch.expired) for batch in batches),
     )
 
 
 def find_oldest(batches: Iterable[BatchSummary]) -> BatchSummary | None:
     """The batch created first; None where no batch has a readable time."""
-    return min(_list_dated(batches), key=_age, default=None)
+    return next(iter(_sort_by_age(batches)), None)
 
 
-def _list_dated(batches: Iterable[BatchSummary]) -> list[BatchSummary]:
-    return [batch for batch in batches if batch.created is not None]
-
-
-def _age(batch: BatchSummary) -> tuple[float, str]:
-    return batch.created or 0.0, batch.id
+def _sort_by_age(batches: Iterable[BatchSummary]) -> list[BatchSummary]:
+    """The batches with a readable time of creation, the oldest first."""
+    dated = [batch for batch in batches if batch.created is not None]
+    return sorted(dated, key=lambda batch: (batch.created or 0.0, batch.id))
 
 
 def _find_largest(batches: Iterable[BatchSummary], counter: str) -> tuple[BatchSummary, ...]:
@@ -131,14 +129,8 @@ _VARIABLE = re.compile(r"""(?<!\w)(["'`]).*?\1|(?<!\S)[^\s\d]*\d\S*""")
 """A quoted part (an apostrophe inside a word opens none), or a word with a digit. Matches in linear time."""
 
 
-def group_errors(batch: Batch, examples: int = 3) -> tuple[ErrorGroup, ...]:
-    """Group the errors of one batch: of its records, and of the batch as a whole."""
-    details = (batch.errors and batch.errors.details) or {}
-    return group_all_errors([("", details)], [summarize_batch(batch, with_details=False)], examples)
-
-
-def group_all_errors(
-    details: Iterable[tuple[str, Details]], batches: Iterable[BatchSummary] = (), examples: int = 3
+def group_errors(
+    details: Iterable[tuple[str, Details]], batches: Iterable[BatchSummary] = ()
 ) -> tuple[ErrorGroup, ...]:
     """Group errors by category and shape of the message, most records first.
 
@@ -154,7 +146,7 @@ def group_all_errors(
     for is_whole, category, text, named, records in chain(_list_errors(details), whole):
         shape = shapes[text] if text in shapes else shapes.setdefault(text, _VARIABLE.sub("…", text))
         groups.setdefault((is_whole, category, shape), {}).setdefault(text, {})[named] = records
-    found = [_describe_group(*key, messages, examples) for key, messages in groups.items()]
+    found = [_describe_group(*key, messages) for key, messages in groups.items()]
     return tuple(sorted(found, key=lambda group: (-group.records, group.category, group.message)))
 
 
@@ -173,9 +165,7 @@ def _count_unnamed(batch: BatchSummary) -> int:
     return max(0, (failed or 0) - batch.failed_records_named)
 
 
-def _describe_group(
-    whole: bool, category: str, shape: str, messages: dict[str, dict[Named, int]], examples: int
-) -> ErrorGroup:
+def _describe_group(whole: bool, category: str, shape: str, messages: dict[str, dict[Named, int]]) -> ErrorGroup:
     ids = {named: records for each in messages.values() for named, records in each.items()}
     counts = _most_first({text: len(each) for text, each in messages.items()})
     return ErrorGroup(
@@ -183,7 +173,7 @@ def _describe_group(
         message=counts[0][0] if len(counts) == 1 else shape,
         records=sum(ids.values()),
         variants=counts[:MAX_VARIANTS] if len(counts) > 1 else (),
-        examples=tuple(dict.fromkeys(name for _, name in ids))[:examples],
+        examples=tuple(dict.fromkeys(name for _, name in ids))[:MAX_EXAMPLES],
         whole_batch=whole,
         batches=len(ids) if whole else 0,
     )
@@ -193,7 +183,7 @@ def _describe_group(
 
 
 def describe_batch(
-    batch: Batch, now: float, *, limit: int = DEFAULT_LIMIT, offset: int = 0, with_resources: bool = False
+    batch: Batch, now: float, *, limit: int, offset: int = 0, with_resources: bool = False
 ) -> BatchDetail:
     """Describe one batch in full: state, error groups, and its live pending rows by missing record.
 
@@ -208,18 +198,19 @@ def describe_batch(
     soonest = sorted(row.expires for row in live if isfinite(row.expires))
     listed = Counter(key for row in live for key in row.missing)
     ranked = sorted(listed, key=lambda key: (-listed[key], snapshot.keys[key]))
-    first = 0 if with_resources else offset
     rows = Section.of(live, offset, limit).map(partial(describe_row, snapshot))
+    missing = Section.of(ranked, 0 if with_resources else offset, limit)
+    errors = group_errors((("", details) for _, details in snapshot.error_details), snapshot.batches)
     return BatchDetail(
         as_of=now,
         batch=snapshot.batches[0],
-        error_groups=Section.of(group_errors(batch), 0, limit),
+        error_groups=Section.of(errors, 0, limit),
         pending=len(live),
         expired=len(snapshot.rows) - len(live),
         within_hour=bisect_right(soonest, now + HOUR),
         within_day=bisect_right(soonest, now + DAY),
         next_expiry=soonest[0] if soonest else None,
-        missing=Section.of(ranked, first, limit).map(lambda key: Holder(snapshot.record(key), listed[key])),
+        missing=missing.map(lambda key: Holder(snapshot.record(key), listed[key])),
         resources=rows if with_resources else None,
         lists_nothing=sum(not row.missing for row in live),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
-from reach_mcp.analysis.batch_stats import census, group_all_errors
+from reach_mcp.analysis.batch_stats import census, group_errors
 from reach_mcp.analysis.filters import BatchFilter
 from reach_mcp.analysis.results import BatchListing, BatchSummary, Section
 from reach_mcp.analysis.snapshot import Snapshot
@@ -50,7 +50,7 @@ def select(
     chosen = {number: snapshot.batches[number] for number in selection.batches}
     batches = [*chosen.values()]
     errors = [(chosen[number].schema, details) for number, details in snapshot.error_details if number in chosen]
-    groups = group_all_errors(errors, batches)
+    groups = group_errors(errors, batches)
     return BatchListing(
         as_of=snapshot.read_at,
         coverage=snapshot.coverage,

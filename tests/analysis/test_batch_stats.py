@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from reach_mcp.analysis.batch_stats import census, describe_batch, group_all_errors, group_errors, summarize_batch
+from reach_mcp.analysis.batch_stats import census, describe_batch, group_errors, summarize_batch
+from reach_mcp.analysis.results import ErrorGroup
 from reach_mcp.api.models import Batch
 from tests.analysis.asking import analyse, some
 from tests.builders import INGEST, NOW_SECONDS, PATCH, Json, batch, decode, pending
@@ -78,8 +79,12 @@ def test_a_census_names_at_most_five_batches_and_the_largest_first() -> None:
     assert [one.id for one in counted.most_failed] == ["b0", "b1", "b2", "b3", "b4"]
 
 
+def group_one(one: Batch) -> tuple[ErrorGroup, ...]:
+    return describe_batch(one, NOW_SECONDS, limit=9).error_groups.items
+
+
 def test_a_record_with_two_texts_of_one_shape_counts_once() -> None:
-    (group,) = group_errors(wire(failed={"a": (["Bad value 12", "Bad value 13"], ["V"])}))
+    (group,) = group_one(wire(failed={"a": (["Bad value 12", "Bad value 13"], ["V"])}))
     assert (group.records, group.message, group.examples) == (1, "Bad value …", ("a",))
     assert group.variants == (("Bad value 12", 1), ("Bad value 13", 1))
 
@@ -87,14 +92,14 @@ def test_a_record_with_two_texts_of_one_shape_counts_once() -> None:
 def test_messages_that_differ_in_a_name_keep_their_own_counts() -> None:
     email, location = "Required field 'email' is missing", "Required field 'locationId' is missing"
     failed = {f"r{n}": ([email], ["V"]) for n in range(4)} | {"s": ([location], ["V"])}
-    (group,) = group_errors(wire(failed=failed))
+    (group,) = group_one(wire(failed=failed))
     assert (group.message, group.records) == ("Required field … is missing", 5)
     assert group.variants == ((email, 4), (location, 1))
     assert group.examples == ("r0", "r1", "r2")
 
 
 def test_equal_messages_are_told_whole() -> None:
-    (group,) = group_errors(wire(failed={"a": (["Don't send row 7"], ["V"]), "b": (["Don't send row 7"], ["V"])}))
+    (group,) = group_one(wire(failed={"a": (["Don't send row 7"], ["V"]), "b": (["Don't send row 7"], ["V"])}))
     assert (group.message, group.records, group.variants) == ("Don't send row 7", 2, ())
 
 
@@ -105,7 +110,7 @@ def test_groups_are_of_one_category_and_the_largest_comes_first() -> None:
         "c": ([], ["TIME"]),
         "d": (["no such id"], []),
     }
-    groups = group_errors(wire(failed=failed))
+    groups = group_one(wire(failed=failed))
     assert [(group.category, group.message, group.records) for group in groups] == [
         ("TIME", "late", 2),
         ("", "no such id", 1),
@@ -116,8 +121,8 @@ def test_groups_are_of_one_category_and_the_largest_comes_first() -> None:
 
 
 def test_a_batch_without_errors_has_no_groups() -> None:
-    assert group_errors(wire()) == ()
-    (group,) = group_errors(wire(message="The file is empty", failedRecords=9))
+    assert group_one(wire()) == ()
+    (group,) = group_one(wire(message="The file is empty", failedRecords=9))
     assert (group.records, group.whole_batch, group.examples) == (9, True, ("b1",))
 
 
@@ -130,7 +135,7 @@ def test_errors_of_whole_batches_are_grouped_with_those_of_records() -> None:
     ]
     details = [("orders", one.errors.details or {}) for one in batches if one.errors]
     summaries = [summarize_batch(one, with_details=False) for one in batches]
-    whole, records = group_all_errors(details, summaries)
+    whole, records = group_errors(details, summaries)
     assert (whole.whole_batch, whole.records, whole.batches, whole.category) == (True, 94, 3, "")
     assert (whole.message, whole.variants) == ("Line … is cut", (("Line 7 is cut", 2), ("Line 12 is cut", 1)))
     assert whole.examples == ("b1", "b3", "b2")
@@ -162,7 +167,7 @@ def test_a_batch_in_full_counts_live_rows_and_names_missing_records() -> None:
         pending("transactions:t4", "customers:c9", expires=-1.0),
         failed=["x"],
     )
-    detail = describe_batch(one, NOW_SECONDS)
+    detail = describe_batch(one, NOW_SECONDS, limit=9)
     assert (detail.pending, detail.expired, detail.within_hour, detail.within_day) == (3, 1, 1, 2)
     assert detail.next_expiry == NOW_SECONDS + HOUR / 2
     assert [(holder.record.name, holder.waiting) for holder in detail.missing.items] == [
