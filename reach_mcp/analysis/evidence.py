@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -76,6 +75,7 @@ class Evidence:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        self._errors = dict(snapshot.error_details)
         self._families: dict[str, Family] = {}
 
     def mentions(self, schema_id: str, external_id: str) -> list[Mention]:
@@ -84,7 +84,7 @@ class Evidence:
         for batch in self._batches_naming.get(external_id):
             matched_by = self._compare_schemas(*self._schemas[batch], schema_id)
             if matched_by:
-                errors = self._detailed_errors[batch][external_id]
+                errors = self._errors[batch][external_id]
                 found.append(_describe(self._snapshot.batches[batch], errors, matched_by))
         return found
 
@@ -107,10 +107,11 @@ class Evidence:
         Deleted records and those that were not found are left out: they do not exist.
         """
         failed: dict[str, tuple[str, str]] = {}
-        for batch in sorted(self._batches_of(family.labels, self._detailed), key=self.places.__getitem__):
+        detailed = (batch for batch in self._batches_of(family.labels) if batch in self._errors)
+        for batch in sorted(detailed, key=self.places.__getitem__):
             summary, schema_id = self._snapshot.batches[batch], self._schemas[batch][0]
             kind = _kind(summary)
-            for external_id, errors in self._detailed_errors[batch].items():
+            for external_id, errors in self._errors[batch].items():
                 if kind == "INGEST" or (kind == "PATCH" and NOT_FOUND not in errors.categories):
                     known, _ = failed.get(external_id, ("", ""))
                     failed[external_id] = (max(known, schema_id), summary.id)
@@ -135,17 +136,8 @@ class Evidence:
 
     @cached_property
     def _schemas(self) -> list[tuple[str, str]]:
-        """(definition id, case-folded name) of each batch; a batch without both has the schema of its own rows."""
-        schemas = [(one.schema_id, _name(one)) for one in self._snapshot.batches]
-        unknown = {number for number, schema in enumerate(schemas) if schema == ("", "")}
-        if unknown:
-            rows: defaultdict[int, set[str]] = defaultdict(set)
-            for row in self._snapshot.rows:
-                if row.batch in unknown:
-                    rows[row.batch].add(self._snapshot.keys[row.key][0])
-            for batch, ids in rows.items():
-                schemas[batch] = (ids.pop() if len(ids) == 1 else "", "")
-        return schemas
+        """(definition id, case-folded name) of each batch; empty where it has none."""
+        return [(one.schema_id, _name(one)) for one in self._snapshot.batches]
 
     def _compare_schemas(self, definition: str, name: str, schema_id: str) -> MatchedBy | None:
         if definition == schema_id:
@@ -166,7 +158,8 @@ class Evidence:
             ids, names = set(), {schema_id.removeprefix(_NAME)}
         ids |= {one for name in names for one in known.definitions(name)}
         family = Family(frozenset(ids), frozenset(names))
-        batches = [self._snapshot.batches[number] for number in self._batches_of(family.labels, self._ingests)]
+        batches = [self._snapshot.batches[number] for number in self._batches_of(family.labels)]
+        batches = [one for one in batches if _kind(one) == "INGEST"]
         batches.sort(key=lambda one: (-_time(one), one.id))
         running = [one for one in batches if one.status.casefold() == PROCESSING]
         return replace(
@@ -178,25 +171,14 @@ class Evidence:
             completed=sorted(_time(one) for one in batches if one.status.casefold() not in (PROCESSING, FAILURE)),
         )
 
-    def _batches_of(self, labels: Iterable[str], index: Multimap[str, int]) -> list[int]:
-        return sorted(number for label in labels for number in index.get(label))
+    def _batches_of(self, labels: Iterable[str]) -> list[int]:
+        return sorted(number for label in labels for number in self._by_label.get(label))
 
     @cached_property
-    def _ingests(self) -> Multimap[str, int]:
-        return self._index(number for number, one in enumerate(self._snapshot.batches) if _kind(one) == "INGEST")
-
-    @cached_property
-    def _detailed(self) -> Multimap[str, int]:
-        return self._index(self._detailed_errors)
-
-    @cached_property
-    def _detailed_errors(self) -> dict[int, dict[str, RecordErrors]]:
-        return dict(self._snapshot.error_details)
-
-    def _index(self, batches: Iterable[int]) -> Multimap[str, int]:
+    def _by_label(self) -> Multimap[str, int]:
         """Definition id, or the label of the name where there is none, to batches."""
-        schemas = ((self._schemas[batch], batch) for batch in batches)
-        return Multimap((definition or name_label(name), batch) for (definition, name), batch in schemas)
+        labels = (definition or name_label(name) for definition, name in self._schemas)
+        return Multimap((label, number) for number, label in enumerate(labels))
 
     @cached_property
     def _batches_naming(self) -> Multimap[str, int]:

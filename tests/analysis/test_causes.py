@@ -170,21 +170,6 @@ def test_a_failure_is_found_however_its_batch_names_the_schema(
     assert finding.cause == ("failed" if matched_by else "not_seen")
 
 
-@pytest.mark.parametrize(
-    ("rows", "matched_by"),
-    [
-        ([pending("customers:c7", "locations:l1")], ["definition"]),
-        ([pending("invoices:i7", "locations:l1")], []),
-        ([pending("customers:c7", "locations:l1"), pending("invoices:i7", "locations:l1")], ["no_schema"]),
-    ],
-)
-def test_a_batch_without_schema_has_the_schema_of_its_pending_resources(
-    rows: list[Json], matched_by: list[str]
-) -> None:
-    finding = find_cause(C1, WAITS, batch("bad", *rows, schema=None, failed=["c1"]))
-    assert [one.matched_by for one in finding.failures] == matched_by
-
-
 def test_later_batches_of_the_schema_are_counted_because_they_list_no_successes() -> None:
     finding = find_cause(
         C1,
