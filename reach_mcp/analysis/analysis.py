@@ -19,6 +19,8 @@ from reach_mcp.analysis.stop import Checkpoint, never_stop
 
 MAX_KEPT_FILTERS = 8
 """Filters whose facts an analysis keeps."""
+ROWS_AT_ONCE = 10_000
+"""Rows that are dropped without letting another thread run, which takes some milliseconds."""
 
 
 class Analysis:
@@ -97,5 +99,18 @@ class Analysis:
         selected = self._selections.pop(batch_filter, None) or SelectedRows(self, batch_filter)
         self._selections[batch_filter] = selected
         while len(self._selections) > MAX_KEPT_FILTERS:
-            del self._selections[next(iter(self._selections))]
+            vars(self._selections.pop(next(iter(self._selections)))).clear()
         return selected
+
+    def close(self) -> None:
+        """Drop everything. Facts refer to each other: a large snapshot would wait for the garbage collector.
+
+        In pieces, between which other threads get the interpreter.
+        """
+        facts, rows = vars(self), self.snapshot.rows
+        for selected in self._selections.values():
+            vars(selected).clear()
+        while facts:
+            facts.popitem()
+        while rows:
+            del rows[-ROWS_AT_ONCE:]

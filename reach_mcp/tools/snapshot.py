@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 
+from reach_mcp.analysis.analysis import ROWS_AT_ONCE
 from reach_mcp.analysis.report import Analysis
 from reach_mcp.analysis.snapshot import SnapshotBuilder
 from reach_mcp.api.models import Page
@@ -39,6 +40,13 @@ class KeptAnalysis:
     @property
     def age_seconds(self) -> float:
         return time.monotonic() - self.read
+
+    def __del__(self) -> None:
+        """Give the memory back when neither the cache nor a call refers to it; off the event loop where it is much."""
+        if len(self.analysis.snapshot.rows) > ROWS_AT_ONCE:
+            threading.Thread(target=self.analysis.close, daemon=True).start()
+        else:
+            self.analysis.close()
 
 
 async def read_snapshot(call: Call, *, fresh: bool = False) -> KeptAnalysis:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import logging
+import weakref
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -13,6 +15,7 @@ import anyio
 import httpx
 import pytest
 
+from reach_mcp.analysis.analysis import MAX_KEPT_FILTERS, ROWS_AT_ONCE
 from reach_mcp.analysis.stop import AnalysisStopped
 from reach_mcp.render.options import Rendered
 from reach_mcp.tools import TOOLS, ToolDefinition, read_schemas
@@ -220,6 +223,24 @@ async def test_stalled_requests_of_one_caller_leave_slots_to_another(tenant: dic
         CALLER.set(Caller(name="bob"))
         assert "b1" in await ask(server, LIST)
         tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("rows", "filters"), [(1, MAX_KEPT_FILTERS + 2), (ROWS_AT_ONCE + 1, 1)])
+async def test_snapshot_that_is_read_again_gives_its_memory_back_at_once(rows: int, filters: int) -> None:
+    server = serve(api_of([batch("b1", *(pending(f"a:{number}", "b:1") for number in range(rows)))]))
+    gc.disable()
+    try:
+        for hours in range(filters):
+            await ask(server, EXPLAIN, view=("plan", "cycles")[hours % 2], created_after=f"{hours + 24}h")
+        kept = next(iter(server.context.snapshots._entries.values())).loaded.value
+        snapshot = weakref.ref(kept.analysis.snapshot)
+        del kept
+        await ask(server, LIST, scope="all", fresh=True)
+        with anyio.fail_after(30):
+            while snapshot():  # a large one is dropped in a thread
+                await anyio.lowlevel.checkpoint()
+    finally:
+        gc.enable()
 
 
 async def test_snapshot_is_of_one_tenant() -> None:
