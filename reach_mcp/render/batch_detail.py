@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from reach_mcp.analysis.results import BatchDetail
 from reach_mcp.render import calls
 from reach_mcp.render.budget import fit, trims
@@ -19,19 +17,14 @@ TRIMS = trims("""
     resources.items.misses 1, errors.items.variants, resources.items 5, missing.items 3, errors.items 3,
     batch.categories 3, resources.items, missing.items, errors.items, batch.categories
 """)
-OPTIONAL = ("tenant",)
 MISSING: Columns = {"record": "record", "resources that list it": "waiting"}
 
 
 def render_detail(detail: BatchDetail, options: RenderOptions) -> Rendered:
     """The answer of `get_batch`."""
+    report = build_report(detail, options)
     return fit(
-        build_report(detail, options),
-        finish=partial(_finish, options=options),
-        write=partial(_write, delimiter=options.delimiter),
-        steps=TRIMS,
-        options=options,
-        optional=OPTIONAL,
+        report, TRIMS, options, finish=lambda: _finish(report, options), write=lambda: _write(report, options.delimiter)
     )
 
 
@@ -51,7 +44,7 @@ def build_report(detail: BatchDetail, options: RenderOptions) -> BatchDetailRepo
     return report
 
 
-def _finish(report: BatchDetailReport, *, options: RenderOptions) -> None:
+def _finish(report: BatchDetailReport, options: RenderOptions) -> None:
     if report.errors.end < report.errors.total:
         report.errors.more = f"limit={min(report.errors.total, calls.MAX_LIMIT)}, response_format=detailed"
     report.missing.say_where_the_rest_is()
@@ -61,7 +54,7 @@ def _finish(report: BatchDetailReport, *, options: RenderOptions) -> None:
     report.next = calls.first_calls(calls.after_detail(report, options))
 
 
-def _write(report: BatchDetailReport, *, delimiter: str) -> str:
+def _write(report: BatchDetailReport, delimiter: str) -> str:
     pen = Pen(delimiter, report.as_of)
     blocks = [
         [report.verdict],

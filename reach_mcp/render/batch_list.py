@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from reach_mcp.analysis.results import BatchListing
-from reach_mcp.render import calls, glossary
+from reach_mcp.render import calls
 from reach_mcp.render.budget import fit, trims
 from reach_mcp.render.coverage import build_coverage, coverage_notes
 from reach_mcp.render.formatting import clock, plural
@@ -24,19 +24,17 @@ TRIMS = trims("""
     batches.items.categories, errors.items, batches.items 5, census.most_failed, census.most_pending, notes,
     batches.items, filter.undated, census.by_status, census.by_type
 """)
-OPTIONAL = ("filter", "tenant")
 
 
 def render_listing(listing: BatchListing, options: RenderOptions) -> Rendered:
     """The answer of `list_batches`."""
+    report = build_report(listing, options)
     return fit(
-        build_report(listing, options),
-        finish=partial(_finish, listing=listing, options=options),
-        write=partial(_write, delimiter=options.delimiter),
-        legend=partial(_legend, options=options),
-        steps=TRIMS,
-        options=options,
-        optional=OPTIONAL,
+        report,
+        TRIMS,
+        options,
+        finish=lambda: _finish(report, listing, options),
+        write=lambda: _write(report, options.delimiter),
     )
 
 
@@ -55,15 +53,7 @@ def build_report(listing: BatchListing, options: RenderOptions) -> BatchListRepo
     return report
 
 
-def _legend(report: BatchListReport, _: str, *, options: RenderOptions) -> Iterator[str]:
-    """The terms that the answer uses."""
-    if any(batch.live is not None for batch in report.batches.items):
-        yield glossary.LIVE
-    if "include_pending_details" in options.arguments:
-        yield glossary.PENDING_DETAILS
-
-
-def _finish(report: BatchListReport, *, listing: BatchListing, options: RenderOptions) -> None:
+def _finish(report: BatchListReport, listing: BatchListing, options: RenderOptions) -> None:
     report.batches.say_where_the_rest_is()
     found = listing.error_groups
     if report.errors and found and report.errors.end < found.total:
@@ -103,7 +93,7 @@ BATCHES: Columns = {
 }
 
 
-def _write(report: BatchListReport, *, delimiter: str) -> str:
+def _write(report: BatchListReport, delimiter: str) -> str:
     pen = Pen(delimiter, report.as_of)
     blocks = [
         head(report.verdict, report.filter, pen),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import BaseModel
 
-from reach_mcp.render import glossary
+from reach_mcp.render.glossary import LEGEND
 from reach_mcp.render.models.common import Report
 from reach_mcp.render.options import Rendered, RenderOptions
 from reach_mcp.render.sanitize import is_hidden, shorten
@@ -21,27 +20,18 @@ LAST_RESORT_CHARS = (80, 40, 24)
 """Characters of one text where nothing but texts is left to cut."""
 VERDICT_FACTOR = 25
 """How many times longer the verdict may be than another text."""
-NEVER_SHORTENED = {"verdict", "action", "more", "since", "next", "legend"}
-
+NEVER_SHORTENED = {"verdict", "action", "more", "since"}
 SENT_LAST = ("notes", "next")
 
 Container = list[object] | dict[str, object]
-R = TypeVar("R", bound=Report)
+Trims = Sequence[tuple[str, int]]
+"""Steps of trimming: field names joined by dots that lead to lists, and how many of their items are kept at least."""
 
 
-@dataclass(frozen=True)
-class Trim:
-    """One step of trimming: lists at `path` may shrink down to `keep` items."""
-
-    path: str
-    """Field names joined by dots; a list on the way stands for all of its items."""
-    keep: int = 0
-
-
-def trims(text: str) -> tuple[Trim, ...]:
+def trims(text: str) -> Trims:
     """The steps `path keep, path keep, ...`; without a number none of the items is kept."""
-    steps = (step.split() for step in text.split(","))
-    return tuple(Trim(step[0], int(step[1]) if len(step) > 1 else 0) for step in steps)
+    steps = (step.strip().partition(" ") for step in text.split(","))
+    return [(path, int(keep or 0)) for path, _, keep in steps]
 
 
 def dump(model: BaseModel) -> dict[str, object]:
@@ -70,27 +60,20 @@ def size_of(value: object) -> int:
 
 
 def fit(
-    report: R,
-    *,
-    finish: Callable[[R], None],
-    write: Callable[[R], str],
-    steps: Sequence[Trim],
-    options: RenderOptions,
-    legend: Callable[[R, str], Iterable[str]] = lambda *_: (),
-    optional: Sequence[str] = (),
+    report: Report, steps: Trims, options: RenderOptions, *, finish: Callable[[], None], write: Callable[[], str]
 ) -> Rendered:
     """Render the report in the forms that are sent, each within `options.limit_bytes`.
 
     `finish` sets the fields that depend on the length of lists (where the rest is, next calls) and may run again.
     As a rule the first or second rendering fits. Items of lists are trimmed, then next calls; totals stay. Where that
-    is not enough, long texts are shortened and then the `optional` fields dropped, least important first. The rest is
-    verdict, coverage and numbers, of a few kilobytes at most. Each round drops something, so the loop ends.
+    is not enough, texts are shortened. The rest is verdict, coverage and numbers, of a few kilobytes at most. Each
+    round drops something, so the loop ends.
     """
-    calls, slack, last_resort = MAX_CALLS, SLACK_BYTES, _last_resort(report, optional)
+    calls, slack, lengths = MAX_CALLS, SLACK_BYTES, iter(LAST_RESORT_CHARS)
     while True:
-        finish(report)
+        finish()
         del report.next[calls:]
-        structured = _explain_terms(report, legend)
+        structured = _content(report)
         whole = size_of(structured)
         excess = 0 if options.parts == "text" else whole - options.limit_bytes
         if excess <= 0:
@@ -103,27 +86,31 @@ def fit(
         slack *= 2
         if _trim(report, steps, excess + slack):
             continue
-        if not calls and not next(last_resort, False):
+        if calls:
+            calls -= 1
+        elif longest := next(lengths, 0):
+            _shorten_texts(report, longest)
+        else:
             return _render(report, structured, write, options)
-        calls = max(calls - 1, 0)
 
 
-def _explain_terms(report: R, legend: Callable[[R, str], Iterable[str]]) -> dict[str, object]:
-    """Set the legend, and return the structured content."""
+def _content(report: Report) -> dict[str, object]:
+    """The structured content, with a legend of the terms in it."""
     report.legend = []
     structured = dump(report)
     structured |= {name: structured.pop(name) for name in SENT_LAST if name in structured}
-    content = to_json(structured)
-    shortened = [glossary.SHORTENED] if "…(+" in content else []
-    report.legend = [*legend(report, content), *shortened, glossary.DATA]
+    written = to_json(structured)
+    report.legend = [line for term, line in LEGEND.items() if re.search(term, written)]
     return structured | {"legend": report.legend}
 
 
-def _render(report: R, structured: dict[str, object], write: Callable[[R], str], options: RenderOptions) -> Rendered:
+def _render(
+    report: Report, structured: dict[str, object], write: Callable[[], str], options: RenderOptions
+) -> Rendered:
     """The forms that are sent."""
     if options.parts == "text":
-        return Rendered(write(report))
-    text = escape_hidden(to_json(structured)) if options.parts == "structured" else write(report)
+        return Rendered(write())
+    text = escape_hidden(to_json(structured)) if options.parts == "structured" else write()
     return Rendered(text, report, structured)
 
 
@@ -132,24 +119,14 @@ def escape_hidden(text: str) -> str:
     return text.translate({ord(char): json.dumps(char)[1:-1] for char in set(text) if is_hidden(char)})
 
 
-def _trim(report: BaseModel, steps: Sequence[Trim], excess: int) -> int:
+def _trim(report: BaseModel, steps: Trims, excess: int) -> int:
     """Drop items of at least `excess` bytes as far as there are any; return the bytes dropped."""
     saved = 0
-    for trim in steps:
-        lists = [found for found in _lists(report, trim.path.split(".")) if len(found) > trim.keep]
+    for path, keep in steps:
+        lists = [found for found in _lists(report, path.split(".")) if len(found) > keep]
         if lists and saved < excess:
-            saved += _shorten(lists, trim.keep, excess - saved)
+            saved += _shorten(lists, keep, excess - saved)
     return saved
-
-
-def _last_resort(report: Report, optional: Sequence[str]) -> Iterator[bool]:
-    """Shorten the texts of a report without lists, then drop its optional fields: one step for each item."""
-    for longest in LAST_RESORT_CHARS:
-        _shorten_texts(report, longest)
-        yield True
-    for name in optional:
-        setattr(report, name, type(report).model_fields[name].get_default(call_default_factory=True))
-        yield True
 
 
 def _shorten_texts(node: BaseModel, longest: int) -> None:

@@ -1,13 +1,12 @@
-"""The answer of `explain_pending_dependencies`: its output model, the order in which it is trimmed, its legend."""
+"""The answer of `explain_pending_dependencies`: its output model, and the order in which it is trimmed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
 
 from reach_mcp.analysis import results
-from reach_mcp.render import calls, glossary
+from reach_mcp.render import calls
 from reach_mcp.render.budget import fit, trims
 from reach_mcp.render.coverage import build_coverage, coverage_notes
 from reach_mcp.render.models import PendingReport
@@ -33,37 +32,20 @@ TRIMS = trims("""
     resources.items.waits_for 2, focus.why.missed,
     schema_batches, what_if.rounds, what_if.not_waited_for, what_if.assumed, focus.alternatives, resources.items,
     cycles.items, expiry.hours.items, focus.expired.items, focus.paths.items, what_if.missing.items, changes.moved,
-    plan.upload_order, plan.items, blockers.items, filter.undated, skipped, notes
+    plan.upload_order, plan.items, blockers.items, filter.undated, skipped, notes, by_cause
 """)
 """Least important first. The section that the view is about moves to the end."""
-OPTIONAL = (
-    "chains",
-    "oldest_batch",
-    "counters",
-    "cycles",
-    "resources",
-    "expired",
-    "changes",
-    "expiry",
-    "since",
-    "filter",
-    "what_if",
-    "by_cause",
-    "focus",
-    "tenant",
-)
 
 
 def render_explanation(explanation: results.Explanation, options: RenderOptions) -> Rendered:
     """The answer of `explain_pending_dependencies`."""
+    report = build_report(explanation, options)
     return fit(
-        build_report(explanation, options),
-        finish=partial(_finish, explanation=explanation, options=options),
-        legend=legend,
-        write=partial(write_report, delimiter=options.delimiter),
-        steps=sorted(TRIMS, key=lambda trim: trim.path.startswith(f"{explanation.view}.")),
-        options=options,
-        optional=OPTIONAL,
+        report,
+        sorted(TRIMS, key=lambda step: step[0].startswith(f"{explanation.view}.")),
+        options,
+        finish=lambda: _finish(report, explanation, options),
+        write=lambda: write_report(report, options.delimiter),
     )
 
 
@@ -144,7 +126,7 @@ def _shorten_summary(report: PendingReport) -> None:
         hour.stuck = 0 if hour.held_by else hour.stuck
 
 
-def _finish(report: PendingReport, *, explanation: results.Explanation, options: RenderOptions) -> None:
+def _finish(report: PendingReport, explanation: results.Explanation, options: RenderOptions) -> None:
     calls.say_where_the_rest_is(report)
     if explanation.view == "summary":
         _drop_emptied(report)
@@ -159,25 +141,3 @@ def _drop_emptied(report: PendingReport) -> None:
         report.expired = None
     if report.counters and not report.counters.items:
         report.counters = None
-
-
-def legend(report: PendingReport, content: str) -> Iterator[str]:
-    """The terms that the answer uses."""
-    if report.blockers and report.blockers.items:
-        yield glossary.WAITING
-    if report.plan and report.plan.items:
-        yield glossary.GAIN
-    if len(report.by_cause) > 1:
-        yield glossary.SEVERAL
-    if '"cause":"not_seen"' in content and (report.blockers or report.plan or report.focus):
-        yield glossary.NOT_SEEN
-    elif report.focus and report.focus.kind == "not_pending":
-        yield glossary.NOT_NAMED
-    if '"later_batches":' in content:
-        yield glossary.LATER
-    if '"state":"failed"' in content:
-        yield glossary.FAILED_BATCHES
-    if report.cycles and report.cycles.items:
-        yield glossary.CYCLE
-    if '"pending_again":' in content:
-        yield glossary.PENDING_AGAIN

@@ -75,7 +75,7 @@ SCHEMA_BATCHES: Columns = {
 }
 
 
-def write_report(report: PendingReport, *, delimiter: str) -> str:
+def write_report(report: PendingReport, delimiter: str) -> str:
     pen = Pen(delimiter, report.as_of)
     cause = f" (cause: {glossary.CAUSES[report.cause]})" if report.cause else ""
     plan_title = f"Do this{cause} in this order, {glossary.PLAN_ORDERS[report.order]}"

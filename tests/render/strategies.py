@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reach_mcp.analysis import results
 from reach_mcp.api.pagination import Coverage
-from reach_mcp.render import RenderOptions
+from reach_mcp.render.options import RenderOptions
 from reach_mcp.tools import read_schemas
 from tests.render import fabricated
 

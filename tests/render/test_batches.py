@@ -12,8 +12,9 @@ from inline_snapshot import snapshot
 
 from reach_mcp.analysis import results
 from reach_mcp.api.pagination import Coverage
-from reach_mcp.render import RenderOptions, render_detail, render_listing
-from reach_mcp.render.options import ArgumentValue
+from reach_mcp.render.batch_detail import render_detail
+from reach_mcp.render.batch_list import render_listing
+from reach_mcp.render.options import ArgumentValue, RenderOptions
 from tests.render import fabricated
 from tests.render.fabricated import NOW, batch, census, detail, failing_batch, section
 
@@ -113,7 +114,6 @@ def test_live_and_expired_resources_stand_next_to_the_counter() -> None:
     )
     assert "live" not in structured["batches"]["items"][1]
     assert {"view": "resources"} in [call["arguments"] for call in structured["next"]]
-    assert "view=resources lists them one by one" in text
 
 
 def test_errors_of_whole_batches_name_the_batches() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reach_mcp.api.errors import ReachError
-from reach_mcp.render import render_error
+from reach_mcp.render.errors import render_error
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any, cast
 from inline_snapshot import snapshot
 
 from reach_mcp.analysis import results
-from reach_mcp.render import RenderOptions, render_explanation
+from reach_mcp.render.options import RenderOptions
+from reach_mcp.render.pending_report import render_explanation
 from tests.render import fabricated
 from tests.render.fabricated import DAY, NOW, counts, explanation, record, section, small_tenant
 

@@ -13,8 +13,9 @@ import pytest
 from reach_mcp.analysis import results
 from reach_mcp.api.errors import ReachError
 from reach_mcp.api.pagination import Coverage
-from reach_mcp.render import PendingReport, RenderOptions, render_explanation
-from reach_mcp.render.options import ArgumentValue
+from reach_mcp.render.models import PendingReport
+from reach_mcp.render.options import ArgumentValue, RenderOptions
+from reach_mcp.render.pending_report import render_explanation
 from tests.render import fabricated
 from tests.render.fabricated import DAY, HOUR, NOW, counts, explanation, finding, record, section, small_tenant
 

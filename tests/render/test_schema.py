@@ -7,7 +7,8 @@ import json
 import pytest
 from pydantic import BaseModel
 
-from reach_mcp.render import BatchDetailReport, BatchListReport, PendingReport, output_schema
+from reach_mcp.render.models import BatchDetailReport, BatchListReport, PendingReport
+from reach_mcp.render.schema import output_schema
 
 FORBIDDEN = ("$ref", "$defs", "title", "anyOf", "null", "additionalProperties", "default")
 
