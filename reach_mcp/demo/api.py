@@ -3,7 +3,7 @@
 Where the documentation is silent, the demo chooses one plausible behaviour:
 
 - A `limit` above 100 counts as 100.
-- A cursor carries its sort order and ignores `sortBy` and `sortDirection`. It carries no filters: repeat them.
+- A cursor is an offset. It carries neither filters nor an order: repeat them.
 - A batch without the date that the list is sorted by comes last, in both directions.
 - Undocumented query parameters are ignored.
 - A tenant that the token may not see is a 403, whether or not it exists.
@@ -12,65 +12,69 @@ Where the documentation is silent, the demo chooses one plausible behaviour:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reach_mcp.demo.query import Cursor, Refusal, find_wrong_enums, read_page_query, refuse_if
 from reach_mcp.demo.wire import Batch
 
+TENANT_TOKEN, PARTNER_TOKEN = "demo", "demo-partner"
+MAX_PAGE_SIZE = 100
+BOOLEAN = ("true", "false")
+ENUMS = {
+    "batchType": ("PARTNER_RESOURCE_JSON_INGEST", "PARTNER_RESOURCE_BATCH_DELETE", "PARTNER_RESOURCE_BATCH_PATCH"),
+    "sortBy": ("createdAt", "startedAt", "completedAt"),
+    "sortDirection": ("asc", "desc"),
+    "includePendingDetails": BOOLEAN,
+    "onlyBatchesWithPendingResources": BOOLEAN,
+}
 
-class AnyText(PathConvertor):
-    """A batch id may contain every character that a decoded path can, line ends included."""
 
-    regex = r"(?s:.*)"
+class Refusal(HTTPException):
+    """A response other than 200. `errors` is the list that a 400 may carry."""
+
+    def __init__(self, status_code: int, message: str, errors: Sequence[str] = ()) -> None:
+        super().__init__(status_code, message)
+        self.errors = list(errors)
 
 
-register_url_convertor("any_text", AnyText())
-
-
-def build_demo_api(
-    tenants: Mapping[str, Sequence[Batch]],
-    *,
-    default_tenant: str,
-    tenant_token: str = "demo",
-    partner_token: str = "demo-partner",
-) -> Starlette:
+def build_demo_api(tenants: Mapping[str, Sequence[Batch]], *, default_tenant: str) -> Starlette:
     """An ASGI app that serves the batches of `tenants`, which are in JSON form with their pending resources.
 
-    `tenant_token` sees the default tenant, with or without naming it. `partner_token` sees every tenant and has to
-    name one. Batches are read at each request, so that a test can change them.
+    The token `demo` sees the default tenant, with or without naming it. The token `demo-partner` sees every tenant and
+    has to name one. Batches are read at each request, so that a test can change them.
     """
 
     def find_tenant(request: Request) -> Sequence[Batch]:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or token not in (tenant_token, partner_token):
+        if scheme.lower() != "bearer" or token not in (TENANT_TOKEN, PARTNER_TOKEN):
             raise Refusal(401, "Missing or invalid token")
-        tenant = request.headers.get("reach-tenant-id", default_tenant if token == tenant_token else None)
+        tenant = request.headers.get("reach-tenant-id", default_tenant if token == TENANT_TOKEN else None)
         if tenant is None:
             raise Refusal(400, "Tenant is required", ["reach-tenant-id: required with a partner token"])
-        if tenant not in tenants or (token == tenant_token and tenant != default_tenant):
+        if tenant not in tenants or (token == TENANT_TOKEN and tenant != default_tenant):
             raise Refusal(403, "This token has no access to this tenant")
         return tenants[tenant]
 
     async def list_batches(request: Request) -> Response:
-        return _respond({"success": True, "message": "Batches retrieved", "data": _page(find_tenant(request), request)})
+        found = _page(find_tenant(request), request.query_params)
+        return _respond({"success": True, "message": "Batches retrieved", "data": found})
 
     async def get_batch(request: Request) -> Response:
         batches, batch_id = find_tenant(request), request.path_params["batch_id"]
-        refuse_if(find_wrong_enums(request.query_params, ["includePendingDetails"]))
+        _refuse_if(_find_wrong_enums(request.query_params, ["includePendingDetails"]))
         batch = next((batch for batch in batches if batch["batchId"] == batch_id), None)
         if batch is None:
             raise Refusal(404, "Batch not found")
         return _respond({"success": True, "data": _strip(batch, request.query_params)})
 
-    routes = [Route("/api/batches", list_batches), Route("/api/batches/{batch_id:any_text}", get_batch)]
+    routes = [Route("/api/batches", list_batches), Route("/api/batches/{batch_id:path}", get_batch)]
     return Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
 
 
@@ -85,19 +89,29 @@ async def _refuse(_: Request, error: Exception) -> Response:
     return _respond(body, error.status_code)
 
 
-def _page(batches: Sequence[Batch], request: Request) -> dict[str, Any]:
-    params = request.query_params
-    limit, cursor = read_page_query(params)
-    matching = _sort([batch for batch in batches if _matches(batch, params)], cursor)
-    end = cursor.offset + limit
-    has_next = end < len(matching)
+def _find_wrong_enums(params: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    wrong = [name for name in names if name in params and params[name] not in ENUMS[name]]
+    return [f"{name}: must be one of {', '.join(ENUMS[name])}" for name in wrong]
+
+
+def _refuse_if(errors: Sequence[str]) -> None:
+    if errors:
+        raise Refusal(400, "Validation failed", errors)
+
+
+def _page(batches: Sequence[Batch], params: Mapping[str, str]) -> dict[str, Any]:
+    limit, cursor = params.get("limit", "20"), params.get("cursor", "0")
+    errors = _find_wrong_enums(params, ENUMS)
+    errors += [] if re.fullmatch("0*[1-9][0-9]{0,8}", limit) else ["limit: must be a positive integer"]
+    errors += [] if re.fullmatch("[0-9]{1,9}", cursor) else ["cursor: is not valid"]
+    _refuse_if(errors)
+    start = int(cursor)
+    end = start + min(int(limit), MAX_PAGE_SIZE)
+    matching = _sort([batch for batch in batches if _matches(batch, params)], params)
+    following = str(end) if end < len(matching) else None
     return {
-        "results": [_strip(batch, params) for batch in matching[cursor.offset : end]],
-        "pagination": {
-            "hasNextPage": has_next,
-            "cursor": cursor._replace(offset=end).encode() if has_next else None,
-            "total": len(matching),
-        },
+        "results": [_strip(batch, params) for batch in matching[start:end]],
+        "pagination": {"hasNextPage": following is not None, "cursor": following, "total": len(matching)},
     }
 
 
@@ -107,11 +121,11 @@ def _matches(batch: Batch, params: Mapping[str, str]) -> bool:
     return batch_type == batch["batchType"] and (batch["progress"]["pendingRecords"] > 0 or not only_pending)
 
 
-def _sort(batches: Sequence[Batch], cursor: Cursor) -> list[Batch]:
-    dated = [batch for batch in batches if cursor.sort_by in batch]
-    undated = [batch for batch in batches if cursor.sort_by not in batch]
-    dated.sort(key=lambda batch: str(batch[cursor.sort_by]), reverse=cursor.sort_direction == "desc")
-    return dated + undated
+def _sort(batches: Sequence[Batch], params: Mapping[str, str]) -> list[Batch]:
+    date = params.get("sortBy", "createdAt")
+    dated = [batch for batch in batches if date in batch]
+    dated.sort(key=lambda batch: str(batch[date]), reverse=params.get("sortDirection") != "asc")
+    return dated + [batch for batch in batches if date not in batch]
 
 
 def _strip(batch: Batch, params: Mapping[str, str]) -> Batch:

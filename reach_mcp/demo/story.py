@@ -56,6 +56,7 @@ STILL_USED = ("REFERENCED_RESOURCE", "location was not deleted: 6 appointments s
 LEFT_BEHIND = ("REFERENCED_RESOURCE", "location was deleted without cascade: resources that refer to it were left")
 
 NIGHT = ["customers", "locations", *["transactions"] * 5, *["invoices"] * 2, *["appointments"] * 2]
+SHORT = {"customers": "cus", "locations": "loc", "transactions": "txn", "invoices": "inv", "appointments": "apt"}
 USUAL_FAULTS = {
     "customers": [BAD_EMAIL, BAD_PHONE, NO_NAME, DUPLICATE],
     "locations": [BAD_ZIP, NO_ADDRESS],
@@ -99,18 +100,8 @@ def backfill(random: Random, schema: str, *, number: int, age: int) -> Upload:
     faulty = random.randint(1, 9) if random.random() < 0.12 else 0
     failed = {f"{schema[:3]}_n{number:03d}_{row}": [random.choice(USUAL_FAULTS[schema])] for row in range(faulty)}
     total, minutes = random.randint(180, 1000), random.randint(1, 9)
-    return Upload(
-        id=f"bat_{short(schema)}_{889 - number:04d}",
-        schema=schema,
-        age=age,
-        total=total,
-        minutes=minutes,
-        failed=failed,
-    )
-
-
-def short(schema: str) -> str:
-    return {"customers": "cus", "locations": "loc", "transactions": "txn", "invoices": "inv"}.get(schema, "apt")
+    name = f"bat_{SHORT[schema]}_{889 - number:04d}"
+    return Upload(id=name, schema=schema, age=age, total=total, minutes=minutes, failed=failed)
 
 
 def waiting(prefix: str, numbers: Iterable[int], *needs: Key) -> list[Waiting]:
@@ -231,16 +222,9 @@ def left_out() -> list[Upload]:
     sales = {f"txn_{number}": [BAD_AMOUNT] for number in range(50001, 50006)}
     places: dict[str, list[Fault]] = {"loc_mill_01": [BAD_ZIP], "loc_mill_02": [BAD_ZIP], "loc_mill_05": [NO_ADDRESS]}
     nameless = ("schemaName", "schemaDefinitionId")
+    unnamed = Upload(id="bat_apt_0943", schema="appointments", age=3 * HOUR, total=77, waiting=visits, unnamed=True)
     return [
-        Upload(
-            id="bat_apt_0943",
-            schema="appointments",
-            age=3 * HOUR,
-            total=77,
-            waiting=visits,
-            unnamed=True,
-            omit=("schemaName",),
-        ),
+        unnamed,
         Upload(id="bat_txn_0944", schema="transactions", age=3 * HOUR - 9, total=140, failed=sales, omit=("errors",)),
         Upload(id="bat_cus_0947", schema="customers", age=2 * HOUR, total=55, omit=nameless),
         Upload(id="bat_loc_0948", schema="locations", age=HOUR + 40, total=12, omit=("completedAt",)),

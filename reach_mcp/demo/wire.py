@@ -48,8 +48,8 @@ class Upload:
     """One batch. `age` (since creation) and `minutes` (its duration) are in minutes.
 
     The `waiting` rows are stored evenly over that duration. `processed` is set while the batch is processing.
-    `message` fails the whole batch. `counted` overrides the pendingRecords counter, `unnamed` leaves schema names out
-    of pending rows, and `omit` leaves out optional fields of the batch.
+    `message` fails the whole batch. `counted` overrides the pendingRecords counter, `unnamed` leaves schema names out,
+    and `omit` leaves out optional fields of the batch.
     """
 
     id: str
@@ -79,8 +79,7 @@ class Upload:
             "createdAt": format_time(created),
             "startedAt": format_time(started),
             "completedAt": format_time(started + timedelta(minutes=self.minutes)) if self.processed is None else None,
-            "schemaName": self.schema,
-            "schemaDefinitionId": schema_id(self.schema),
+            **self._schema(self.schema),
             "errors": self._errors(),
             "pendingResources": self._rows(started),
         }
