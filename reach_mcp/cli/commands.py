@@ -15,10 +15,11 @@ import click
 from reach_mcp.analysis.batch_stats import describe_batch
 from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.results import Cause, Order, Section, View
+from reach_mcp.api.query import BatchType
 from reach_mcp.cli.output import Clock, Format, terminal_width, to_text, write
 from reach_mcp.cli.session import Command, Session, demo_option, exit_code, needs_attention
 from reach_mcp.cli.tables import report_detail, report_explanation, report_listing
-from reach_mcp.tools.arguments import BatchType, ExplainArguments, ListBatchesArguments, Status
+from reach_mcp.tools.arguments import ExplainArguments, ListBatchesArguments, Status
 from reach_mcp.tools.batch_filter import build_filter
 from reach_mcp.tools.list_batches import select
 

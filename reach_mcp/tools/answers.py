@@ -40,11 +40,9 @@ async def run_call(
     try:
         rendered = await _answer(call, model, raw, work)
         outcome = "ok"
-        call.record_upstream(None)
         return _result(call, rendered)
     except (ReachError, ConfigurationError) as error:
         outcome, kind = "error", error.kind
-        call.record_upstream(error if isinstance(error, ReachError) else None)
         return _error_result(call, error)
     except Exception:
         outcome = "crash"

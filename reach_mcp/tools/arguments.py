@@ -10,15 +10,10 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from reach_mcp.analysis.results import ACTION_OF
+from reach_mcp.analysis.results import ACTION_OF, Cause, Order, View
+from reach_mcp.api.query import BatchType, SortBy, SortDirection
 
-BatchType = Literal["PARTNER_RESOURCE_JSON_INGEST", "PARTNER_RESOURCE_BATCH_DELETE", "PARTNER_RESOURCE_BATCH_PATCH"]
-SortBy = Literal["createdAt", "startedAt", "completedAt"]
-SortDirection = Literal["asc", "desc"]
 Status = Literal["success", "partial_success", "failure", "processing"]
-View = Literal["summary", "blockers", "plan", "expiry", "expired", "cycles", "resources", "counters"]
-Cause = Literal["failed", "deleted", "looks_like", "expired", "in_progress", "not_seen", "cycle"]
-Order = Literal["waiting", "frees", "expiry"]
 Scope = Literal["page", "all"]
 ResponseFormat = Literal["concise", "detailed"]
 

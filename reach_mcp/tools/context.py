@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint
 from reach_mcp.api.deadline import Deadline
-from reach_mcp.api.errors import Busy, InvalidArgument, ReachError
+from reach_mcp.api.errors import Busy, InvalidArgument
 from reach_mcp.logs import Redactor
 from reach_mcp.settings import Settings
 from reach_mcp.tools.cache import Cache
@@ -194,11 +194,6 @@ class Call:
         if self.coverage is not None:
             found["coverage"] = {"batches": self.coverage.batches, "complete": self.coverage.complete}
         return found
-
-    def record_upstream(self, error: ReachError | None) -> None:
-        """Keep whether Reach could be reached, if this call asked it."""
-        if self.deadline.requests:
-            self.context.upstream.record(error, self.context.clock())
 
     def log(self, tool: str, outcome: str, error: str = "") -> None:
         """Write the one log line of the call."""
