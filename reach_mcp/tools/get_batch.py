@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import unquote
 
 from reach_mcp.analysis.batch_stats import describe_batch
+from reach_mcp.analysis.lookup import spellings
 from reach_mcp.analysis.stop import Checkpoint
 from reach_mcp.api.errors import BatchNotFound
 from reach_mcp.api.models import Batch
@@ -17,9 +17,6 @@ from reach_mcp.tools.arguments import GetBatchArguments
 from reach_mcp.tools.context import Call
 
 BATCH_URI = "reach://batches/"
-
-_WRAPPING = re.compile(r"^(?:[`'\"“”\[(<\s]|[a-z]\d\d(?=\"))+|[`'\"“”\])>\s]+$")
-"""Blanks, quotes, brackets and the delimiter of our answers around an id."""
 
 
 async def get_batch(call: Call, arguments: GetBatchArguments) -> Rendered:
@@ -40,18 +37,11 @@ async def get_batch(call: Call, arguments: GetBatchArguments) -> Rendered:
 
 async def fetch_batch(call: Call, batch_id: str) -> Batch:
     """The batch with exactly this id, else without the quotes and brackets around it, else percent-decoded."""
-    bare = unwrap_id(batch_id)
-    rest = [name for name in dict.fromkeys((bare, unquote(bare))) if name not in ("", batch_id)]
-    for name in (batch_id, *rest):
+    *_, bare = spellings(batch_id)
+    bare = bare.removeprefix(BATCH_URI)
+    for name in dict.fromkeys((batch_id, bare, unquote(bare))):
         try:
-            batch = await call.context.client.get_batch(name, tenant=call.tenant, deadline=call.deadline)
+            return call.censor(await call.context.client.get_batch(name, tenant=call.tenant, deadline=call.deadline))
         except BatchNotFound as error:
             unknown = error
-        else:
-            return call.censor(batch)
     raise unknown
-
-
-def unwrap_id(text: str) -> str:
-    """An id as it was before somebody quoted it or made a link of it."""
-    return _WRAPPING.sub("", text.strip().removeprefix(BATCH_URI)).removeprefix(BATCH_URI)

@@ -22,7 +22,6 @@ from reach_mcp.tools import TOOLS, ToolDefinition, read_schemas
 from reach_mcp.tools.answers import run_call
 from reach_mcp.tools.arguments import GetBatchArguments
 from reach_mcp.tools.context import CALLER, Call, Caller
-from reach_mcp.tools.get_batch import unwrap_id
 from tests.builders import DELETE, NOW, NOW_SECONDS, PATCH, batch, detail, page, pending
 from tests.fakes import Answer, ScriptedTransport
 from tests.helpers import EXPLAIN, GET, LIST, TOKEN, api_of, ask, call, refused, serve, structured, text_of
@@ -305,8 +304,8 @@ async def test_unknown_batch_is_an_error_in_text_alone() -> None:
     assert result.meta["reach/error"] == "batch_not_found"
 
 
-def test_id_that_is_all_quotes_stays_unknown() -> None:
-    assert unwrap_id("``") == ""
+async def test_id_that_is_all_quotes_stays_unknown() -> None:
+    assert "no such batch" in await refused(serve(api_of(BATCHES)), GET, batch_id="``")
 
 
 @pytest.mark.parametrize("tool", [LIST, GET, EXPLAIN])
