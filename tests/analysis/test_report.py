@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
-from random import Random
-from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.results import Explanation, View
 from reach_mcp.analysis.stop import AnalysisStopped
 from tests.analysis.asking import HOUR, analyse, ask, names, put, some
 from tests.builders import NOW_SECONDS, Json, Ref, batch, decode, pending
-from tests.oracle import Oracle
 
 # orders:o1, o2 -> customers:c1 -> locations:l1   orders:o3 -> products:p1 (failed)   refunds:r1 <-> refunds:r2 <- r3
 STORY = (
@@ -356,99 +350,3 @@ def test_a_filter_that_was_asked_long_ago_is_worked_out_again() -> None:
     for hours in range(6, 20):
         put(analysis, created_after=NOW_SECONDS - hours * HOUR)
     assert put(analysis, created_after=NOW_SECONDS - 5 * HOUR) == first
-
-
-# --- against the oracle --------------------------------------------------------------------------------------------
-
-KEYS = [f"{schema}:{number}" for schema in ("a", "b", "c") for number in range(4)]
-ROW = st.tuples(
-    st.sampled_from(KEYS), st.lists(st.sampled_from(KEYS), max_size=3), st.sampled_from([-1.0, 0.5, 2.0, 30.0])
-)
-Tenant: TypeAlias = list[list[tuple[str, list[str], float]]]
-TENANT: st.SearchStrategy[Tenant] = st.lists(st.lists(ROW, max_size=6), min_size=1, max_size=4)
-
-
-def build(tenant: Tenant) -> list[Json]:
-    return [
-        batch(
-            f"b{number}",
-            *(pending(key, *lists, expires=time, id=f"r{number}.{at}") for at, (key, lists, time) in enumerate(rows)),
-        )
-        for number, rows in enumerate(tenant)
-    ]
-
-
-@given(tenant=TENANT)
-def test_an_answer_agrees_with_the_oracle(tenant: Tenant) -> None:
-    batches = build(tenant)
-    oracle, answer = Oracle(batches, NOW_SECONDS), ask(*batches, limit=100)
-    counts = answer.counts
-    assert (counts.pending, counts.expired) == (len(oracle.live), len(oracle.expired))
-    assert counts.pending == some(counts.cleared_by_plan) + some(counts.stuck) + counts.lists_nothing
-    found = [
-        ((one.record.schema_id, one.record.external_id), one.waiting, one.direct) for one in some(answer.blockers).items
-    ]
-    assert found == oracle.ranked()
-    assert counts.missing_records == len(found)
-    for one in answer.tally:
-        if one.cause == "cycle":
-            assert (one.records, one.waiting) == (sum(map(len, oracle.cycles)), counts.stuck)
-        else:
-            keys = {
-                (item.record.schema_id, item.record.external_id)
-                for item in some(answer.blockers).items
-                if item.finding.cause == one.cause
-            }
-            assert (one.records, one.waiting) == (len(keys), len(set().union(*map(oracle.waiting, keys))))
-
-
-@given(tenant=TENANT)
-def test_counts_under_a_filter_are_of_the_selected_rows(tenant: Tenant) -> None:
-    batches = [one | {"status": "failure" if number % 2 else "success"} for number, one in enumerate(build(tenant))]
-    oracle, answer = Oracle(batches, NOW_SECONDS), ask(*batches, limit=100, status="failure")
-    chosen = {number for number, row in enumerate(oracle.live) if int(row.batch_id[1:]) % 2}
-    counts = answer.counts
-    assert (counts.pending, counts.stuck) == (len(chosen), len(chosen & oracle.stuck))
-    assert counts.lists_nothing == sum(not oracle.live[number].lists for number in chosen)
-    assert counts.pending == some(counts.cleared_by_plan) + some(counts.stuck) + counts.lists_nothing
-    assert {(one.record.schema_id, one.record.external_id): one.waiting for one in some(answer.blockers).items} == {
-        key: len(waiting) for key in oracle.roots if (waiting := oracle.waiting(key) & chosen)
-    }
-    assert some(answer.filter).resources_left_out == len(oracle.live) - len(chosen)
-
-
-@given(tenant=TENANT, key=st.sampled_from(KEYS))
-def test_a_focus_has_a_path_to_every_missing_record_below(tenant: Tenant, key: str) -> None:
-    batches = build(tenant)
-    oracle, focus = Oracle(batches, NOW_SECONDS), ask(*batches, focus=key, limit=100).focus
-    schema, _, external_id = key.partition(":")
-    asked = (f"sd_{schema}", external_id)
-    own = {number for number, row in enumerate(oracle.live) if row.key == asked}
-    assert {
-        (one.records[-1].schema_id, one.records[-1].external_id): one.waiting for one in some(focus).paths.items
-    } == {root: len(waiting) for root in oracle.roots if (waiting := oracle.waiting(root) & own)}
-    for path in some(focus).paths.items:
-        keys = [(record.schema_id, record.external_id) for record in path.records]
-        assert keys[0] == asked
-        assert all(any(low in row.lists for row in oracle.live if row.key == high) for high, low in pairwise(keys))
-    assert some(focus).waits_for_it == len(oracle.waiting(asked))
-
-
-@example(tenant=[[("a:0", ["a:0"], 0.5), ("a:0", ["a:1"], 0.5), ("a:0", ["a:2"], 0.5)]], seed=0)
-@given(tenant=TENANT, seed=st.integers(0, 99))
-def test_the_order_of_pages_and_rows_does_not_matter(tenant: Tenant, seed: int) -> None:
-    batches = build(tenant)
-    shuffled = [dict(one, pendingResources=list(one["pendingResources"])) for one in batches]
-    random = Random(seed)
-    random.shuffle(shuffled)
-    for one in shuffled:
-        random.shuffle(one["pendingResources"])
-    questions: list[dict[str, Any]] = [
-        {},
-        {"view": "resources"},
-        {"view": "expired"},
-        {"focus": "b1"},
-        {"focus": "a:1", "since": "start"},
-    ]
-    for question in questions:
-        assert ask(*shuffled, **question) == ask(*batches, **question)
