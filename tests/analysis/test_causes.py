@@ -8,10 +8,10 @@ import pytest
 
 from reach_mcp.analysis.causes import MAX_BATCHES, MAX_FAILURES, CauseFinder
 from reach_mcp.analysis.graph import DependencyGraph
-from reach_mcp.analysis.results import ACTION_OF, Record, RunningBatch
+from reach_mcp.analysis.results import ACTION_OF, CauseFinding, Record, RunningBatch
 from reach_mcp.analysis.stop import AnalysisStopped
-from tests.analysis.snapshots import find_cause, find_causes, read
-from tests.builders import DELETE, NOW_SECONDS, PATCH, Json, Ref, batch, pending
+from tests.analysis.graphs import read
+from tests.builders import DELETE, NOW_SECONDS, PATCH, Json, Key, Ref, batch, pending, reference
 
 HOUR = 3600
 NOT_FOUND = (["no resource with this externalId exists"], ["RESOURCE_NOT_FOUND"])
@@ -21,6 +21,21 @@ LEFT_BEHIND = (["location was deleted without cascade: resources that refer to i
 
 C1 = "customers:c1"
 WAITS = batch("waits", pending("transactions:t1", C1))
+
+
+def find_causes(*batches: Json) -> dict[str, CauseFinding]:
+    """The finding of every root blocker, by `schema:external_id`."""
+    snapshot = read(*batches)
+    graph = DependencyGraph(snapshot, NOW_SECONDS)
+    found = CauseFinder(snapshot, graph).find(graph.roots)
+    return {snapshot.record(key).name: finding for key, finding in found.items()}
+
+
+def find_cause(key: Key, *batches: Json) -> CauseFinding:
+    """The finding of one record that the batches list as missing."""
+    snapshot = read(*batches)
+    number = snapshot.key_index[reference(key)[:2]]
+    return CauseFinder(snapshot, DependencyGraph(snapshot, NOW_SECONDS)).find([number])[number]
 
 
 def customers(batch_id: str, *rows: Json, **fields: Any) -> Json:

@@ -32,13 +32,6 @@ def test_a_cycle_is_walked_around_and_opens_at_one_reference() -> None:
     assert len(cycle.leave_out) == 1
 
 
-#   A <-> B <-> C <-> D
-def test_a_chain_of_mutual_references_names_all_members_and_opens() -> None:
-    (cycle,) = _describe(draw("A: B", "B: A C", "C: B D", "D: C"))
-    assert ids(cycle.members.items) == "A B C D"
-    assert len(cycle.leave_out) == 3
-
-
 def test_a_record_can_wait_for_itself() -> None:
     (cycle,) = _describe(draw("a: a"))
     assert (ids(cycle.members.items), _left_out(cycle)) == ("a", ["a>a"])
@@ -80,10 +73,6 @@ def test_the_earliest_expiry_is_of_members_and_of_rows_behind() -> None:
     cycles = {ids(cycle.members.items): cycle for cycle in _describe(graph_of([batch("b1", *rows)]))}
     assert cycles["a"].earliest_expiry == NOW_SECONDS + 2 * 3600
     assert cycles["b"].earliest_expiry is None
-
-
-def test_rows_in_cycles_are_those_of_members() -> None:
-    assert _stuck(draw("a: b", "b: a", "x: a")).in_cycles == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -19,26 +19,6 @@ from tests.analysis.graphs import draw, graph_of, ids, key, keys, names
 from tests.builders import batch, pending
 
 
-def test_expired_rows_are_in_no_index() -> None:
-    rows = [pending("s:a", "s:b"), pending("s:b", "s:c", expires=-1.0), pending("s:d", "s:e", expires="soon")]
-    graph = graph_of([batch("b1", *rows)])
-    assert names(graph, graph.roots) == "b e"
-    assert graph.live == [0, 2]
-    assert list(graph.links) == []
-
-
-#   a --> b --> c      a2 (another row of a) --> d
-def test_a_key_has_rows_and_is_listed_by_rows() -> None:
-    graph = draw("a: b", "b: c", "a: d", "x: a")
-    assert list(graph.rows_of(key(graph, "a"))) == [0, 2]
-    assert list(graph.rows_of(key(graph, "x"))) == [3]
-    assert list(graph.rows_of(key(graph, "c"))) == []
-    assert list(graph.waits_on(key(graph, "a"))) == [3]
-    assert list(graph.waits_on(key(graph, "x"))) == []
-    assert names(graph, graph.lists(key(graph, "a"))) == "b d"
-    assert names(graph, sorted(graph.links)) == names(graph, sorted(keys(graph, "a b")))
-
-
 def test_components_come_after_those_they_lead_to() -> None:
     found = find_components({1: [2, 9], 2: [3, 1], 3: [4], 4: [3], 5: [5]})
     assert [sorted(group) for group in found] == [[3, 4], [1, 2], [5]]
@@ -47,16 +27,6 @@ def test_components_come_after_those_they_lead_to() -> None:
 def test_a_very_long_cycle_is_one_component() -> None:
     size = 20_000
     assert [len(group) for group in find_components({node: [(node + 1) % size] for node in range(size)})] == [size]
-
-
-#        .-> b1 -.
-#   x --+--> b2 --+-> root
-#        '-> b3 -'
-def test_a_row_below_which_links_meet_counts_once() -> None:
-    graph = draw("x: b1 b2 b3", "b1: root", "b2: root", "b3: root")
-    waiting, root = count_waiting(graph), key(graph, "root")
-    assert waiting.counts[root] == 4
-    assert find_frees(graph)[root] == 4
 
 
 def test_rows_that_list_the_same_are_counted_across_blocks() -> None:

@@ -7,7 +7,7 @@ import pytest
 from reach_mcp.analysis.errors import QuestionError
 from reach_mcp.analysis.lookup import RecordLookup, Resolution, UnknownSchema, resolve_schema
 from reach_mcp.analysis.snapshot import Snapshot
-from tests.analysis.snapshots import read
+from tests.analysis.graphs import read
 from tests.builders import Ref, batch, pending
 
 GID = "gid://shopify/Customer/1"

@@ -87,11 +87,6 @@ def test_a_row_that_several_batches_list_is_among_the_rows_of_each() -> None:
     assert (snapshot.repeats.listed, snapshot.batches_of(0), snapshot.batches_of(1)) == (7, (0, 1, 2), (0, 1))
 
 
-def test_equal_rows_without_id_count_once_within_a_batch() -> None:
-    row = pending("orders:o1", "customers:c1", id="")
-    assert len(read(batch("b1", row, row)).rows) == 1
-
-
 def test_rows_whose_expiry_is_unreadable_are_named() -> None:
     rows = [
         pending("orders:o1", id="r1", expires="soon"),
