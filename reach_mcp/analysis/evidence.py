@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -60,11 +60,6 @@ class Family:
     completed: Sequence[float] = ()
     """When its ingest batches completed that did not fail as a whole, ascending."""
 
-    @property
-    def labels(self) -> list[str]:
-        """What the batches of the family are indexed by."""
-        return [*self.schema_ids, *map(name_label, self.names)]
-
     def count_completed_after(self, at: float) -> int:
         """How many of its ingest batches completed later; 0 where the time is unknown."""
         return len(self.completed) - bisect_right(self.completed, at) if at > -inf else 0
@@ -76,7 +71,7 @@ class Evidence:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._errors = dict(snapshot.error_details)
-        self._families: dict[str, Family] = {}
+        self.family = cache(self._find_family)
 
     def mentions(self, schema_id: str, external_id: str) -> list[Mention]:
         """What batches report for one record, in the order of batches."""
@@ -87,12 +82,6 @@ class Evidence:
                 errors = self._errors[batch][external_id]
                 found.append(_describe(self._snapshot.batches[batch], errors, matched_by))
         return found
-
-    def family(self, schema_id: str) -> Family:
-        """The definitions and ingest batches that share a name with a definition."""
-        if schema_id not in self._families:
-            self._families[schema_id] = self._build_family(schema_id)
-        return self._families[schema_id]
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -107,7 +96,7 @@ class Evidence:
         Deleted records and those that were not found are left out: they do not exist.
         """
         failed: dict[str, tuple[str, str]] = {}
-        detailed = (batch for batch in self._batches_of(family.labels) if batch in self._errors)
+        detailed = (batch for batch in self._batches_of(family) if batch in self._errors)
         for batch in sorted(detailed, key=self.places.__getitem__):
             summary, schema_id = self._snapshot.batches[batch], self._schemas[batch][0]
             kind = _kind(summary)
@@ -151,14 +140,15 @@ class Evidence:
             return "no_schema"
         return None if family.names or self._snapshot.names.definitions(name) else "id_only"
 
-    def _build_family(self, schema_id: str) -> Family:
+    def _find_family(self, schema_id: str) -> Family:
+        """The definitions and ingest batches that share a name with a definition."""
         known, ids = self._snapshot.names, {schema_id}
         names = {name.casefold() for name in known.names(schema_id)}
         if schema_id.startswith(_NAME):
             ids, names = set(), {schema_id.removeprefix(_NAME)}
         ids |= {one for name in names for one in known.definitions(name)}
         family = Family(frozenset(ids), frozenset(names))
-        batches = [self._snapshot.batches[number] for number in self._batches_of(family.labels)]
+        batches = [self._snapshot.batches[number] for number in self._batches_of(family)]
         batches = [one for one in batches if _kind(one) == "INGEST"]
         batches.sort(key=lambda one: (-_time(one), one.id))
         running = [one for one in batches if one.status.casefold() == PROCESSING]
@@ -171,7 +161,8 @@ class Evidence:
             completed=sorted(_time(one) for one in batches if one.status.casefold() not in (PROCESSING, FAILURE)),
         )
 
-    def _batches_of(self, labels: Iterable[str]) -> list[int]:
+    def _batches_of(self, family: Family) -> list[int]:
+        labels = [*family.schema_ids, *map(name_label, family.names)]
         return sorted(number for label in labels for number in self._by_label.get(label))
 
     @cached_property
