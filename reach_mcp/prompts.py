@@ -15,7 +15,7 @@ from pathlib import Path
 
 import mcp_types
 
-from reach_mcp.tools.names import quote_name, suggest
+from reach_mcp.wrong_values import quote_name, suggest
 
 MAX_VALUE_CHARS = 200
 

@@ -46,7 +46,7 @@ from reach_mcp.prompts import MAX_VALUE_CHARS, PromptRefused, load_prompts
 from reach_mcp.settings import ConfigurationError, Settings
 from reach_mcp.tools import TOOLS
 from reach_mcp.tools.context import CALLER, Call, Caller, ToolContext
-from reach_mcp.tools.names import quote_name, suggest
+from reach_mcp.wrong_values import quote_name, suggest
 
 if TYPE_CHECKING:
     from reach_mcp.api.client import ReachClient

@@ -1,13 +1,15 @@
-"""Our own words for values that pydantic refuses: the name, what is wrong, and what would be right."""
+"""Our own words for wrong names and values: the name, what is wrong, and what would be right."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 MAX_ERRORS = 5
+MAX_NAME_CHARS = 60
 
 _WRONG = {
     "missing": "is missing",
@@ -76,3 +78,19 @@ def _range(schema: Mapping[str, Any]) -> str:
 def _chars(schema: Mapping[str, Any], max_chars: int | None) -> str:
     least = f" of at least {schema['minLength']} characters" if "minLength" in schema else ""
     return f" of up to {max_chars} characters" if max_chars is not None else least
+
+
+def quote_name(name: str) -> str:
+    """A name that a caller made up, on one line, in ASCII and bounded."""
+    return ascii(name[:MAX_NAME_CHARS]) + ("…" if len(name) > MAX_NAME_CHARS else "")
+
+
+def closest(name: str, known: Iterable[str], cutoff: float = 0.75) -> str | None:
+    """The known name that was probably meant, if any."""
+    return next(iter(get_close_matches(name[:MAX_NAME_CHARS], list(known), n=1, cutoff=cutoff)), None)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A hint in parentheses: the name that was probably meant, else all names."""
+    near = closest(name, known, cutoff=0.6)
+    return f" (did you mean {near}?)" if near else f" (known: {', '.join(known) or 'none'})"

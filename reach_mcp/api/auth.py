@@ -91,17 +91,11 @@ class PartnerSecret(Credential):
         skew = self._skew if server_time is None else server_time - self._clock()
         if abs(skew) > MAX_SKEW_SECONDS:
             raise Unauthorized(
-                f"This machine's clock and the Reach API's clock differ by {_in_words(abs(skew))}.",
+                f"This machine's clock and the Reach API's clock differ by about {abs(skew) / 3600:.0f} h.",
                 advice="Set this machine's clock; Reach does not accept JWTs that are signed by a wrong one.",
             )
         self._skew = skew
         return super().renew(refused, server_time=server_time)
-
-
-def _in_words(seconds: float) -> str:
-    """`about 3 hours`, `about 365 days`"""
-    amount, unit = (seconds / 3600, "hour") if seconds < 2 * 86_400 else (seconds / 86_400, "day")
-    return f"about {round(amount)} {unit}{'s' if round(amount) != 1 else ''}"
 
 
 class BearerAuth(httpx.Auth):
@@ -132,10 +126,10 @@ def build_credential(settings: Settings) -> Credential:
         return Credential(lambda: secret(token, token_file, "REACH_API_TOKEN") or "")
     if settings.partner_id and has_key:
         return PartnerSecret(settings.partner_id, lambda: secret(key, key_file, "REACH_JWT_SECRET") or "")
-    missing = "REACH_PARTNER_ID" if has_key else "REACH_JWT_SECRET or REACH_JWT_SECRET_FILE"
 
     def complain() -> str:
-        if has_key or settings.partner_id:
+        if settings.partner_id or has_key:
+            missing = "REACH_PARTNER_ID" if has_key else "REACH_JWT_SECRET or REACH_JWT_SECRET_FILE"
             raise CredentialMissing(f"A partner's credential lacks {missing}.", advice="Set it and start again.")
         raise CredentialMissing
 

@@ -21,7 +21,6 @@ from reach_mcp.tools.arguments import ToolArguments
 from reach_mcp.tools.context import CALLER, Call, ToolContext
 
 A = TypeVar("A", bound=ToolArguments)
-T = TypeVar("T")
 
 DETAILED_FACTOR = 3
 """A detailed answer may be this many times as long as a concise one."""
@@ -93,27 +92,14 @@ def _result(call: Call, rendered: Rendered) -> CallToolResult:
         if call.notes:
             structured = {**structured, "notes": [*structured.get("notes", ()), *call.notes]}  # type: ignore[misc]  # a list
         whole = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
-        if redact(whole) != whole:  # one look at the whole tells whether there is any secret
-            structured = _redact(structured, redact)
-            whole = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
+        if (redacted := redact(whole)) != whole:
+            whole, structured = redacted, json.loads(redacted)
         text = whole if call.context.settings.answer_parts == "structured" else text
     return CallToolResult(
         content=[TextContent(type="text", text=redact(text))],
         structured_content=structured,
         _meta={"reach/cost": call.cost()},
     )
-
-
-def _redact(value: T, redact: Callable[[str], str]) -> T:
-    """The value with secrets removed from every text and name in it."""
-    found: Any = value
-    if isinstance(value, str):
-        found = redact(value)
-    elif isinstance(value, dict):
-        found = {redact(name): _redact(item, redact) for name, item in value.items()}
-    elif isinstance(value, list):
-        found = [_redact(item, redact) for item in value]
-    return found  # type: ignore[no-any-return]
 
 
 def _error_result(call: Call, error: ReachError | ConfigurationError) -> CallToolResult:

@@ -14,8 +14,7 @@ from pydantic.alias_generators import to_snake
 
 from reach_mcp.api.errors import InvalidArgument
 from reach_mcp.tools.arguments import ToolArguments, is_blank
-from reach_mcp.tools.names import closest, quote_name
-from reach_mcp.wrong_values import describe_errors
+from reach_mcp.wrong_values import closest, describe_errors, quote_name
 
 A = TypeVar("A", bound=ToolArguments)
 

@@ -18,32 +18,23 @@ async def explain_pending_dependencies(call: Call, arguments: ExplainArguments) 
     """Fetch, analyse, render."""
     build_filter(arguments, call.context.clock())  # refuses wrong times before anything is read
     kept = await read_snapshot(call, fresh=arguments.fresh)
-    question = _question(arguments, kept.analysis.as_of)
-    options = render_options(call, arguments, age_seconds=kept.age_seconds)
-    binding = _binding(call)
-
-    def work(checkpoint: Checkpoint) -> Rendered:
-        explanation = explain(kept.analysis, question, binding=binding, checkpoint=checkpoint)
-        return render_explanation(explanation, options)
-
-    return await call.analyse(work, kept.lock)
-
-
-def _question(arguments: ExplainArguments, now: float) -> Question:
-    return Question(
+    question = Question(
         view=arguments.view,
         order=arguments.order,
         cause=arguments.cause,
         limit=arguments.limit,
         offset=arguments.offset,
-        filter=build_filter(arguments, now),
+        filter=build_filter(arguments, kept.analysis.as_of),
         focus=arguments.focus or "",
         assume_arrived=tuple(arguments.assume_arrived),
         since=arguments.since or "",
     )
-
-
-def _binding(call: Call) -> TokenBinding:
-    """Ties `since` tokens to the tenant, and to the key that the replicas share where one is set."""
+    options = render_options(call, arguments, age_seconds=kept.age_seconds)
+    # A token belongs to the tenant, and to the key that the replicas share where one is set.
     key = call.context.settings.token_key
-    return TokenBinding(tenant=call.tenant or "", key=b"" if key is None else key.get_secret_value().encode())
+    binding = TokenBinding(tenant=call.tenant or "", key=b"" if key is None else key.get_secret_value().encode())
+
+    def work(checkpoint: Checkpoint) -> Rendered:
+        return render_explanation(explain(kept.analysis, question, binding=binding, checkpoint=checkpoint), options)
+
+    return await call.analyse(work, kept.lock)

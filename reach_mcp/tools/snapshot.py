@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 
 from reach_mcp.analysis.analysis import ROWS_AT_ONCE
@@ -61,15 +61,8 @@ async def read_snapshot(call: Call, *, fresh: bool = False) -> KeptAnalysis:
 
 async def read_page(call: Call, arguments: ListBatchesArguments, *, whole: bool) -> KeptAnalysis:
     """One page with the endpoint's own parameters, not kept. Where rows of it are left out, the page is a large one."""
-    query = BatchQuery(
-        cursor=arguments.cursor,
-        limit=arguments.limit if whole else None,
-        batch_type=arguments.batch_type,
-        sort_by=arguments.sort_by if arguments.sort_by != "createdAt" else None,
-        sort_direction=arguments.sort_direction if arguments.sort_direction != "desc" else None,
-        include_pending_details=arguments.include_pending_details or None,
-        only_batches_with_pending_resources=arguments.only_batches_with_pending_resources or None,
-    )
+    given = arguments.model_dump(include={each.name for each in fields(BatchQuery)}, exclude_defaults=True)
+    query = BatchQuery(**given | {"limit": arguments.limit if whole else None})
     return (await read(call, query, max_pages=1)).value
 
 

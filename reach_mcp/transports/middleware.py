@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_mcp.server import CALLER_KEY
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, read_secret, split_list
-from reach_mcp.tools.names import quote_name
 from reach_mcp.transports.request_ids import WRONG_ID, usable_id
+from reach_mcp.wrong_values import quote_name
 
 logger = logging.getLogger(__name__)
 

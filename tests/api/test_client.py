@@ -316,7 +316,7 @@ async def test_a_signed_jwt_that_is_refused_is_signed_again_by_the_clock_of_the_
     assert (second["iat"] < first["iat"], second["exp"] > NOW - 1_800, deadline.requests) == (True, True, 2)
     with pytest.raises(errors.Unauthorized, match="Check REACH_PARTNER_ID"):
         await ask(401, credential=partner)
-    with pytest.raises(errors.Unauthorized, match="differ by about 2 hours"):
+    with pytest.raises(errors.Unauthorized, match="differ by about 2 h"):
         await ask(reply(401, Date=http_time(7_200)), credential=partner)
 
 

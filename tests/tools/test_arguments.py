@@ -12,7 +12,7 @@ from reach_mcp.render.glossary import CAUSES, action_of
 from reach_mcp.tools.argument_reader import read_arguments
 from reach_mcp.tools.arguments import ExplainArguments, GetBatchArguments, ListBatchesArguments, ToolArguments
 from reach_mcp.tools.batch_filter import build_filter, read_moment
-from reach_mcp.tools.names import MAX_NAME_CHARS, suggest
+from reach_mcp.wrong_values import MAX_NAME_CHARS, suggest
 from tests.builders import NOW_SECONDS
 
 HOUR = 3600
