@@ -28,7 +28,7 @@ _PLACEHOLDER = re.compile(
     r"(?:Bearer )?(?:\$?\{+[^{}]*\}+|\$[A-Z_][A-Z0-9_]*|%[A-Z0-9_]+%|<[^<>]*>|\[[A-Za-z _-]+\]|\.{3}|…"
     r"|(?i:(?:your|insert|enter|paste|replace)[ _-][a-z _-]+|[a-z _-]+[ _-]here|change[ _-]?me))"
 )
-_LEFT_EMPTY = "${user_config."
+LEFT_EMPTY = "${user_config."
 """Desktop hosts pass this placeholder on for a field that the user left empty: it counts as unset."""
 
 
@@ -164,17 +164,17 @@ def known_variables() -> list[str]:
     return [str(field.alias) for field in Settings.model_fields.values()]
 
 
-def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """REACH_MCP_* variables that are no setting, each with the nearest name where there is one."""
+def unknown_variables(environment: Iterable[str], prefix: str = "REACH_MCP_") -> list[str]:
+    """Variables with the prefix that are no setting, each with the nearest name where there is one."""
     known = known_variables()
-    names = sorted(name for name in environment if name.startswith("REACH_MCP_") and name not in known)
+    names = sorted(name for name in environment if name.startswith(prefix) and name not in known)
     return [f"{ascii(name[:80])[1:-1]}{_hint(name, known)}" for name in names]
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
     """The setting that was probably meant: compared without the prefix, which all have in common."""
     parts = {each.removeprefix("REACH_").removeprefix("MCP_"): each for each in known}
-    near = difflib.get_close_matches(name.removeprefix("REACH_MCP_"), parts, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.removeprefix("REACH_").removeprefix("MCP_"), parts, n=1, cutoff=0.5)
     return f" (did you mean {parts[near[0]]}?)" if near else ""
 
 
@@ -192,7 +192,7 @@ def _without_placeholders(environment: Mapping[str, str]) -> dict[str, Any]:
     """Overrides for the fields that a host left empty. Raises ConfigurationError for any other placeholder."""
     defaults = {str(field.alias): (name, field.default) for name, field in Settings.model_fields.items()}
     found = {name: environment[name].strip(" \t\r\n\"'`") for name in defaults if name in environment}
-    empty = [name for name, value in found.items() if value.startswith(_LEFT_EMPTY)]
+    empty = [name for name, value in found.items() if value.startswith(LEFT_EMPTY)]
     unfilled = [name for name, value in found.items() if name not in empty and _PLACEHOLDER.fullmatch(value)]
     if unfilled:
         raise ConfigurationError(

@@ -136,10 +136,15 @@ def build_credential(settings: Settings) -> Credential:
     return Credential(complain)
 
 
+def read_claims(token: str) -> dict[str, object]:
+    """The claims of a JWT, read without verifying it; empty where it is none."""
+    try:
+        return jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, UnicodeEncodeError):
+        return {}
+
+
 def token_end(token: str) -> float | None:
     """The `exp` of a JWT in Unix seconds, read without verifying it; None where it has none."""
-    try:
-        end = jwt.decode(token, options={"verify_signature": False}).get("exp")
-    except (jwt.PyJWTError, UnicodeEncodeError):
-        return None
+    end = read_claims(token).get("exp")
     return float(end) if isinstance(end, int | float) and abs(end) < 1e12 else None

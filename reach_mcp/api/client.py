@@ -22,7 +22,7 @@ import stamina
 from reach_mcp import __version__
 from reach_mcp.api import errors
 from reach_mcp.api.auth import BearerAuth, Credential, build_credential, token_end
-from reach_mcp.api.deadline import Deadline, clock_skew, retry_after
+from reach_mcp.api.deadline import Deadline, clock_skew, http_date, retry_after
 from reach_mcp.api.decoding import decode_batch, decode_error, decode_page
 from reach_mcp.api.models import Batch, Page
 from reach_mcp.api.query import BatchQuery
@@ -85,8 +85,11 @@ class ReachClient:
 
     async def list_batches(self, query: BatchQuery, *, tenant: str | None, deadline: Deadline) -> Page:
         """`GET /api/batches`: one page."""
-        body = await self._get("/api/batches", query.params(), tenant, deadline)
-        return await self._decode(decode_page, body)
+        return await self._decode(decode_page, await self.fetch_page(query, tenant=tenant, deadline=deadline))
+
+    async def fetch_page(self, query: BatchQuery, *, tenant: str | None, deadline: Deadline) -> bytes:
+        """The undecoded body of one page, with whatever the API writes into it."""
+        return await self._get("/api/batches", query.params(), tenant, deadline)
 
     async def get_batch(self, batch_id: str, *, tenant: str | None, deadline: Deadline) -> Batch:
         """`GET /api/batches/{batchId}`, with pending details. Raises UnexpectedAnswer if another batch comes."""
@@ -158,6 +161,7 @@ class ReachClient:
             raise self._transport_error(error) from error
         identity = response.headers.get("x-request-id") or response.headers.get("cf-ray", "")
         deadline.request_id = self.redact(identity[:MAX_REQUEST_ID_CHARS]) or deadline.request_id
+        deadline.server_time = http_date(response.headers.get("date", ""))
         skew = clock_skew(response.headers, self.clock())
         deadline.clock_skew = deadline.clock_skew if skew is None else skew
         return response

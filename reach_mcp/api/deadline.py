@@ -31,6 +31,8 @@ class Deadline:
         """Reach's id of the last request that was answered with one."""
         self.clock_skew = 0.0
         """Seconds that the API's clock is ahead of ours, where it differs by more than a minute; else 0."""
+        self.server_time: float | None = None
+        """The `Date` of the last answer in Unix seconds, however far it is from our clock."""
 
     def left(self) -> float:
         """Seconds left, never below zero."""

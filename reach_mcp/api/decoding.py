@@ -77,7 +77,7 @@ def decode_batch(body: bytes) -> Batch:
 def decode_error(body: bytes) -> list[str]:
     """`message` and `errors` of an error answer, as far as they are texts."""
     try:
-        answer = _parse(body)
+        answer = parse_answer(body)
     except ReachError:
         return []
     errors = answer.get("errors")
@@ -133,8 +133,11 @@ class _Salvage:
         return None
 
 
-def _parse(body: bytes) -> Json:
-    """The object of an answer, whatever is in it. Numbers are floats, infinite where they are absurd."""
+def parse_answer(body: bytes) -> Json:
+    """The object of an answer, whatever is in it. Numbers are floats, infinite where they are absurd.
+
+    Raises NotJSON or UnexpectedAnswer.
+    """
     text = body.decode("utf-8-sig", "replace").strip()
     if not text.startswith("{"):
         told = {"": "The answer is empty.", "<": "The answer is an HTML page, not JSON."}
@@ -152,7 +155,7 @@ def _parse(body: bytes) -> Json:
 
 def _parse_data(body: bytes) -> Json:
     """The `data` of an answer; empty where it has none. Raises ServerFailed where `success` is not true."""
-    answer = _parse(body)
+    answer = parse_answer(body)
     if answer.get("success", True) is not True:
         raise ServerFailed("Reach answered 200 but said that the request failed.", quotes=decode_error(body))
     data = answer.get("data")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import ssl
 import urllib.request
 import zlib
 from collections.abc import Awaitable, Callable
@@ -90,18 +91,27 @@ def network_transport(base_url: str) -> httpx.AsyncBaseTransport:
     """
     try:
         return httpx.AsyncHTTPTransport(
-            verify=httpx.create_ssl_context(),
+            verify=trusted_context(),
             trust_env=False,
             proxy=proxy_for(base_url, urllib.request.getproxies()),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         )
-    except OSError:
-        raise ConfigurationError("SSL_CERT_FILE or SSL_CERT_DIR names no readable CA bundle.") from None
     except (httpx.InvalidURL, ValueError, ImportError):
         raise ConfigurationError(
             "REACH_API_URL or a proxy variable (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) can't be used. "
             "Set it to an http or https URL; SOCKS is not supported."
         ) from None
+
+
+def trusted_context() -> ssl.SSLContext:
+    """The certificate authorities that are trusted: those of SSL_CERT_FILE or SSL_CERT_DIR, else the built-in ones.
+
+    Raises ConfigurationError where these can't be read.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except OSError:
+        raise ConfigurationError("SSL_CERT_FILE or SSL_CERT_DIR names no readable CA bundle.") from None
 
 
 def proxy_for(base_url: str, proxies: dict[str, str]) -> str | None:
