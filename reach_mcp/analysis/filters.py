@@ -69,13 +69,14 @@ class BatchFilter:
                 schema of a row whose own has no known name is that of its batch.
 
         Raises:
-            UnknownSchema: no batch or pending resource has this schema.
+            QuestionError: no batch or pending resource has this schema.
         """
         if not self.is_set:
             everything = bytearray(b"\1") * len(snapshot.rows)
             return Matched(tuple(range(len(snapshot.batches))), everything, None)
         wanted = _resolve(self.schema, snapshot)
-        schemas = {number: _schema_of(batch) for number, batch in enumerate(snapshot.batches) if self._meets(batch)}
+        meeting = [(number, batch) for number, batch in enumerate(snapshot.batches) if self._meets(batch)]
+        schemas = {number: batch.schema_id or _fold(batch.schema) for number, batch in meeting}
         by_batch = {number for number, schema in schemas.items() if schema in wanted or not wanted}
         mixed = {number for number, schema in schemas.items() if wanted and (by_row or not schema)}
         whole = by_batch - mixed
@@ -100,17 +101,13 @@ class BatchFilter:
 
     def _meets(self, batch: BatchSummary) -> bool:
         """Whether a batch meets every condition but that on the schema."""
-        after, before, created = (
-            self.created_after,
-            self.created_before,
-            nan if batch.created is None else batch.created,
-        )
+        created = nan if batch.created is None else batch.created
         return (
             _fold(self.status) in ("", batch.status.casefold())
             and _fold(self.batch_type) in ("", batch.type.casefold())
             and (not self.only_pending or bool(batch.pending or batch.live))
-            and (after is None or after <= created)
-            and (before is None or created < before)
+            and (self.created_after is None or self.created_after <= created)
+            and (self.created_before is None or created < self.created_before)
         )
 
     def _report(self, snapshot: Snapshot, matched: int, rows: Iterable[int]) -> FilterReport:
@@ -143,11 +140,6 @@ def _resolve(schema: str | None, snapshot: Snapshot) -> set[str]:
     ids = resolve_schema(schema or "", snapshot)
     names = {name for schema_id in ids for name in snapshot.names.names(schema_id)}
     return ids | {_fold(name) for name in (*names, schema) if _fold(name)}
-
-
-def _schema_of(batch: BatchSummary) -> str:
-    """The definition id of a batch, else the name of its schema (case-folded); empty where neither is known."""
-    return batch.schema_id or _fold(batch.schema)
 
 
 def _clean(text: str | None) -> str:

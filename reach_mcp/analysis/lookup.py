@@ -40,10 +40,6 @@ _COLON = re.compile(":")
 _SPLITS = re.compile(r"\s*[:/=|,>\s]\s*")
 
 
-class UnknownSchema(QuestionError):
-    """No batch, pending resource or dependency has this schema."""
-
-
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """The batch or the records that a text names; neither where nothing that was read has that name."""
@@ -74,7 +70,7 @@ def resolve_schema(text: str, snapshot: Snapshot) -> set[str]:
     Empty where the text is blank, and where only batches without a definition id have the name.
 
     Raises:
-        UnknownSchema: nothing that was read has this schema.
+        QuestionError: nothing that was read has this schema.
     """
     if not text.strip():
         return set()
@@ -86,18 +82,18 @@ def resolve_schema(text: str, snapshot: Snapshot) -> set[str]:
     raise _unknown_schema(text.strip(), snapshot)
 
 
-def _unknown_schema(asked: str, snapshot: Snapshot) -> UnknownSchema:
+def _unknown_schema(asked: str, snapshot: Snapshot) -> QuestionError:
     schemas = snapshot.names
-    known = sorted({*schemas.known, *_named_batches(snapshot)})
+    known = sorted({*map(schemas.display, schemas.schema_ids), *_named_batches(snapshot)})
     if not known:
-        return UnknownSchema(f"No schema is named '{asked}'.", "The batches read have no schemas.")
+        return QuestionError(f"No schema is named '{asked}'.", "The batches read have no schemas.")
     names = {*known, *(name for schema_id in schemas.schema_ids for name in schemas.names(schema_id))}
     folded = {name.casefold(): name for name in sorted(names)}
     close = get_close_matches(asked.casefold(), folded, n=3, cutoff=0.6)
     more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
     advice = f"Known schemas: {', '.join(known[:MAX_NAMES])}{more}."
     hint = f"Did you mean {' or '.join(folded[one] for one in close)}? " if close else ""
-    return UnknownSchema(f"No schema is named '{asked}'.", hint + advice)
+    return QuestionError(f"No schema is named '{asked}'.", hint + advice)
 
 
 def _named_batches(snapshot: Snapshot) -> Iterable[str]:

@@ -27,11 +27,6 @@ class SchemaNames:
         """All definition ids that were read, sorted."""
         return list(self._names)
 
-    @property
-    def known(self) -> list[str]:
-        """How every schema is displayed, sorted."""
-        return sorted(map(self.display, self._names))
-
     def names(self, schema_id: str) -> list[str]:
         """All names of one definition, sorted; empty where none is known."""
         return self._names.get(schema_id, [])

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from mcp_types import CallToolResult, TextContent
 
 from reach_mcp.analysis.errors import QuestionError
-from reach_mcp.analysis.lookup import UnknownSchema
 from reach_mcp.analysis.stop import AnalysisStopped
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import InvalidArgument, ReachError, TimedOut
@@ -60,7 +59,7 @@ async def _answer(
     try:
         async with call.context.limiter.slot(CALLER.get().name, call.deadline) as call.threads:
             return await work(call, arguments)
-    except (QuestionError, UnknownSchema) as error:
+    except QuestionError as error:
         raise InvalidArgument(error.message, advice=error.advice) from error
     except AnalysisStopped as error:
         raise TimedOut(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reach_mcp.analysis.errors import QuestionError
-from reach_mcp.analysis.lookup import RecordLookup, Resolution, UnknownSchema, resolve_schema
+from reach_mcp.analysis.lookup import RecordLookup, Resolution, resolve_schema
 from reach_mcp.analysis.snapshot import Snapshot
 from tests.analysis.graphs import read
 from tests.builders import Ref, batch, pending
@@ -240,21 +240,20 @@ def test_the_name_of_a_schema_may_stand_in_another_batch_than_its_definition_id(
     ],
 )
 def test_an_unknown_schema_is_an_error_with_the_known_names(text: str, advice: str) -> None:
-    with pytest.raises(UnknownSchema) as caught:
+    with pytest.raises(QuestionError) as caught:
         resolve_schema(f" {text} ", TENANT)
-    assert isinstance(caught.value, QuestionError)
     assert caught.value.message == f"No schema is named '{text}'."
     assert caught.value.advice.startswith(advice)
 
 
 def test_the_known_schemas_of_a_message_are_bounded() -> None:
     snapshot = read(*(batch(f"b{number}", schema=f"schema_{number:02}") for number in range(25)))
-    with pytest.raises(UnknownSchema) as caught:
+    with pytest.raises(QuestionError) as caught:
         resolve_schema("zzz", snapshot)
     assert caught.value.advice.endswith("schema_19 and 5 more.")
 
 
 def test_a_tenant_without_schemas_knows_none() -> None:
-    with pytest.raises(UnknownSchema) as caught:
+    with pytest.raises(QuestionError) as caught:
         resolve_schema("customers", read())
     assert caught.value.advice == "The batches read have no schemas."
