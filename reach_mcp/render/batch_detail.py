@@ -32,7 +32,6 @@ def build_report(detail: BatchDetail, options: RenderOptions) -> BatchDetailRepo
     own = {
         "verdict": "",
         "tenant": options.tenant,
-        "failed_records_named": detail.batch.failed_records_named,
         "unreadable_resources": detail.batch.unreadable_resources,
     }
     report = BatchDetailReport.model_validate(attributes(detail) | own)

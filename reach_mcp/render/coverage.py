@@ -20,7 +20,6 @@ def build_coverage(read: Coverage, left_out: results.FilterReport | None, option
         complete=read.complete and not undated,
         batches=read.batches,
         of=read.total if read.total != read.batches else None,
-        pages=read.pages if read.pages > 1 and options.detailed else 0,
         age_seconds=options.age_seconds,
         why="; ".join(_reasons(read, undated)),
         cursor=(read.cursor or "") if read.stop in ("deadline", "error", "page_limit", "one_page") else "",

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
-
-DROPPED = frozenset({"title", "default", "additionalProperties", "$defs", "required"})
+Schema = dict[str, Any]
 
 
-def output_schema(model: type[BaseModel]) -> dict[str, object]:
-    """The model's schema with all references inlined.
+def output_schema(model: type[BaseModel]) -> Schema:
+    """The model's types, fields and descriptions with all references inlined.
 
     A field that may be absent has the schema of its value and is not required. Nothing forbids further keys, because
     some clients refuse `additionalProperties`. `required` stands at the top only: below, it costs more than it tells.
     """
-    raw = model.model_json_schema(mode="serialization", by_alias=True)
-    return {**_inline(raw, raw.get("$defs", {}), description=False), "required": raw["required"]}
+    whole = model.model_json_schema(mode="serialization", by_alias=True)
+    return {**_flatten(whole, whole.get("$defs", {}), set()), "required": whole["required"]}
 
 
-def _inline(node: dict[str, Json], definitions: dict[str, dict[str, Json]], *, description: bool) -> dict[str, object]:
-    if isinstance(reference := node.get("$ref"), str):
-        inlined = _inline(definitions[reference.rsplit("/", 1)[-1]], definitions, description=False)
-        return inlined | ({"description": node["description"]} if description and "description" in node else {})
-    if isinstance(options := node.get("anyOf"), list):
-        present = next(option for option in options if option != {"type": "null"})
-        assert isinstance(present, dict)
-        rest = {key: value for key, value in node.items() if key != "anyOf"}
-        return _inline({**present, **rest}, definitions, description=description)
-    kept = {key: value for key, value in node.items() if key not in DROPPED and (description or key != "description")}
-    if isinstance(properties := kept.get("properties"), dict):
-        fields = {name: _inline(field, definitions, description=True) for name, field in properties.items()}  # type: ignore[arg-type]
-        return {**kept, "properties": fields}
-    if isinstance(items := kept.get("items"), dict):
-        return {**kept, "items": _inline(items, definitions, description=False)}
-    return dict(kept)
+def _flatten(node: Schema, definitions: Schema, said: set[tuple[str, str]]) -> Schema:
+    """A node without references. `said` holds the fields described so far: a description is given once."""
+    if reference := node.get("$ref"):
+        return _flatten(definitions[reference.rsplit("/", 1)[-1]], definitions, said)
+    if options := node.get("anyOf"):
+        return _flatten(next(option for option in options if option != {"type": "null"}), definitions, said)
+    flat: Schema = {"type": node["type"]}
+    if items := node.get("items"):
+        flat["items"] = _flatten(items, definitions, said)
+    if fields := node.get("properties"):
+        flat["properties"] = {name: _flatten(field, definitions, said) for name, field in fields.items()}
+        for name, text in ((name, field["description"]) for name, field in fields.items() if "description" in field):
+            flat["properties"][name] |= {"description": text} if (name, text) not in said else {}
+            said.add((name, text))
+    return flat

@@ -10,7 +10,7 @@ from reach_mcp.render import models
 from reach_mcp.render.formatting import agree, batches, clock, deadline, listing, plural
 from reach_mcp.render.glossary import ACTIONS, CAUSES, LOST
 from reach_mcp.render.models import common
-from reach_mcp.render.models.batches import COUNTERS, Batch, Census
+from reach_mcp.render.models.batches import COUNTERS, Batch
 from reach_mcp.render.models.pending import Changes, Counts, WhatIf
 from reach_mcp.render.options import RenderOptions
 from reach_mcp.render.sanitize import MAX_ID_CHARS, inert, is_plain_id
@@ -104,7 +104,12 @@ def _nothing(report: models.PendingReport, scope: str, found: results.Counts) ->
     if not report.coverage.complete:
         return f"Nothing{scope} was found waiting in the batches read."
     counts = report.counts
-    if counts.pending_by_counters or counts.batches_without_rows or counts.expired or found.unreadable_counters:
+    if (
+        counts.pending_by_counters
+        or found.batches_with_counter_but_no_rows
+        or counts.expired
+        or found.unreadable_counters
+    ):
         return f"No live pending resource{scope} is listed."
     return f"Nothing{scope} waits."
 
@@ -222,7 +227,7 @@ def list_verdict(report: models.BatchListReport, found: results.BatchListing, op
         failed, pending = census.records.get("failed", 0), census.records.get("pending", 0)
         hold = agree(census.batches, "It holds", "They hold")
         records = f"{hold} {plural(census.records['total'], 'record')}; {failed} failed, {pending} pending."
-        records += _sampled_errors(census, failed)
+        records += _sampled_errors(found.census, failed)
     if census.without_counters:
         have = plural(census.without_counters, "batch has", "batches have")
         silent = (
@@ -231,7 +236,7 @@ def list_verdict(report: models.BatchListReport, found: results.BatchListing, op
     return _join([_filter(report.filter), _heading(report.as_of, options), read, states, records, silent])
 
 
-def _sampled_errors(census: Census, failed: int) -> str:
+def _sampled_errors(census: results.Census, failed: int) -> str:
     """Whether the error messages are those of all failed records."""
     named, whole = census.errors_named, census.errors_covered - census.errors_named
     if named >= failed or not census.errors_covered:
@@ -244,7 +249,12 @@ def detail_verdict(report: models.BatchDetailReport, detail: results.BatchDetail
     soon = _losing(report.within_24_h, report.within_1_h, report.next_expiry, report.as_of)
     lost = f"{plural(report.expired, *LOST)}." if report.expired else ""
     waits = _batch_waits(report, detail.lists_nothing)
-    state = [_batch_state(report.batch, report.as_of), _progress(report.batch), _sampled(report), waits]
+    state = [
+        _batch_state(report.batch, report.as_of),
+        _progress(report.batch),
+        _sampled(report.batch, detail.batch.failed_records_named),
+        waits,
+    ]
     return _join([_heading(report.as_of, options), *state, soon, lost, _counter(report, detail)])
 
 
@@ -264,10 +274,10 @@ def _progress(batch: Batch) -> str:
     return _join([f"{total}{said}." if said else "", unknown])
 
 
-def _sampled(report: models.BatchDetailReport) -> str:
+def _sampled(batch: Batch, named: int) -> str:
     """Whether the errors listed are those of all failed records."""
-    named, failed = report.failed_records_named, report.batch.failed
-    if "failed" in report.batch.unknown or named == failed:
+    failed = batch.failed
+    if "failed" in batch.unknown or named == failed:
         return ""
     if named < failed:
         others = agree(failed - named, "the other is", "the others are")

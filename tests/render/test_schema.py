@@ -22,7 +22,7 @@ def test_a_schema_is_flat_and_small(model: type[BaseModel], most_bytes: int) -> 
     assert [word for word in FORBIDDEN if f'"{word}"' in compact] == []
     assert len(compact) <= most_bytes
     assert schema["type"] == "object"
-    assert {"verdict", "as_of"} <= set(schema["required"])  # type: ignore[call-overload]
+    assert {"verdict", "as_of"} <= set(schema["required"])
 
 
 def test_descriptions_are_kept_where_a_field_needs_one() -> None:

@@ -61,7 +61,7 @@ class Batch(Model):
     live: int | None = Field(default=None, description="Pending, and not expired")
     expired: int | None = None
     unknown: list[str] = Field(default=[], description="Counters that are absent or unreadable")
-    categories: Annotated[dict[str, int], named_counts(12)] = Field(default={}, description="Errors by category")
+    categories: Annotated[dict[str, int], named_counts(12)] = Field(default={})
     error: Annotated[str, message(160)] = Field(
         default="", description="Of the batch as a whole", validation_alias="message"
     )
@@ -102,19 +102,17 @@ class Census(Model):
     by_status: Annotated[dict[str, int], named_counts(8)] = Field(default={})
     by_type: Annotated[dict[str, int], named_counts(8, type_label)] = Field(default={})
     by_schema: Annotated[dict[str, int], named_counts(10, lambda name: name or NO_SCHEMA)] = Field(default={})
-    by_schema_total: Length = Field(default=0, description="Where not all are shown", validation_alias="by_schema")
+    by_schema_total: Length = Field(default=0, validation_alias="by_schema")
     records: Annotated[dict[str, int], named_counts(8)] = Field(default={})
     error_categories: Annotated[dict[str, int], named_counts(10)] = Field(default={}, validation_alias="categories")
     most_pending: Annotated[list[BatchCount], _highest("pending")] = Field(default=[])
     most_failed: Annotated[list[BatchCount], _highest("failed")] = Field(default=[])
-    latest: Annotated[Id, attribute("id")] = Field(default="", description="Id of the batch created last")
+    latest: Annotated[Id, attribute("id")] = ""
     oldest_live: Annotated[Id, attribute("id")] = Field(
         default="", description="Oldest batch with live pending resources"
     )
     all_expired: int = Field(default=0, description="Batches whose pending resources have all expired")
     without_counters: int = Field(default=0, description="Batches that are in no sum")
-    errors_named: int = 0
-    errors_covered: int = Field(default=0, description="Those named, and those of batches that failed as a whole")
 
 
 class Variant(Model):
@@ -146,7 +144,6 @@ class BatchDetailReport(Report):
     """`get_batch`"""
 
     batch: Batch
-    failed_records_named: int = 0
     errors: Items[ErrorGroup] = Field(validation_alias="error_groups")
     pending: int = 0
     expired: int = 0

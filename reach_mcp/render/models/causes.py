@@ -24,7 +24,7 @@ class Why(Model):
 
     cause: str
     action: Action = Field(default="", description="If absent, the one that by_cause gives for the cause")
-    batch: Id = Field(default="", description="Batch that shows the cause", validation_alias="batch_id")
+    batch: Id = Field(default="", validation_alias="batch_id")
     category: Annotated[str, message(60)] = ""
     error: Annotated[str, message(100)] = ""
     like: Name = Field(default="", description="Seen id that it resembles")
@@ -86,7 +86,7 @@ class SchemaBatch(Model):
     schema_name: Id = Field(serialization_alias="schema")
     batch: Id = Field(validation_alias="batch_id")
     state: str
-    at: Time = Field(default=None, description="When it failed or started")
+    at: Time = Field(default=None)
     processed: Count = 0
     records: Count = 0
     error: Annotated[str, message(100)] = Field(default="", validation_alias="message")

@@ -135,11 +135,10 @@ class Call(Model):
 
 class Coverage(Model):
     complete: bool
-    batches: int = Field(description="Read")
+    batches: int
     of: int | None = None
-    pages: int = 0
     age_seconds: int = 0
-    why: str = Field(default="", description="Why it is not complete")
+    why: str = ""
     cursor: Id = ""
 
 
@@ -174,5 +173,5 @@ class Resource(Model):
     created: Time = Field(default=None, validation_alias="created_at")
     expires: Time = Field(default=None, validation_alias="expires_at")
     misses: Misses = Field(default=[])
-    misses_total: int = Field(default=0, description="Where not all are shown")
+    misses_total: int = 0
     waits_for: Misses = Field(default=[], description="Pending themselves")

@@ -61,7 +61,7 @@ class Plan(Items[Step]):
     upload_order: Annotated[list[Annotated[list[Id], first(5)]], first(20)] = Field(
         default=[], description="Groups of schemas that refer to each other", validation_alias="schemas"
     )
-    references: Annotated[list[Reference], first(12)] = Field(default=[], description="What the order follows from")
+    references: Annotated[list[Reference], first(12)] = Field(default=[])
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
@@ -106,7 +106,7 @@ class Hour(Model):
     held_by: Annotated[dict[Id, int], BeforeValidator(_by_name)] = Field(
         default={}, description="Missing records, by resources that wait", validation_alias="holders"
     )
-    holders: int = Field(default=0, description="In all", validation_alias="holders_total")
+    holders: int = Field(default=0, validation_alias="holders_total")
     stuck: int = 0
 
 
@@ -149,7 +149,7 @@ class Chains(Model):
         Field(default=[], description="Resources at depth 1 (missing records only), 2, ...")
     )
     longest: Names = Field(default=[])
-    steps: int = Field(default=0, description="Of the longest", validation_alias="longest_steps")
+    steps: int = Field(default=0, validation_alias="longest_steps")
 
 
 class OldestBatch(Model):
@@ -170,14 +170,8 @@ class Counts(Model):
     lists_nothing: int = 0
     cycles: Count = 0
     expired: int = 0
-    unreadable_expiry: int = 0
-    duplicates: int = 0
     pending_by_counters: int = Field(default=0, description="Where it differs from what is listed")
     unreadable_resources: int = 0
-    batches_without_rows: int = Field(
-        default=0,
-        validation_alias="batches_with_counter_but_no_rows",
-    )
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
@@ -208,7 +202,6 @@ class Focus(Model):
     waits_for_it: int = 0
     first_lost: Time = Field(default=None, validation_alias="earliest_expiry")
     alternatives: Annotated[list[Name], first(5)] = Field(default=[])
-    ambiguous: bool = False
 
     @property
     def name(self) -> str:
@@ -230,7 +223,7 @@ class WhatIf(Model):
     assumed_total: Length = Field(default=0, validation_alias="assumed")
     not_waited_for: Annotated[list[Id], first(MAX_NAMED)] = Field(default=[])
     cleared: int
-    rounds: Annotated[list[int], first(MAX_NAMED)] = Field(default=[], description="Cleared in each round")
+    rounds: Annotated[list[int], first(MAX_NAMED)] = Field(default=[])
     rounds_total: Length = Field(default=0, validation_alias="rounds")
     still_waiting: int
     stuck: int = 0
@@ -261,8 +254,8 @@ class Changes(Model):
 class PendingReport(common.Report):
     """`explain_pending_dependencies`"""
 
-    cause: Id = Field(default="", description="Restricts blockers and plan")
-    order: str = Field(default="", description="Of blockers and plan, where not the default")
+    cause: Id = ""
+    order: str = ""
     filter: common.LeftOut | None = None
     coverage: common.Coverage
     counts: Counts
@@ -282,5 +275,5 @@ class PendingReport(common.Report):
         default=[], description="Batches of missing records' schemas that failed as a whole or still run"
     )
     chains: Chains | None = None
-    since: str = Field(default="", description="Token for the next call's `since`", validation_alias="token")
+    since: str = Field(default="", validation_alias="token")
     skipped: list[Note] = Field(default=[])
