@@ -59,18 +59,8 @@ def _decode(text: str) -> str:
     return unescape(unquote(text)) if "%" in text or "&" in text else text
 
 
-def _compose(text: str) -> str:
-    return text if text.isascii() else normalize("NFC", text)
-
-
 def _unify_unicode(text: str) -> str:
-    if text.isascii():
-        return text
     return "".join(str(decimal(char)) if char.isdecimal() else char for char in normalize("NFKC", text))
-
-
-def _drop_invisible(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", text)
 
 
 def _strip_quotes(text: str) -> str:
@@ -79,13 +69,9 @@ def _strip_quotes(text: str) -> str:
     return (inner[1:-1] if inner[:1] + inner[-1:] in _BRACKETS else inner) or text
 
 
-def _unify_alphabet(text: str) -> str:
-    return text if text.isascii() else text.translate(_LOOK_ALIKE)
-
-
 def _shorten_salesforce(text: str) -> str:
     """The 15 characters of an 18-character Salesforce id, whose last three say which of them are upper case."""
-    if len(text) != 18 or not _SALESFORCE.fullmatch(text):
+    if not _SALESFORCE.fullmatch(text):
         return text
     bits = [sum(char.isupper() << place for place, char in enumerate(text[at : at + 5])) for at in (0, 5, 10)]
     checksum = "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[value] for value in bits)
@@ -114,12 +100,8 @@ def _join_uuid(text: str) -> str:
     return "".join(match.groups()) if match else text
 
 
-def _write_digits(text: str) -> str:
-    """Digits for letters O, l and I in what is otherwise a number of four digits or more."""
-    return _DIGITS_OR_LETTERS.sub(_digits_of, text)
-
-
 def _digits_of(token: re.Match[str]) -> str:
+    """Digits for letters O, l and I in what is otherwise a number of four digits or more."""
     return token[0].translate(_O0_L1) if sum(map(str.isdigit, token[0])) >= 3 else token[0]
 
 
@@ -141,10 +123,6 @@ def _join_groups(text: str) -> str:
     """The digits of a date or phone number, of seven digits or more."""
     digits = re.sub(r"\D", "", text) if _GROUPS.fullmatch(text) else ""
     return digits if len(digits) >= 7 else text
-
-
-def _drop_zeros(text: str) -> str:
-    return _ZEROS.sub(r"\1", text) if "0" in text else text
 
 
 def _join_parts(text: str, separators: re.Pattern[str], kept: str) -> str:
@@ -178,12 +156,12 @@ _SEPARATORS = re.compile(r"([-_./\\:,;#|~*\s'’·‐‑‒–—−]+)")
 
 CHARACTER_RULES = (
     Rule("differs in encoding", _decode, safe=True),
-    Rule("differs in Unicode composition (NFC or NFD)", _compose, safe=True),
+    Rule("differs in Unicode composition (NFC or NFD)", partial(normalize, "NFC"), safe=True),
     Rule("differs in full-width or other compatibility characters", _unify_unicode, safe=True),
     Rule("differs in blanks at its start or end", lambda text: text.strip(" \xa0\u3000"), safe=True),
-    Rule("differs in invisible characters", _drop_invisible, safe=True),
+    Rule("differs in invisible characters", partial(_INVISIBLE.sub, ""), safe=True),
     Rule("differs in quotes or brackets around it", _strip_quotes, safe=True),
-    Rule("differs in letters of another alphabet that look alike", _unify_alphabet, safe=True),
+    Rule("differs in letters of another alphabet that look alike", lambda text: text.translate(_LOOK_ALIKE), safe=True),
 )
 
 RULES = (
@@ -191,11 +169,14 @@ RULES = (
     Rule("is the 15- or 18-character form of the same Salesforce id", _shorten_salesforce, safe=True),
     Rule("differs in letter case", _fold_case),
     Rule("is the same UUID with or without dashes or braces", _join_uuid, safe=True),
-    Rule("has digits 0 or 1 in place of letters O, l or I, or letters in place of digits", _write_digits),
+    Rule(
+        "has digits 0 or 1 in place of letters O, l or I, or letters in place of digits",
+        partial(_DIGITS_OR_LETTERS.sub, _digits_of),
+    ),
     Rule("differs in thousands separators", _drop_thousands),
     Rule("is written as a spreadsheet number", _expand_number),
     Rule("differs in punctuation", _join_groups, one_sided=True),
-    Rule("differs in leading zeros", _drop_zeros),
+    Rule("differs in leading zeros", partial(_ZEROS.sub, r"\1")),
     Rule("differs in blanks", partial(_join_parts, separators=_BLANKS, kept=" "), safe=True),
     Rule("differs in punctuation", partial(_join_parts, separators=_SEPARATORS, kept="-")),
 )
