@@ -14,10 +14,9 @@ from reach_mcp.analysis import results
 from reach_mcp.analysis.batch_stats import describe_row, find_differences
 from reach_mcp.analysis.blockers import RankedRoot, find_frees, rank
 from reach_mcp.analysis.chains import describe_chains
-from reach_mcp.analysis.counts import count_rows
 from reach_mcp.analysis.cycles import KeyCycle, describe_cycle
 from reach_mcp.analysis.expiry import describe_expired, describe_expiry, group_by_hour
-from reach_mcp.analysis.filters import BatchFilter
+from reach_mcp.analysis.filters import BatchFilter, count_rows
 from reach_mcp.analysis.graph import Selection
 from reach_mcp.analysis.plan import Step, plan
 from reach_mcp.analysis.results import ACTION_OF, ActionTally, BatchSummary, Blocker, Cause, Counts, Order, Section

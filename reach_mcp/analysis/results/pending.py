@@ -8,7 +8,7 @@ from reach_mcp.analysis.results.causes import CauseFinding
 from reach_mcp.analysis.results.common import Record, Section
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """Live pending resources (those selected by the filter), each counted once by its id.
 
@@ -18,14 +18,14 @@ class Counts:
     pending: int
     batches: int
     """Batches that hold live pending resources."""
-    missing_records: int | None
+    missing_records: int | None = None
     """Root blockers. This and the other counts that need the graph are None where there was no time for them."""
-    cleared_by_plan: int | None
-    stuck: int | None
-    in_cycles: int | None
+    cleared_by_plan: int | None = None
+    stuck: int | None = None
+    in_cycles: int | None = None
     """Of `stuck`: members of a cycle; the others wait behind one."""
     lists_nothing: int
-    cycles: int | None
+    cycles: int | None = None
     expired: int
     unreadable_expiry: int
     duplicates: int
