@@ -70,10 +70,12 @@ def slow_api() -> Iterator[SlowApi]:
 
 
 @contextmanager
-def start(*arguments: str, stdin: bool = False, **settings: str) -> Iterator[subprocess.Popen[str]]:
+def start(
+    *arguments: str, stdin: bool = False, command: tuple[str, ...] = COMMAND, **settings: str
+) -> Iterator[subprocess.Popen[str]]:
     """Start the command. It is ended by its id, whatever happens."""
     process = subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*command, *arguments],
         env=environment(**settings),
         cwd=ROOT,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 from mcp import Client, MCPError
@@ -201,6 +203,18 @@ async def test_server_answers_in_each_of_its_sessions() -> None:
 
     assert found[0].structured_content == found[1].structured_content
     assert "b:1" in str(found[1].content)
+
+
+def test_import_loads_little_more_than_that_of_the_sdk() -> None:
+    """Hosts wait for the start: HTTP client, decoder and analysis are imported at the first call."""
+    code = (
+        "import sys, mcp.server.mcpserver; sdk = {*sys.modules}; import reach_mcp.server; print(*{*sys.modules} - sdk)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    packages = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+
+    assert packages <= {"reach_mcp", "pydantic", "pydantic_settings", "dotenv"}
+    assert len([name for name in loaded if name.startswith("reach_mcp.")]) < 20
 
 
 async def test_delimiter_is_drawn_at_random() -> None:

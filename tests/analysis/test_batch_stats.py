@@ -1,12 +1,13 @@
 """Batches in a line, counts over many, error groups, one batch in full."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from reach_mcp.analysis.batch_stats import census, describe_batch, group_errors, summarize_batch
 from reach_mcp.analysis.results import ErrorGroup
-from reach_mcp.api.models import Batch
+from reach_mcp.api.models import Batch, MissingDependency
 from tests.analysis.asking import analyse, some
 from tests.builders import INGEST, NOW_SECONDS, PATCH, Json, batch, decode, pending
 
@@ -189,3 +190,20 @@ def test_rows_of_a_batch_are_paged() -> None:
     assert [
         holder.record.external_id for holder in describe_batch(one, NOW_SECONDS, limit=1, offset=2).missing.items
     ] == ["c10"]
+
+
+def test_a_batch_is_described_in_one_pass_over_its_missing_records() -> None:
+    passes = 0
+
+    class Counted(list[MissingDependency]):
+        def __iter__(self) -> Iterator[MissingDependency]:
+            nonlocal passes
+            passes += 1
+            return super().__iter__()
+
+    one = wire("b1", pending("orders:o1", "customers:c1", "customers:c2"))
+    assert one.pending_resources
+    one.pending_resources[0].missing_dependencies = Counted(one.pending_resources[0].missing_dependencies)
+
+    assert describe_batch(one, NOW_SECONDS, limit=9, with_resources=True).missing.total == 2
+    assert passes == 1

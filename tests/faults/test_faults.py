@@ -85,3 +85,10 @@ async def test_a_proxy_that_refuses_is_no_connection_and_does_not_get_the_token(
                 await ids_of(client)
     assert {request.method for request in proxy.requests} == {"CONNECT"}
     assert TOKEN not in str(proxy.requests)
+
+
+async def test_addresses_of_no_proxy_are_asked_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "localhost,[::1],fd00::/8,127.0.0.0/8")
+    async with FaultServer() as server, client_of(server.url) as client:
+        assert await ids_of(client)

@@ -6,14 +6,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 
 from reach_mcp.analysis import results
 from reach_mcp.render.batch_detail import render_detail
 from reach_mcp.render.batch_list import render_listing
+from reach_mcp.render.budget import fit
 from reach_mcp.render.models import BatchDetailReport, BatchListReport, PendingReport
 from reach_mcp.render.options import Rendered, RenderOptions
-from reach_mcp.render.pending_report import render_explanation
+from reach_mcp.render.pending_report import TRIMS, build_report, render_explanation
+from reach_mcp.render.pending_text import write_report
 from reach_mcp.render.sanitize import is_hidden
 from reach_mcp.render.schema import output_schema
 from reach_mcp.tools import read_schemas
@@ -81,6 +84,20 @@ def test_long_texts_are_shortened_where_no_list_is_left_to_trim() -> None:
     check(rendered, options, SCHEMAS[PendingReport])
     assert rendered.structured is not None
     assert "…(+" in rendered.structured["verdict"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("limit", "most"), [(24_000, 1), (8_000, 2), (5_000, 2)])
+def test_an_answer_is_written_once_as_a_rule_and_twice_where_it_is_trimmed(limit: int, most: int) -> None:
+    options, written = RenderOptions(limit_bytes=limit), list[str]()
+    report = build_report(fabricated.large_tenant(), options)
+
+    def write() -> str:
+        written.append(write_report(report, options.delimiter))
+        return written[-1]
+
+    rendered = fit(report, TRIMS, options, finish=lambda: None, write=write)
+    assert 1 <= len(written) <= most
+    assert rendered.text == written[-1]
 
 
 def test_a_summary_drops_parts_of_which_no_item_is_left() -> None:

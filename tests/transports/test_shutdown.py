@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 
 import httpx
@@ -74,6 +75,33 @@ def test_second_signal_ends_a_server_over_http_at_once() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
         caller.join()
+
+
+STUCK = """
+import sys
+import threading
+import anyio
+from reach_mcp.transports.http import listen, serve_app
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"working", "more_body": True})
+        threading.Event().wait()
+
+listener, address = listen("127.0.0.1", 0)
+print("listening on", address, file=sys.stderr, flush=True)
+anyio.run(lambda: serve_app(app, listener, grace=0))
+"""
+
+
+def test_server_ends_after_the_grace_even_if_its_event_loop_is_blocked() -> None:
+    with start("-c", STUCK, command=(sys.executable,)) as process:
+        address, _ = wait_for_address(process)
+        with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client, client.stream("GET", address) as response:
+            next(response.iter_bytes())
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 def test_demo_api_says_where_it_listens() -> None:
