@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias
@@ -141,11 +141,10 @@ def group_errors(
         batches: those of which an error of the batch as a whole counts, with the failed records that have no own error.
     """
     groups: dict[tuple[bool, str, str], dict[str, dict[Named, int]]] = {}
-    shapes: dict[str, str] = {}
+    find_shape = cache(partial(_VARIABLE.sub, "…"))
     whole = ((True, "", one.message, (-1, one.id), _count_unnamed(one)) for one in batches if one.message)
     for is_whole, category, text, named, records in chain(_list_errors(details), whole):
-        shape = shapes[text] if text in shapes else shapes.setdefault(text, _VARIABLE.sub("…", text))
-        groups.setdefault((is_whole, category, shape), {}).setdefault(text, {})[named] = records
+        groups.setdefault((is_whole, category, find_shape(text)), {}).setdefault(text, {})[named] = records
     found = [_describe_group(*key, messages) for key, messages in groups.items()]
     return tuple(sorted(found, key=lambda group: (-group.records, group.category, group.message)))
 

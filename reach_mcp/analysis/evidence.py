@@ -15,12 +15,11 @@ from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
 from reach_mcp.analysis.multimap import Multimap
-from reach_mcp.analysis.results import BatchSummary, FailedBatch, Failure, Record, RunningBatch
+from reach_mcp.analysis.results import BatchSummary, FailedBatch, Failure, MatchedBy, Record, RunningBatch
 from reach_mcp.analysis.snapshot import Snapshot
 from reach_mcp.analysis.times import or_none
 from reach_mcp.api.models import RecordErrors
 
-MatchedBy: TypeAlias = Literal["definition", "name", "other_definition", "no_schema", "id_only"]
 Weight: TypeAlias = Literal["failed", "deleted", "patch", "symptom"]
 
 _NAME = "\0name:"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite, nan
 from operator import attrgetter
@@ -23,13 +24,11 @@ def parse_time(text: str | None) -> float:
 
 def parse_times(texts: list[str]) -> list[float]:
     """`parse_time` of each, in half the time where all are readable."""
-    try:
+    with suppress(ValueError):
         moments = list(map(datetime.fromisoformat, texts))
-    except ValueError:
-        return list(map(parse_time, texts))
-    if None in map(_ZONE, moments):
-        return list(map(parse_time, texts))
-    return list(map(datetime.timestamp, moments))
+        if None not in map(_ZONE, moments):
+            return list(map(datetime.timestamp, moments))
+    return list(map(parse_time, texts))
 
 
 def or_none(seconds: float) -> float | None:

@@ -4,16 +4,23 @@ Times are Unix seconds; None where the API gave none or an unreadable one. Every
 """
 
 from reach_mcp.analysis.results.batches import BatchDetail, BatchListing, BatchSummary, Census, ErrorGroup, FilterReport
-from reach_mcp.analysis.results.causes import (
+from reach_mcp.analysis.results.common import (
+    ACTION_OF,
+    Action,
     ActionTally,
+    Cause,
     CauseFinding,
     ExpiredIn,
     FailedBatch,
     Failure,
     Lookalike,
+    MatchedBy,
+    Order,
+    Record,
     RunningBatch,
+    Section,
+    View,
 )
-from reach_mcp.analysis.results.common import ACTION_OF, Action, Cause, Order, Record, Section, View
 from reach_mcp.analysis.results.explanation import Changes, Explanation, Focus, FocusKind, MovedBlocker, Path, WhatIf
 from reach_mcp.analysis.results.pending import (
     Blocker,

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reach_mcp.analysis.results.batches import BatchSummary, FilterReport
-from reach_mcp.analysis.results.causes import ActionTally, CauseFinding
-from reach_mcp.analysis.results.common import Cause, Order, Record, Section, View
+from reach_mcp.analysis.results.common import ActionTally, Cause, CauseFinding, Order, Record, Section, View
 from reach_mcp.analysis.results.pending import (
     Blocker,
     Chains,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reach_mcp.analysis.results.causes import CauseFinding
-from reach_mcp.analysis.results.common import Record, Section
+from reach_mcp.analysis.results.common import CauseFinding, Record, Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
