@@ -34,13 +34,12 @@ def read_schemas() -> dict[str, dict[str, dict[str, Any]]]:
 
 @dataclass(frozen=True)
 class ToolDefinition:
-    """One tool: the words that a model reads, and the names of its models for arguments and answers."""
+    """One tool: the words that a model reads, and the name of the model of its arguments."""
 
     name: str
     title: str
     description: str
     arguments_name: str
-    report_name: str
 
     @property
     def arguments(self) -> type[ToolArguments]:
@@ -67,14 +66,6 @@ class ToolDefinition:
             ),
         )
 
-    def build_schemas(self) -> dict[str, dict[str, object]]:
-        """Both schemas from the models, as `schemas.json` has to hold them."""
-        from reach_mcp.render import models
-        from reach_mcp.render.schema import output_schema
-        from reach_mcp.tools.arguments import input_schema
-
-        return {"input": input_schema(self.arguments), "output": output_schema(getattr(models, self.report_name))}
-
     async def call(self, context: ToolContext, arguments: Mapping[str, Any]) -> CallToolResult:
         """Run one call. Every expected failure is an error result."""
         from reach_mcp.tools.answers import run_call
@@ -93,7 +84,6 @@ TOOLS = {
             "failed records, then a table. Shows failed ingest, partial_success, processing and latest batches. "
             "For one batch use get_batch; for why records wait use explain_pending_dependencies.",
             "ListBatchesArguments",
-            "BatchListReport",
         ),
         ToolDefinition(
             "get_batch",
@@ -101,7 +91,6 @@ TOOLS = {
             "Reach batch by id: state, progress, errors grouped by category and message with example records, and its "
             "pending resources by missing dependency. For many batches use list_batches.",
             "GetBatchArguments",
-            "BatchDetailReport",
         ),
         ToolDefinition(
             "explain_pending_dependencies",
@@ -111,7 +100,6 @@ TOOLS = {
             "wrong id, expired, not seen) and action; cycles; what expires when; which records to resend; what to send "
             "first. For failures without pending records use list_batches.",
             "ExplainArguments",
-            "PendingReport",
         ),
     )
 }

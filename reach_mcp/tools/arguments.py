@@ -265,21 +265,3 @@ class ExplainArguments(ToolArguments):
         None
     )
     fresh: Fresh = False
-
-
-def input_schema(model: type[ToolArguments]) -> dict[str, Any]:
-    """The published input schema: without titles, null and unions, which some hosts drop. Absence means null."""
-    whole = model.model_json_schema(by_alias=True)
-    properties = {name: _flat(field) for name, field in whole["properties"].items()}
-    last = {"response_format": properties.pop("response_format")}
-    required = {"required": whole["required"]} if "required" in whole else {}
-    return {"properties": properties | last, **required, "type": "object"}
-
-
-def _flat(field: dict[str, Any]) -> dict[str, Any]:
-    present: dict[str, Any] = next((option for option in field.get("anyOf", []) if option != {"type": "null"}), {})
-    dropped = ("anyOf", "title", "maxItems", "maxLength", "minimum", "maximum")
-    flat = {name: value for name, value in (field | present).items() if name not in dropped}
-    if "items" in flat:
-        flat["items"] = _flat(flat["items"])
-    return {name: value for name, value in flat.items() if name != "default" or value not in (None, [], False)}

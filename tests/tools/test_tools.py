@@ -18,7 +18,7 @@ import pytest
 from reach_mcp.analysis.analysis import MAX_KEPT_FILTERS, ROWS_AT_ONCE
 from reach_mcp.analysis.stop import AnalysisStopped
 from reach_mcp.render.options import Rendered
-from reach_mcp.tools import TOOLS, ToolDefinition, read_schemas
+from reach_mcp.tools import TOOLS
 from reach_mcp.tools.answers import run_call
 from reach_mcp.tools.arguments import GetBatchArguments
 from reach_mcp.tools.context import CALLER, Call, Caller
@@ -457,11 +457,6 @@ async def test_both_forms_keep_to_their_bytes(tool: str, response_format: str, l
     assert limit / 2 < max(len(text_of(result).encode()), len(structured.encode()))
     assert len(text_of(result).encode()) <= limit
     assert len(structured.encode()) <= limit
-
-
-@pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
-def test_published_schemas_are_those_of_the_models(tool: ToolDefinition) -> None:
-    assert tool.build_schemas() == read_schemas()[tool.name]
 
 
 def test_tools_carry_the_words_that_people_search_by() -> None:
