@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reach_mcp.analysis.results import BatchSummary
     from reach_mcp.api.models import Batch
     from reach_mcp.tools.context import Call
+    from reach_mcp.tools.snapshot import KeptAnalysis
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 OK, FINDINGS, USAGE, UNREACHABLE, CRASH, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 70, 130, 141
@@ -39,6 +40,8 @@ class Session:
     """Unix seconds."""
     zone: tzinfo | None = None
     """Time zone of the reader; None is that of this machine."""
+    kept: KeptAnalysis | None = None
+    """The last reading: its analysis is emptied as soon as nothing refers to it."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -50,7 +53,8 @@ class Session:
         from reach_mcp.tools.snapshot import read
 
         async with self._call(tenant) as call:
-            return (await read(call, BatchQuery(include_pending_details=details or None))).value.analysis
+            self.kept = (await read(call, BatchQuery(include_pending_details=details or None))).value
+            return self.kept.analysis
 
     async def read_one(self, batch_id: str, tenant: str | None) -> Batch:
         """Read one batch with its pending resources."""
