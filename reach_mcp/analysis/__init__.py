@@ -3,11 +3,11 @@
 From rows to answers:
 
     snapshot, keys, schema_names     light rows over interned keys
-    graph, components                the live rows, indexed by who waits for which record
-    propagation, waiting, blockers   exact counts of waiting rows, for all root blockers at once
+    filters, lookup                  the rows and records that a question is about
+    graph, waiting, blockers         the live rows by the record that they wait for, counted exactly
     simulation, gains                what clears when records arrive
-    requirements, bundles, plan      what to send first
+    bundles, plan, upload_order      what to send first
     cycles, chains, expiry           what never clears, how deep rows wait, when they are lost
-    causes and its neighbours        why a record is missing
-    report, focus, what_if, diff     the answer to one question, as `results`
+    causes, evidence, lookalikes     why a record is missing
+    report, focus, what_if, tokens   the answer to one question, as `results`
 """
