@@ -136,25 +136,6 @@ async def test_a_reader_that_is_left_early_cancels_its_request_and_is_incomplete
 # Ends before the last page
 
 
-@pytest.mark.parametrize(
-    ("script", "stop", "cursor"),
-    [
-        ([page(*items("b1"), cursor="x"), page(*items("b2"), cursor="x")], "cursor_repeats", "x"),
-        ([page(*items("b1"), cursor="x"), page(cursor="y")], "empty_page", "y"),
-        ([page(*items("b1"), cursor="x"), 403], "error", "x"),
-        ([page(*items("b1"), cursor="x"), {"success": True}], "error", "x"),
-    ],
-)
-async def test_a_reading_that_cannot_go_on_keeps_its_pages_and_says_why(
-    script: list[Answer], stop: str, cursor: str
-) -> None:
-    reading = await read(*script)
-    assert reading.ids[0] == "b1"
-    assert (reading.coverage.stop, reading.coverage.cursor) == (stop, cursor)
-    assert not reading.coverage.complete
-    assert (reading.coverage.error is not None) == (stop == "error")
-
-
 async def test_unreadable_rows_are_counted_once_per_batch() -> None:
     broken = batch("b1", pending("t:1", "c:1")) | {"pendingResources": [{}, {}]}
     coverage = (await read(page(broken, cursor="x"), page(broken))).coverage

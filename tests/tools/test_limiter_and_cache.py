@@ -57,28 +57,19 @@ async def test_flooding_caller_leaves_slots_for_others() -> None:
     assert len(workers.started) == 21
 
 
-async def test_call_that_would_wait_too_long_is_told_to_come_again() -> None:
-    workers = Workers(Limiter(1, usual=4.0))
+@pytest.mark.parametrize(
+    ("usual", "seconds", "wait"), [(4.0, 7, 4.0), (0.0, 0.02, 1.0)], ids=["too long", "half waited"]
+)
+async def test_call_that_gets_no_slot_is_told_when_to_come_again(usual: float, seconds: float, wait: float) -> None:
+    workers = Workers(Limiter(1, usual=usual))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(workers.work, "a")
         await anyio.wait_all_tasks_blocked()
-        await workers.work("a", seconds=7)
+        await workers.work("b", seconds=seconds)
         workers.end.set()
 
-    assert workers.busy == [4.0]
-
-
-async def test_call_that_has_waited_half_of_its_time_gives_up() -> None:
-    workers = Workers(Limiter(1))
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(workers.work, "a")
-        await anyio.wait_all_tasks_blocked()
-        await workers.work("b", seconds=0.02)
-        workers.end.set()
-
-    assert workers.busy == [1.0]
+    assert workers.busy == [wait]
 
 
 async def test_queue_has_an_end() -> None:

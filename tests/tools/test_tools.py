@@ -304,10 +304,6 @@ async def test_unknown_batch_is_an_error_in_text_alone() -> None:
     assert result.meta["reach/error"] == "batch_not_found"
 
 
-async def test_id_that_is_all_quotes_stays_unknown() -> None:
-    assert "no such batch" in await refused(serve(api_of(BATCHES)), GET, batch_id="``")
-
-
 @pytest.mark.parametrize("tool", [LIST, GET, EXPLAIN])
 async def test_each_form_stands_alone(tool: str) -> None:
     arguments = {"batch_id": "b1"} if tool == GET else {}
@@ -347,24 +343,15 @@ async def test_words_of_the_api_can_be_left_out_of_errors() -> None:
     assert "Zip is bad" not in await refused(serve(api, error_messages=False), LIST)
 
 
-@pytest.mark.parametrize("form", [TOKEN, base64.b64encode(TOKEN.encode()).decode().rstrip("=")])
+@pytest.mark.parametrize("form", [TOKEN, base64.b64encode(TOKEN.encode()).decode().rstrip("="), "callers-own-token-1"])
 async def test_secrets_are_removed_from_answers_and_errors(form: str) -> None:
     leaky = batch("b1", status="failure", failed={f"id {form}": ([f"Invalid token Bearer {form}"], [form])})
     error = ScriptedTransport(lambda _: httpx.Response(400, json={"success": False, "message": f"token {form}"}))
 
-    result = await call(serve(api_of([leaky])), GET, batch_id="b1")
-
-    assert form not in text_of(result) + json.dumps(result.structured_content)
-    assert form not in await refused(serve(error), LIST)
-
-
-async def test_callers_token_in_the_data_is_removed_too() -> None:
-    leaky = batch("b1", status="failure", failed={"x": (["saw callers-own-token-1 and [1, 2]"], ["V"])})
-
     result = await call(serve(api_of([leaky]), auth_token="callers-own-token-1"), GET, batch_id="b1")
 
-    assert "callers-own-token-1" not in text_of(result) + json.dumps(result.structured_content)
-    assert "callers-own-token-1" not in json.dumps(result.structured_content)
+    assert form not in text_of(result) + json.dumps(result.structured_content)
+    assert form not in await refused(serve(error, auth_token="callers-own-token-1"), LIST)
 
 
 async def test_pinned_tenant_refuses_another_one() -> None:
