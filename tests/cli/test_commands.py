@@ -208,10 +208,6 @@ def test_csv_of_expired_records_lists_what_to_resend() -> None:
     assert {row["pending_again"] for row in expired} == {"false"}
 
 
-def test_csv_without_a_view_lists_all_missing_records() -> None:
-    assert len(rows(run("explain", "--format", "csv").stdout)) == 43
-
-
 def test_csv_keeps_a_spreadsheet_from_running_a_text() -> None:
     row = pending("orders:o1", "customers:=HYPERLINK(1)")
     output = run("explain", "--format", "csv", transport=ScriptedTransport(page(batch("b1", row)))).stdout
@@ -253,32 +249,6 @@ def test_changes_name_the_records_that_moved() -> None:
 
     assert "pending resources 2 -> 1" in output
     assert "customers:c1" in output
-
-
-def test_changes_since_an_incomplete_reading_say_so() -> None:
-    rows = batch("b1", pending("orders:o1", "customers:c1"))
-    part = ScriptedTransport(page(rows, cursor="next", total=2), *[403] * 9)
-    token = run("explain", "--since", "start", transport=part).stderr.split()[-1]
-    output = run("explain", "--since", token, transport=ScriptedTransport(page(rows))).stdout
-
-    assert "Since 12:00Z: how much has changed cannot be told" in output
-    assert "The earlier reading was incomplete" in output
-
-
-def test_rows_that_do_not_add_up_are_named() -> None:
-    counted = batch("b1", status="success") | {"progress": {"pendingRecords": 3}}
-    transport = ScriptedTransport(page(counted, batch("b2", pending("orders:o1"))))
-    output = run("explain", transport=transport).stdout
-
-    assert "3 pending by counter, no rows listed, in 1 batch (b1)" in output
-    assert "lists nothing missing" in output
-
-
-def test_batches_without_a_time_are_named_where_a_time_is_asked_for() -> None:
-    transport = ScriptedTransport(page(batch("b1", status="success", created=None)))
-    output = run("list", "--created-after", "24h", transport=transport).stdout
-
-    assert "1 batch without a readable createdAt may match as well" in output
 
 
 def test_error_messages_can_be_switched_off() -> None:

@@ -7,31 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from reach_mcp.render.formatting import (
-    clock,
     deadline,
     duration,
     exact_duration,
-    iso_minute,
     listing,
-    plural,
     table,
     to_datetime,
 )
 
 NOW = datetime(2026, 11, 26, 3, 34, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("count", "words", "text"),
-    [
-        (0, ("record",), "0 records"),
-        (1, ("record",), "1 record"),
-        (2, ("batch", "batches"), "2 batches"),
-        (1, ("resource waits", "resources wait"), "1 resource waits"),
-    ],
-)
-def test_nouns_and_verbs_follow_their_count(count: int, words: tuple[str, ...], text: str) -> None:
-    assert plural(count, *words) == text
 
 
 @pytest.mark.parametrize(
@@ -48,17 +32,9 @@ def test_a_deadline_has_its_date_and_year_where_they_are_not_those_of_now(moment
     assert deadline(moment, NOW) == text
 
 
-def test_no_moment_has_no_clock_time() -> None:
-    assert clock(None, NOW) == ""
-
-
 @pytest.mark.parametrize("seconds", [None, float("nan"), float("inf"), 1e300, -1e300])
 def test_times_that_no_calendar_has_are_left_out(seconds: float | None) -> None:
     assert to_datetime(seconds) is None
-
-
-def test_structured_times_are_iso_minutes_in_utc() -> None:
-    assert iso_minute(NOW) == "2026-11-26T03:34Z"
 
 
 def test_an_exact_duration_names_two_units_from_two_hours_on() -> None:
