@@ -37,65 +37,34 @@ STORY = (
 
 def test_a_summary_has_every_part_in_brief() -> None:
     answer = ask(*STORY)
-    counts = answer.counts
+    counts, blockers, plan = answer.counts, some(answer.blockers).items, some(answer.plan)
     assert (counts.pending, counts.batches, counts.missing_records, counts.expired) == (8, 3, 2, 1)
     assert (counts.cleared_by_plan, counts.stuck, counts.lists_nothing) == (4, 3, 1)
     assert (counts.in_cycles, counts.cycles) == (2, 1)
-    assert [(one.rank, one.record.name, one.waiting, one.direct, one.frees) for one in some(answer.blockers).items] == [
-        (1, "locations:l1", 4, 2, 3),
-        (2, "products:p1", 1, 1, 0),
-    ]
-    assert (some(answer.blockers).items[0].batches, some(answer.blockers).items[0].earliest_expiry) == (
-        2,
-        NOW_SECONDS + HOUR / 2,
-    )
-    assert [(step.record.name, step.gain, step.running_total) for step in some(answer.plan).steps.items] == [
-        ("locations:l1", 3, 3),
-        ("products:p1", 1, 4),
-    ]
-    assert (some(answer.plan).cleared_by_all, some(answer.plan).steps.items[1].finding.cause) == (4, "failed")
-    assert some(answer.plan).upload_order.schemas.index(("customers",)) < some(answer.plan).upload_order.schemas.index(
-        ("orders",)
-    )
-    assert (names(some(answer.cycles).items[0].members.items), some(answer.cycles).items[0].behind) == (
-        ["refunds:r1", "refunds:r2"],
-        1,
-    )
-    assert (some(answer.expiry).within_hour, some(answer.expiry).within_day, some(answer.expiry).later) == (1, 6, 2)
+    found = [(one.rank, one.record.name, one.waiting, one.direct, one.frees) for one in blockers]
+    assert found == [(1, "locations:l1", 4, 2, 3), (2, "products:p1", 1, 1, 0)]
+    assert (blockers[0].batches, blockers[0].earliest_expiry) == (2, NOW_SECONDS + HOUR / 2)
+    steps = [(step.record.name, step.gain, step.running_total, step.finding.cause) for step in plan.steps.items]
+    assert steps == [("locations:l1", 3, 3, "not_seen"), ("products:p1", 1, 4, "failed")]
+    order = plan.upload_order.schemas
+    assert (plan.cleared_by_all, order.index(("customers",)) < order.index(("orders",))) == (4, True)
+    cycle, chains, expiry = some(answer.cycles).items[0], some(answer.chains), some(answer.expiry)
+    assert (names(cycle.members.items), cycle.behind) == (["refunds:r1", "refunds:r2"], 1)
+    assert (expiry.within_hour, expiry.within_day, expiry.later) == (1, 6, 2)
     assert (some(answer.expired).total, some(answer.expired).batches) == (1, (("orders", "orders", 1),))
-    assert (names(some(answer.chains).longest), some(answer.chains).longest_steps) == (
-        ["orders:o1", "customers:c1", "locations:l1"],
-        2,
-    )
+    assert (names(chains.longest), chains.longest_steps) == (["orders:o1", "customers:c1", "locations:l1"], 2)
     assert some(answer.counters).items[0].batch_id == "products"
     assert (answer.resources, answer.token, answer.skipped, answer.view) == (None, "", (), "summary")
 
 
-def test_the_tally_is_over_all_missing_records_and_counts_a_row_once_per_cause() -> None:
-    assert [(one.cause, one.action, one.records, one.waiting) for one in ask(*STORY).tally] == [
-        ("not_seen", "send", 1, 4),
-        ("cycle", "break_cycle", 2, 3),
-        ("failed", "correct_and_resend", 1, 1),
-    ]
-
-
-def test_the_tally_follows_the_filter() -> None:
-    assert [(one.cause, one.records, one.waiting) for one in ask(*STORY, schema="customers").tally] == [
-        ("not_seen", 1, 1)
-    ]
-
-
-def test_a_cause_restricts_blockers_and_plan() -> None:
+def test_the_tally_counts_a_row_once_per_cause_whatever_cause_is_asked_for() -> None:
     answer = ask(*STORY, cause="failed")
-    assert ([one.record.name for one in some(answer.blockers).items], some(answer.blockers).total) == (
-        ["products:p1"],
-        1,
-    )
-    assert ([one.record.name for one in some(answer.plan).steps.items], some(answer.plan).steps.total) == (
-        ["products:p1"],
-        1,
-    )
-    assert (answer.cause, len(answer.tally)) == ("failed", 3)
+    tally = [("not_seen", "send", 1, 4), ("cycle", "break_cycle", 2, 3), ("failed", "correct_and_resend", 1, 1)]
+    assert [(one.cause, one.action, one.records, one.waiting) for one in answer.tally] == tally
+    for listed in (some(answer.blockers), some(answer.plan).steps):
+        assert (names(one.record for one in listed.items), listed.total) == (["products:p1"], 1)
+    filtered = [(one.cause, one.records, one.waiting) for one in ask(*STORY, schema="customers").tally]
+    assert (answer.cause, filtered) == ("failed", [("not_seen", 1, 1)])
 
 
 def test_a_cycle_as_cause_is_answered_with_where_cycles_are() -> None:
