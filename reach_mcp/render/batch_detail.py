@@ -50,7 +50,7 @@ def _finish(report: BatchDetailReport, options: RenderOptions) -> None:
     if report.resources:
         report.resources.say_where_the_rest_is()
         report.missing.more = report.missing.more and "include_pending_details=false"
-    report.next = calls.first_calls(calls.after_detail(report, options))
+    report.next = calls.first_calls(calls.after_detail(report), options)
 
 
 def _write(report: BatchDetailReport, delimiter: str) -> str:

@@ -59,7 +59,7 @@ def _finish(report: BatchListReport, listing: BatchListing, options: RenderOptio
     if report.errors and found and report.errors.end < found.total:
         trimmed = len(report.errors.items) < len(found.items) and not options.detailed
         report.errors.more = "response_format=detailed" if trimmed else "filter by schema, status or batch_type"
-    report.next = calls.first_calls(calls.after_list(report, listing, options))
+    report.next = calls.first_calls(calls.after_list(report, listing, options), options)
 
 
 def _records(batch: Batch, _: Pen) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reach_mcp.analysis.results import BatchListing, Explanation
 from reach_mcp.render.budget import MAX_CALLS, size_of
 from reach_mcp.render.models.batches import BatchDetailReport, BatchListReport
-from reach_mcp.render.models.common import Arguments, Call, Items
+from reach_mcp.render.models.common import Call, Items
 from reach_mcp.render.models.pending import PendingReport
 from reach_mcp.render.options import ArgumentValue, RenderOptions
 from reach_mcp.render.sanitize import is_plain_id
@@ -26,29 +26,30 @@ SAME_VIEW = ("cause", "order", "focus", "assume_arrived", "limit")
 SAME_QUESTION = (*SAME_VIEW, "view", "offset", "since")
 
 
-def call(why: str, tool: str, arguments: Arguments, options: RenderOptions, same: Iterable[str] = ()) -> Call | None:
-    """A next call with the filters of this one, and with those of its arguments that are named `same`.
+Given = Mapping[str, ArgumentValue]
+Proposal = tuple[str, str, Given] | tuple[str, str, Given, Iterable[str]]
+"""Why, tool, arguments, and which other arguments of the present call the next one repeats."""
 
-    None where an argument is too long to repeat, or is an id from the tenant that is not plain: a call is not quoted.
+
+def first_calls(proposals: Iterable[Proposal], options: RenderOptions) -> list[Call]:
+    """The first calls, each once, with the filters of the present call.
+
+    Left out: calls with an argument that is too long to repeat, or with an id from the tenant that is not plain,
+    because a call is not quoted.
     """
-    given = options.arguments
-    kept = {key: value for key, value in given.items() if key in REPEATED[tool] or key in same}
-    whole = kept | arguments
-    ours = all(_is_safe(value) or given.get(key) == value for key, value in arguments.items())
-    return Call(why=why, tool=tool, arguments=whole) if ours and size_of(whole) <= MAX_CALL_BYTES else None
+    calls: list[Call] = []
+    for why, tool, arguments, *same in proposals:
+        repeated = REPEATED[tool].union(*same)
+        whole = {key: value for key, value in options.arguments.items() if key in repeated} | {**arguments}
+        new = all((tool, whole) != (each.tool, each.arguments) for each in calls)
+        if new and _is_safe(arguments, options) and size_of(whole) <= MAX_CALL_BYTES:
+            calls.append(Call(why=why, tool=tool, arguments=whole))
+    return calls[:MAX_CALLS]
 
 
-def _is_safe(value: ArgumentValue) -> bool:
-    return not isinstance(value, str) or is_plain_id(value)
-
-
-def first_calls(calls: Iterable[Call | None]) -> list[Call]:
-    """At most three calls, each once."""
-    kept: list[Call] = []
-    for each in calls:
-        if each is not None and all((each.tool, each.arguments) != (one.tool, one.arguments) for one in kept):
-            kept.append(each)
-    return kept[:MAX_CALLS]
+def _is_safe(arguments: Given, options: RenderOptions) -> bool:
+    texts = {key: value for key, value in arguments.items() if isinstance(value, str)}
+    return all(is_plain_id(text) or options.arguments.get(key) == text for key, text in texts.items())
 
 
 # --- explain_pending_dependencies ----------------------------------------------------------------------------------
@@ -80,93 +81,89 @@ def _pageable(report: PendingReport) -> dict[str, Items[Any] | None]:
     }
 
 
-def after_explanation(report: PendingReport, explanation: Explanation, options: RenderOptions) -> Iterator[Call | None]:
+def after_explanation(report: PendingReport, explanation: Explanation) -> Iterator[Proposal]:
     view = explanation.view
     if not report.coverage.complete and report.coverage.why:
-        shown: Arguments = {} if view == "summary" else {"view": view}
-        whole = {**shown, "fresh": True}
-        yield call("Read again, because this reading is incomplete", EXPLAIN, whole, options, SAME_QUESTION)
+        again: Given = {"fresh": True} if view == "summary" else {"view": view, "fresh": True}
+        yield "Read again, because this reading is incomplete", EXPLAIN, again, SAME_QUESTION
     if explanation.focus:
-        yield from _after_focus(report, options)
+        yield from _after_focus(report)
     elif view == "summary":
-        yield from _after_summary(report, options)
+        yield from _after_summary(report)
     else:
         part = _pageable(report)[view]
         if part is not None and part.more:
-            yield call("The rest", EXPLAIN, {"view": view, "offset": part.end}, options, SAME_VIEW)
+            yield "The rest", EXPLAIN, {"view": view, "offset": part.end}, SAME_VIEW
         if report.counts.missing_records and explanation.order != "expiry" and view != "expired":
-            yield call("What to do first, by deadline", EXPLAIN, {"view": "plan", "order": "expiry"}, options)
+            yield "What to do first, by deadline", EXPLAIN, {"view": "plan", "order": "expiry"}
         if view != "plan" and report.counts.missing_records:
-            yield call("What to do first, by how much it frees", EXPLAIN, {"view": "plan"}, options)
+            yield "What to do first, by how much it frees", EXPLAIN, {"view": "plan"}
 
 
-def _after_focus(report: PendingReport, options: RenderOptions) -> Iterator[Call | None]:
+def _after_focus(report: PendingReport) -> Iterator[Proposal]:
     assert report.focus is not None
     if report.focus.expired_rows and not (report.resources and report.resources.total):
-        yield call("All that has expired, to resend", EXPLAIN, {"view": "expired"}, options)
+        yield "All that has expired, to resend", EXPLAIN, {"view": "expired"}
     for part in (report.focus.paths, report.resources, report.focus.expired):
         if part is not None and part.more:
-            yield call("The rest of this focus", EXPLAIN, {"offset": part.end}, options, SAME_VIEW)
+            yield "The rest of this focus", EXPLAIN, {"offset": part.end}, SAME_VIEW
     if report.focus.batch:
-        yield call("State and errors of the batch", GET, {"batch_id": report.focus.batch}, options)
+        yield "State and errors of the batch", GET, {"batch_id": report.focus.batch}
     if report.focus.alternatives:
-        yield call("The record that was perhaps meant", EXPLAIN, {"focus": report.focus.alternatives[0]}, options)
+        yield "The record that was perhaps meant", EXPLAIN, {"focus": report.focus.alternatives[0]}
     if report.focus.why and report.focus.why.batch and report.focus.why.cause != "not_seen":
-        yield call("The batch that shows the cause", GET, {"batch_id": report.focus.why.batch}, options)
+        yield "The batch that shows the cause", GET, {"batch_id": report.focus.why.batch}
 
 
-def _after_summary(report: PendingReport, options: RenderOptions) -> Iterator[Call | None]:
+def _after_summary(report: PendingReport) -> Iterator[Proposal]:
     causes = {line.cause for line in report.by_cause}
     if report.expiry and report.expiry.within_24_h and report.counts.missing_records:
-        yield call("What to do first, by deadline", EXPLAIN, {"view": "plan", "order": "expiry"}, options)
+        yield "What to do first, by deadline", EXPLAIN, {"view": "plan", "order": "expiry"}
     if "failed" in causes and len(causes) > 1:
-        yield call("All that failed, with errors", EXPLAIN, {"view": "blockers", "cause": "failed"}, options)
+        yield "All that failed, with errors", EXPLAIN, {"view": "blockers", "cause": "failed"}
     if report.cycles and (report.cycles.more or any(len(c.members) < c.members_total for c in report.cycles.items)):
-        yield call("All cycles with all members", EXPLAIN, {"view": "cycles"}, options)
+        yield "All cycles with all members", EXPLAIN, {"view": "cycles"}
     if report.oldest_batch:
-        yield call("Why the oldest batch waits", EXPLAIN, {"focus": report.oldest_batch.batch}, options)
+        yield "Why the oldest batch waits", EXPLAIN, {"focus": report.oldest_batch.batch}
     if report.plan and report.plan.more:
-        yield call("More steps, best first", EXPLAIN, {"view": "plan"}, options)
+        yield "More steps, best first", EXPLAIN, {"view": "plan"}
     if report.blockers and report.blockers.more:
-        yield call("More missing records", EXPLAIN, {"view": "blockers", "offset": report.blockers.end}, options)
+        rest: Given = {"view": "blockers", "offset": report.blockers.end}
+        yield "More missing records", EXPLAIN, rest
     if report.counts.expired:
-        yield call("Expired records to resend", EXPLAIN, {"view": "expired"}, options)
+        yield "Expired records to resend", EXPLAIN, {"view": "expired"}
 
 
 # --- list_batches and get_batch ------------------------------------------------------------------------------------
 
 
-def after_list(report: BatchListReport, listing: BatchListing, options: RenderOptions) -> Iterator[Call | None]:
+def after_list(report: BatchListReport, listing: BatchListing, options: RenderOptions) -> Iterator[Proposal]:
     page = report.batches
     if page.more:
-        yield call("More of these batches", LIST, {"offset": page.end}, options, ("cursor", "limit", "scope"))
+        yield "More of these batches", LIST, {"offset": page.end}, ("cursor", "limit", "scope")
     elif listing.coverage.cursor and listing.coverage.stop:
-        cursor: Arguments = {"cursor": listing.coverage.cursor}
-        yield call("The next page", LIST, cursor, options, ("limit", "scope"))
+        yield "The next page", LIST, {"cursor": listing.coverage.cursor}, ("limit", "scope")
         if listing.scope == "page":
-            yield call("Counts over all batches", LIST, {"scope": "all"}, options, ("limit",))
+            yield "Counts over all batches", LIST, {"scope": "all"}, ("limit",)
     if "include_pending_details" in options.arguments:
-        yield call("Pending resources one by one", EXPLAIN, {"view": "resources"}, options)
+        yield "Pending resources one by one", EXPLAIN, {"view": "resources"}
     if report.census.most_failed:
-        batch_id = report.census.most_failed[0].batch
-        yield call("Errors of the batch with most failed records", GET, {"batch_id": batch_id}, options)
+        yield "Errors of the batch with most failed records", GET, {"batch_id": report.census.most_failed[0].batch}
     if report.census.records.get("pending"):
-        yield call("Why records wait", EXPLAIN, {}, options)
+        yield "Why records wait", EXPLAIN, {}
 
 
-def after_detail(report: BatchDetailReport, options: RenderOptions) -> Iterator[Call | None]:
-    batch_id = report.batch.id
-    own: Arguments = {"batch_id": batch_id}
+def after_detail(report: BatchDetailReport) -> Iterator[Proposal]:
+    own: Given = {"batch_id": report.batch.id}
     rows = report.resources or report.missing
     if rows.more:
-        page: Arguments = {**own, "offset": rows.end}
-        yield call("The rest of the list", GET, page, options, ("include_pending_details", "limit"))
+        yield "The rest of the list", GET, {**own, "offset": rows.end}, ("include_pending_details", "limit")
     if report.errors.more:
-        whole: Arguments = {**own, "limit": min(report.errors.total, MAX_LIMIT), "response_format": "detailed"}
-        yield call("More of the errors", GET, whole, options)
+        whole: Given = {**own, "limit": min(report.errors.total, MAX_LIMIT), "response_format": "detailed"}
+        yield "More of the errors", GET, whole
     if report.pending:
-        yield call("What to send for it", EXPLAIN, {"focus": batch_id}, options)
+        yield "What to send for it", EXPLAIN, {"focus": report.batch.id}
     if report.pending and report.resources is None:
-        yield call("Its pending resources", GET, {**own, "include_pending_details": True}, options)
+        yield "Its pending resources", GET, {**own, "include_pending_details": True}
     if report.expired:
-        yield call("What to resend", EXPLAIN, {"view": "expired"}, options)
+        yield "What to resend", EXPLAIN, {"view": "expired"}

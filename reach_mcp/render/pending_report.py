@@ -132,7 +132,7 @@ def _finish(report: PendingReport, explanation: results.Explanation, options: Re
         _drop_emptied(report)
         if report.expiry and not all(hour.held_by for hour in report.expiry.hours.items):
             report.expiry.hours.more = report.expiry.hours.more or "view=expiry"
-    report.next = calls.first_calls(calls.after_explanation(report, explanation, options))
+    report.next = calls.first_calls(calls.after_explanation(report, explanation), options)
 
 
 def _drop_emptied(report: PendingReport) -> None:

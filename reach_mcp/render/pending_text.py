@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-from reach_mcp.render import glossary
+from reach_mcp.render import glossary, text
 from reach_mcp.render.formatting import clock, deadline, listing, plural
-from reach_mcp.render.models import PendingReport
+from reach_mcp.render.models import PendingReport, pending
 from reach_mcp.render.models.common import Items
-from reach_mcp.render.models.pending import (
-    Chains,
-    Changes,
-    Counter,
-    Cycle,
-    Expired,
-    Expiry,
-    Focus,
-    Hour,
-    OldestBatch,
-    Path,
-    Plan,
-    WhatIf,
-)
-from reach_mcp.render.text import (
-    CAUSE,
-    Columns,
-    Pen,
-    assemble,
-    cause_of,
-    evidence_of,
-    fields,
-    head,
-    resource_lines,
-    rest,
-    rows,
-    section,
-    shown,
-)
+from reach_mcp.render.text import Columns, Pen, fields, rest, rows, section
 
-TALLY: Columns = {"cause: action": cause_of, "records": "records", "resources waiting for at least one": "waiting"}
+TALLY: Columns = {"cause: action": text.cause_of, "records": "records", "resources waiting for at least one": "waiting"}
 BLOCKERS: Columns = {
     **fields("record", "waiting", "direct"),
     "frees": lambda blocker, _: blocker.frees,
     **fields("batches", "first_lost"),
-    **CAUSE,
+    **text.CAUSE,
 }
 PLAN: Columns = {
     "record": "record",
     "gain": lambda step, _: f"+{step.gain}",
     "freed so far": "freed",
     "first lost": "first_lost",
-    **CAUSE,
+    **text.CAUSE,
 }
 EXPIRED_BATCHES: Columns = {"batch": "batch", "schema": "schema_name", "expired": "rows"}
 EXPIRED_RECORDS: Columns = {
@@ -81,7 +53,7 @@ def write_report(report: PendingReport, delimiter: str) -> str:
     plan_title = f"Do this{cause} in this order, {glossary.PLAN_ORDERS[report.order]}"
     oldest, schema_batches = report.oldest_batch, rows(SCHEMA_BATCHES, report.schema_batches, pen)
     blocks = [
-        head(report.verdict, report.filter, pen) + (_oldest(oldest, pen) if oldest else []),
+        text.head(report.verdict, report.filter, pen) + (_oldest(oldest, pen) if oldest else []),
         _changes(report.changes, pen) if report.changes else [],
         _what_if(report.what_if, pen) if report.what_if else [],
         _focus(report.focus, pen) if report.focus else [],
@@ -92,20 +64,20 @@ def write_report(report: PendingReport, delimiter: str) -> str:
         _cycles(report.cycles, pen) if report.cycles else [],
         _expiry(report.expiry, pen) if report.expiry else [],
         _expired(report.expired, pen) if report.expired else [],
-        resource_lines(report.resources, "Its pending resources" if report.focus else "Pending resources", pen),
+        text.resource_lines(report.resources, "Its pending resources" if report.focus else "Pending resources", pen),
         _counters(report.counters, pen) if report.counters else [],
         _chains(report.chains, pen) if report.chains else [],
         [f"Token for since: {report.since}"] if report.since else [],
     ]
-    return assemble(blocks, report, pen)
+    return text.assemble(blocks, report, pen)
 
 
-def _oldest(oldest: OldestBatch, pen: Pen) -> list[str]:
+def _oldest(oldest: pending.OldestBatch, pen: Pen) -> list[str]:
     facts = ", ".join(filter(None, (pen.id(oldest.schema_name), f"created {deadline(oldest.created, pen.now)}")))
     return [f"Oldest batch with live resources: {pen.id(oldest.batch)} ({facts})."]
 
 
-def _plan(plan: Plan, title: str, pen: Pen) -> list[str]:
+def _plan(plan: pending.Plan, title: str, pen: Pen) -> list[str]:
     lines = section(title, plan, PLAN, pen)
     groups = [pen.ids(group, " with ") for group in plan.upload_order]
     references = [f"{pen.id(each.child)} -> {pen.id(each.parent)} ({each.rows})" for each in plan.references]
@@ -116,11 +88,11 @@ def _plan(plan: Plan, title: str, pen: Pen) -> list[str]:
     return lines
 
 
-def _cycles(cycles: Items[Cycle], pen: Pen) -> list[str]:
-    return [f"Cycles{shown(cycles)}:", *(_cycle(cycle, pen) for cycle in cycles.items)] if cycles.total else []
+def _cycles(cycles: Items[pending.Cycle], pen: Pen) -> list[str]:
+    return [f"Cycles{text.shown(cycles)}:", *(_cycle(cycle, pen) for cycle in cycles.items)] if cycles.total else []
 
 
-def _cycle(cycle: Cycle, pen: Pen) -> str:
+def _cycle(cycle: pending.Cycle, pen: Pen) -> str:
     hidden = cycle.members_total - len(cycle.members)
     ring = pen.ids(cycle.members, " -> ") + (f" -> {hidden} more" if hidden else "") + " -> back"
     pieces = [
@@ -136,7 +108,7 @@ def _cycle(cycle: Cycle, pen: Pen) -> str:
     return f"- {ring} ({', '.join(filter(None, pieces))}){'. Resend ' + opening if opening else ''}"
 
 
-def _held_by(hour: Hour, pen: Pen) -> str:
+def _held_by(hour: pending.Hour, pen: Pen) -> str:
     named = ", ".join(f"{pen.id(name)} ({waiting})" for name, waiting in hour.held_by.items())
     return named + rest(hour.holders, hour.held_by)
 
@@ -149,7 +121,7 @@ HOURS: Columns = {
 }
 
 
-def _expiry(expiry: Expiry, pen: Pen) -> list[str]:
+def _expiry(expiry: pending.Expiry, pen: Pen) -> list[str]:
     lines = section("Expiry by clock hour", expiry.hours, HOURS, pen)
     soon = f" ({expiry.within_1_h} of them within 1 h)" if expiry.within_1_h else ""
     pieces = [
@@ -160,18 +132,18 @@ def _expiry(expiry: Expiry, pen: Pen) -> list[str]:
     return [*lines, f"Pending resources that expire: {listing(pieces)}."] if lines or expiry.later else []
 
 
-def _expired(expired: Expired, pen: Pen) -> list[str]:
+def _expired(expired: pending.Expired, pen: Pen) -> list[str]:
     batches = section("Expired by batch", expired.batches, EXPIRED_BATCHES, pen)
     return batches + section("Records to resend", expired.records, EXPIRED_RECORDS, pen)
 
 
-def _counters(counters: Items[Counter], pen: Pen) -> list[str]:
+def _counters(counters: Items[pending.Counter], pen: Pen) -> list[str]:
     if not counters.total:
         return ["Counters and listed pending resources agree in every batch read."]
     return section("Batches whose counter and listed pending resources differ", counters, COUNTERS, pen)
 
 
-def _chains(chains: Chains, pen: Pen) -> list[str]:
+def _chains(chains: pending.Chains, pen: Pen) -> list[str]:
     if len(chains.by_depth) < 2:
         return []
     depths = ", ".join(f"{count} at depth {depth}" for depth, count in enumerate(chains.by_depth, 1))
@@ -183,7 +155,7 @@ def _chains(chains: Chains, pen: Pen) -> list[str]:
     return lines
 
 
-def _way(path: Path, pen: Pen) -> str:
+def _way(path: pending.Path, pen: Pen) -> str:
     hidden, way = path.steps + 1 - len(path.records), [pen.id(each) for each in path.records]
     if hidden > 0:
         way.insert(-1, f"({hidden} more)")
@@ -194,15 +166,15 @@ PATHS: Columns = {
     "path down to the missing record": _way,
     "steps": "steps",
     "of its resources": "waiting",
-    **CAUSE,
+    **text.CAUSE,
 }
 
 
-def _focus(focus: Focus, pen: Pen) -> list[str]:
+def _focus(focus: pending.Focus, pen: Pen) -> list[str]:
     lines = [f"In focus: {pen.id(focus.name)}"]
     if focus.why:
-        evidence = evidence_of(focus.why, pen)
-        lines.append(f"Cause: {cause_of(focus.why, pen)}" + (f" ({evidence})" if evidence else ""))
+        evidence = text.evidence_of(focus.why, pen)
+        lines.append(f"Cause: {text.cause_of(focus.why, pen)}" + (f" ({evidence})" if evidence else ""))
     if focus.alternatives:
         lines.append(f"Did you mean: {pen.ids(focus.alternatives, ' or ')}?")
     if focus.missing and focus.missing.items:
@@ -212,7 +184,7 @@ def _focus(focus: Focus, pen: Pen) -> list[str]:
     return lines + section("Expired, to resend", focus.expired, EXPIRED_RECORDS, pen)
 
 
-def _what_if(what_if: WhatIf, pen: Pen) -> list[str]:
+def _what_if(what_if: pending.WhatIf, pen: Pen) -> list[str]:
     lines = [f"Assumed to arrive: {pen.ids(what_if.assumed)}{rest(what_if.assumed_total, what_if.assumed)}"]
     if what_if.not_waited_for:
         lines.append(f"Nothing waits for: {pen.ids(what_if.not_waited_for)}")
@@ -231,7 +203,7 @@ MOVED: Columns = {
 }
 
 
-def _changes(changes: Changes, pen: Pen) -> list[str]:
+def _changes(changes: pending.Changes, pen: Pen) -> list[str]:
     expired = f"Of those gone at most {changes.expired_at_most} can have expired."
     lines = [expired if changes.gone and changes.expired_at_most else "", changes.note]
     return [*rows(MOVED, changes.moved, pen), *filter(None, lines)]

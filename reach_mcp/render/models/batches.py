@@ -8,23 +8,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from reach_mcp.analysis import results
-from reach_mcp.render.models.common import (
-    Count,
-    Coverage,
-    Holding,
-    Id,
-    Items,
-    LeftOut,
-    Length,
-    Model,
-    Report,
-    Resource,
-    Time,
-    attribute,
-    first,
-    message,
-    named_counts,
-)
+from reach_mcp.render.models import common
+from reach_mcp.render.models.common import Count, Id, Items, Length, Model, Time, attribute, first, message
 from reach_mcp.render.sanitize import exact_id
 
 TYPE_PREFIXES = ("PARTNER_RESOURCE_", "BATCH_")
@@ -61,7 +46,7 @@ class Batch(Model):
     live: int | None = Field(default=None, description="Pending, and not expired")
     expired: int | None = None
     unknown: list[str] = Field(default=[], description="Counters that are absent or unreadable")
-    categories: Annotated[dict[str, int], named_counts(12)] = Field(default={})
+    categories: Annotated[dict[str, int], common.named_counts(12)] = Field(default={})
     error: Annotated[str, message(160)] = Field(
         default="", description="Of the batch as a whole", validation_alias="message"
     )
@@ -99,12 +84,14 @@ def _highest(counter: str) -> BeforeValidator:
 
 class Census(Model):
     batches: int
-    by_status: Annotated[dict[str, int], named_counts(8)] = Field(default={})
-    by_type: Annotated[dict[str, int], named_counts(8, type_label)] = Field(default={})
-    by_schema: Annotated[dict[str, int], named_counts(10, lambda name: name or NO_SCHEMA)] = Field(default={})
+    by_status: Annotated[dict[str, int], common.named_counts(8)] = Field(default={})
+    by_type: Annotated[dict[str, int], common.named_counts(8, type_label)] = Field(default={})
+    by_schema: Annotated[dict[str, int], common.named_counts(10, lambda name: name or NO_SCHEMA)] = Field(default={})
     by_schema_total: Length = Field(default=0, validation_alias="by_schema")
-    records: Annotated[dict[str, int], named_counts(8)] = Field(default={})
-    error_categories: Annotated[dict[str, int], named_counts(10)] = Field(default={}, validation_alias="categories")
+    records: Annotated[dict[str, int], common.named_counts(8)] = Field(default={})
+    error_categories: Annotated[dict[str, int], common.named_counts(10)] = Field(
+        default={}, validation_alias="categories"
+    )
     most_pending: Annotated[list[BatchCount], _highest("pending")] = Field(default=[])
     most_failed: Annotated[list[BatchCount], _highest("failed")] = Field(default=[])
     latest: Annotated[Id, attribute("id")] = ""
@@ -130,17 +117,17 @@ class ErrorGroup(Model):
     batches: int = 0
 
 
-class BatchListReport(Report):
+class BatchListReport(common.Report):
     """`list_batches`"""
 
-    filter: LeftOut | None = None
-    coverage: Coverage
+    filter: common.LeftOut | None = None
+    coverage: common.Coverage
     census: Census
     errors: Items[ErrorGroup] | None = Field(default=None, validation_alias="error_groups")
     batches: Items[Batch]
 
 
-class BatchDetailReport(Report):
+class BatchDetailReport(common.Report):
     """`get_batch`"""
 
     batch: Batch
@@ -150,6 +137,6 @@ class BatchDetailReport(Report):
     within_1_h: int = Field(default=0, validation_alias="within_hour")
     within_24_h: int = Field(default=0, description="Includes within_1_h", validation_alias="within_day")
     next_expiry: Time = None
-    missing: Items[Holding]
-    resources: Items[Resource] | None = None
+    missing: Items[common.Holding]
+    resources: Items[common.Resource] | None = None
     unreadable_resources: int = 0

@@ -11,23 +11,7 @@ from reach_mcp.analysis import results
 from reach_mcp.render.formatting import HOUR, clock, to_datetime
 from reach_mcp.render.models import common
 from reach_mcp.render.models.causes import Action, ExpiredRecord, Missing, SchemaBatch, Why, explain_cause
-from reach_mcp.render.models.common import (
-    MAX_NAMED,
-    Count,
-    Holding,
-    Id,
-    Items,
-    Length,
-    Model,
-    Name,
-    Names,
-    Note,
-    Resource,
-    Time,
-    attribute,
-    attributes,
-    first,
-)
+from reach_mcp.render.models.common import Count, Id, Items, Length, Model, Name, Names, Time, attribute, first
 
 
 class Blocker(Missing):
@@ -65,7 +49,7 @@ class Plan(Items[Step]):
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
-        return attributes(result.steps) | attributes(result.upload_order)
+        return common.attributes(result.steps) | common.attributes(result.upload_order)
 
 
 class LeaveOut(Model):
@@ -78,7 +62,9 @@ class Cycle(Model):
         description="Each waits for the next, the last for the first"
     )
     members_total: Annotated[int, attribute("total")] = Field(default=0, validation_alias="members")
-    leave_out: Annotated[list[LeaveOut], first(MAX_NAMED)] = Field(default=[], description="References that open it")
+    leave_out: Annotated[list[LeaveOut], first(common.MAX_NAMED)] = Field(
+        default=[], description="References that open it"
+    )
     leave_out_total: Length = Field(default=0, validation_alias="leave_out")
     rows: int
     behind: int = 0
@@ -145,9 +131,9 @@ class Counter(Model):
 
 
 class Chains(Model):
-    by_depth: Annotated[list[int], first(MAX_NAMED), BeforeValidator(lambda pairs: [rows for _, rows in pairs])] = (
-        Field(default=[], description="Resources at depth 1 (missing records only), 2, ...")
-    )
+    by_depth: Annotated[
+        list[int], first(common.MAX_NAMED), BeforeValidator(lambda pairs: [rows for _, rows in pairs])
+    ] = Field(default=[], description="Resources at depth 1 (missing records only), 2, ...")
     longest: Names = Field(default=[])
     steps: int = Field(default=0, validation_alias="longest_steps")
 
@@ -197,7 +183,9 @@ class Focus(Model):
     why: Missing | None = None
     expired_rows: int = 0
     expired: Items[ExpiredRecord] | None = None
-    missing: Items[Holding] | None = Field(default=None, description="Of a batch: the missing records to send for it")
+    missing: Items[common.Holding] | None = Field(
+        default=None, description="Of a batch: the missing records to send for it"
+    )
     paths: Items[Path]
     waits_for_it: int = 0
     first_lost: Time = Field(default=None, validation_alias="earliest_expiry")
@@ -221,13 +209,13 @@ class Focus(Model):
 class WhatIf(Model):
     assumed: Names = Field(default=[])
     assumed_total: Length = Field(default=0, validation_alias="assumed")
-    not_waited_for: Annotated[list[Id], first(MAX_NAMED)] = Field(default=[])
+    not_waited_for: Annotated[list[Id], first(common.MAX_NAMED)] = Field(default=[])
     cleared: int
-    rounds: Annotated[list[int], first(MAX_NAMED)] = Field(default=[])
+    rounds: Annotated[list[int], first(common.MAX_NAMED)] = Field(default=[])
     rounds_total: Length = Field(default=0, validation_alias="rounds")
     still_waiting: int
     stuck: int = 0
-    missing: Items[Holding]
+    missing: Items[common.Holding]
 
 
 class Moved(Model):
@@ -246,9 +234,9 @@ class Changes(Model):
     expired_at_most: int = 0
     missing_before: int | None = None
     missing_now: int | None = None
-    moved: Annotated[list[Moved], first(MAX_NAMED)] = Field(default=[])
+    moved: Annotated[list[Moved], first(common.MAX_NAMED)] = Field(default=[])
     unchanged: bool = False
-    note: Note = ""
+    note: common.Note = ""
 
 
 class PendingReport(common.Report):
@@ -269,11 +257,11 @@ class PendingReport(common.Report):
     cycles: Items[Cycle] | None = None
     expiry: Expiry | None = None
     expired: Expired | None = None
-    resources: Items[Resource] | None = None
+    resources: Items[common.Resource] | None = None
     counters: Items[Counter] | None = None
     schema_batches: list[SchemaBatch] = Field(
         default=[], description="Batches of missing records' schemas that failed as a whole or still run"
     )
     chains: Chains | None = None
     since: str = Field(default="", validation_alias="token")
-    skipped: list[Note] = Field(default=[])
+    skipped: list[common.Note] = Field(default=[])
