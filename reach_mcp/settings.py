@@ -5,6 +5,7 @@ The table of settings in the docs is generated from this class: a field's descri
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import os
 import re
@@ -22,6 +23,7 @@ from reach_mcp.wrong_values import describe_errors
 REACH_SETTINGS = ("api_url", "api_token", "api_token_file", "partner_id", "jwt_secret", "jwt_secret_file", "tenant_id")
 """Settings of the Reach API itself: their variables start with REACH_, those of this server with REACH_MCP_."""
 
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _PLACEHOLDER = re.compile(
@@ -115,6 +117,12 @@ class Settings(BaseSettings):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must have no user name, password, query or fragment. The token has its own setting")
         return value.rstrip("/")
+
+    @field_validator("api_token_file", "jwt_secret_file", "auth_token_file", mode="before")
+    @classmethod
+    def _clean_path(cls, value: object) -> object:
+        """A path without the quotes that `set NAME="..."` keeps on Windows, and with the home directory for `~`."""
+        return Path(value.strip(" \"'")).expanduser() if isinstance(value, str) else value
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -214,15 +222,17 @@ def secret(value: SecretStr | None, file: Path | None, name: str) -> str | None:
 def read_secret(file: Path, name: str) -> str:
     """The content of a secret's file without surrounding white space. Raises ConfigurationError when it has none."""
     try:
-        content = file.read_text(encoding="utf-8").strip()
+        content = file.read_bytes()
+        # PowerShell and Notepad write a byte order mark, the former with UTF-16.
+        text = content.decode("utf-16" if content.startswith(UTF16_MARKS) else "utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "it is not text"
         raise ConfigurationError(
             f"{name} can't be read: {reason}. Name a readable file that holds the secret."
         ) from None
-    if not content:
+    if not text:
         raise ConfigurationError(f"{name} names an empty file. Put the secret into it.")
-    return content
+    return text
 
 
 def describe_settings(settings: Settings) -> Iterable[tuple[str, object]]:

@@ -130,7 +130,29 @@ def test_secret_comes_from_setting_then_file(tmp_path: Path) -> None:
     assert secret(None, None, "X") is None
 
 
-@pytest.mark.parametrize(("content", "expected"), [(b"", "empty"), (b"\xff\xfe", "not text"), (None, "No such file")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_secret_file_may_have_a_byte_order_mark_and_other_line_ends(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "token"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    file.write_bytes(f"{mark}alice:one\r\nbob:two\r\n".encode(encoding))
+
+    assert read_secret(file, "X_FILE").split() == ["alice:one", "bob:two"]
+
+
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_path_may_have_quotes_spaces_backslashes_and_a_tilde(
+    tmp_path: Path, quote: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / r"My Files\token.txt"
+    file.write_text("the-token")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    for path in (str(file), f"~/{file.name}"):
+        monkeypatch.setenv("REACH_API_TOKEN_FILE", f"{quote}{path}{quote}")
+        assert secret(None, load_settings().api_token_file, "REACH_API_TOKEN") == "the-token"
+
+
+@pytest.mark.parametrize(("content", "expected"), [(b"", "empty"), (b"\xff\x00", "not text"), (None, "No such file")])
 def test_unusable_secret_file_is_named(tmp_path: Path, content: bytes | None, expected: str) -> None:
     file = tmp_path / "token"
     if content is not None:

@@ -41,7 +41,7 @@ class Credential:
     def token(self) -> str:
         """The token to send now. Raises CredentialMissing or ConfigurationError."""
         token = self._note(self._read())
-        if not re.fullmatch("[!-~]+", token):
+        if not re.fullmatch("[!#-&(-~]+", token):
             raise CredentialMissing(
                 "REACH_API_TOKEN, or the file that REACH_API_TOKEN_FILE names, holds no token.",
                 advice="A JWT is one line without spaces: set it without 'Bearer', quotes or line breaks.",
