@@ -12,13 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reach_mcp.api.redaction import REDACTED, redact
-from reach_mcp.settings import (
-    ConfigurationError,
-    Settings,
-    describe_settings,
-    secret,
-    unknown_variables,
-)
+from reach_mcp.settings import ConfigurationError, Settings, describe_settings, secret, unknown_variables
 
 logger = logging.getLogger(__name__)
 

@@ -23,31 +23,22 @@ MAX_TEXT_CHARS = 500
 MAX_LIST_ITEMS = 200
 
 SYNONYMS = {
-    "jsoningest": "PARTNER_RESOURCE_JSON_INGEST",
-    "ingest": "PARTNER_RESOURCE_JSON_INGEST",
-    "batchdelete": "PARTNER_RESOURCE_BATCH_DELETE",
-    "delete": "PARTNER_RESOURCE_BATCH_DELETE",
-    "batchpatch": "PARTNER_RESOURCE_BATCH_PATCH",
-    "patch": "PARTNER_RESOURCE_BATCH_PATCH",
-    "created": "createdAt",
-    "started": "startedAt",
-    "completed": "completedAt",
     "ascending": "asc",
     "descending": "desc",
     "failed": "failure",
     "succeeded": "success",
     "running": "processing",
-    "partial": "partial_success",
-    "cycle": "cycles",
     "missingrecords": "blockers",
     "dothisinthisorder": "plan",
     "expirybyclockhour": "expiry",
     "expiredbybatch": "expired",
     "recordstoresend": "expired",
-    "pendingresources": "resources",
     "firstlost": "expiry",
 }
 """Other words for enum values, without separators: headings that answers print, and words that people use."""
+
+MIN_PART_CHARS = 4
+"""Characters of a beginning or end that stand for an enum value: `patch`, `created`, `partial`."""
 
 
 @cache
@@ -130,12 +121,17 @@ def _choices(annotation: object) -> list[str]:
 
 
 def _spell(value: str, choices: list[str]) -> str:
-    """An enum value in any case, with any separator, or by another word for it. Unknown values stay as they are."""
+    """An enum value in any case, with any separator, by its beginning or end, or by another word for it.
+
+    Unknown and ambiguous values stay as they are.
+    """
     if not choices or value in choices:
         return value
-    word = _plain(value[:MAX_TEXT_CHARS])
-    others = (SYNONYMS.get(word), _labels().get(word))
-    return next((one for one in choices if _plain(one) == word or one in others), value)
+    word, known = _plain(value[:MAX_TEXT_CHARS]), {_plain(one): one for one in choices}
+    others = (known.get(word), SYNONYMS.get(word), _labels().get(word))
+    parts = [one for text, one in known.items() if text.startswith(word) or text.endswith(word)]
+    meant = parts[0] if len(parts) == 1 and len(word) >= MIN_PART_CHARS else value
+    return next((one for one in choices if one in others), meant)
 
 
 def _plain(text: str) -> str:
