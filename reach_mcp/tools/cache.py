@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
@@ -38,10 +38,10 @@ class Cache(Generic[T]):
         self._seconds = seconds
         self._max_bytes = max_bytes
         self._clock = clock
-        self._entries: dict[str, _Entry[T]] = {}
-        self._locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        self._entries: dict[Hashable, _Entry[T]] = {}
+        self._locks: WeakValueDictionary[Hashable, anyio.Lock] = WeakValueDictionary()
 
-    async def get(self, key: str, load: Callable[[], Awaitable[Loaded[T]]], *, fresh: bool = False) -> T:
+    async def get(self, key: Hashable, load: Callable[[], Awaitable[Loaded[T]]], *, fresh: bool = False) -> T:
         """The value kept for a key, or the one that `load` brings.
 
         Callers of one key wait for one load. `fresh` accepts no value whose load started before this call.
@@ -56,7 +56,7 @@ class Cache(Generic[T]):
                 return entry.loaded.value
             return await self._load(key, load)
 
-    async def _load(self, key: str, load: Callable[[], Awaitable[Loaded[T]]]) -> T:
+    async def _load(self, key: Hashable, load: Callable[[], Awaitable[Loaded[T]]]) -> T:
         started = self._clock()
         self._drop(key)  # free it before the next one takes its memory
         loaded = await load()
@@ -67,7 +67,7 @@ class Cache(Generic[T]):
                 self._drop(next(iter(self._entries)))
         return loaded.value
 
-    def _drop(self, key: str) -> None:
+    def _drop(self, key: Hashable) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
             entry.timer.cancel()

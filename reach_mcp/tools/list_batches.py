@@ -31,9 +31,9 @@ async def list_batches(call: Call, arguments: ListBatchesArguments) -> Rendered:
             call.notes.append("cursor was ignored: scope=all reads every page; offset skips rows.")
         kept = await read_snapshot(call, fresh=arguments.fresh)
     conditions = _conditions(arguments, kept.analysis.as_of)
-    listing = await call.analyse(lambda _: select(kept.analysis.snapshot, arguments, conditions), kept.lock)
     options = render_options(call, arguments, age_seconds=kept.age_seconds)
-    return await call.analyse(lambda _: render_listing(listing, options))
+    snapshot = kept.analysis.snapshot
+    return await call.analyse(lambda _: render_listing(select(snapshot, arguments, conditions), options), kept.lock)
 
 
 def _conditions(arguments: ListBatchesArguments, now: float) -> BatchFilter:

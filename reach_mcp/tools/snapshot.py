@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import threading
 import time
 from dataclasses import dataclass, field, fields
@@ -23,9 +21,6 @@ PAGE_SIZES = (500, 100, 20, 5, 1)
 """Batches per page without pending details, some 1 kB each. Smaller where a body is too large."""
 
 DETAILED_PAGE_SIZES = PAGE_SIZES[1:]
-
-_KEY = secrets.token_bytes(32)
-"""Keys of the cache can't be turned back into a credential."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +46,9 @@ class KeptAnalysis:
 
 async def read_snapshot(call: Call, *, fresh: bool = False) -> KeptAnalysis:
     """All batches of the call's tenant with pending details. Raises ReachError when nothing could be read."""
-    credential, query = call.context.client.credential, BatchQuery(include_pending_details=True)
-    identity = repr((credential.token(), call.tenant)).encode(errors="backslashreplace")
-    key = hashlib.blake2b(identity, key=_KEY).hexdigest()
-    kept = await call.context.snapshots.get(key, partial(read, call, query), fresh=fresh)
+    key = (call.context.client.credential.token(), call.tenant)
+    load = partial(read, call, BatchQuery(include_pending_details=True))
+    kept = await call.context.snapshots.get(key, load, fresh=fresh)
     call.coverage = kept.analysis.snapshot.coverage
     return kept
 
