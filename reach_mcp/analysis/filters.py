@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain, compress, count
 from math import isnan, nan
 
@@ -14,6 +13,7 @@ from reach_mcp.analysis.lookup import resolve_schema
 from reach_mcp.analysis.results import BatchSummary, Counts, FilterReport
 from reach_mcp.analysis.snapshot import PendingRow, Snapshot
 from reach_mcp.analysis.stop import Checkpoint, never_stop, paced
+from reach_mcp.analysis.times import to_utc
 
 MAX_UNDATED = 20
 """Batches without a readable `createdAt` that a filter report names."""
@@ -194,4 +194,4 @@ def _fold(text: str | None) -> str:
 
 
 def _format_time(seconds: float | None) -> str:
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%MZ")
+    return "" if seconds is None else to_utc(seconds).strftime("%Y-%m-%d %H:%MZ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isfinite, nan
 from operator import attrgetter
 
@@ -29,6 +29,15 @@ def parse_times(texts: list[str]) -> list[float]:
         if None not in map(_ZONE, moments):
             return list(map(datetime.timestamp, moments))
     return list(map(parse_time, texts))
+
+
+def to_utc(seconds: float) -> datetime:
+    """A Unix time as a date. `datetime.fromtimestamp` fails on Windows before 1970 and after 3000.
+
+    Raises:
+        OverflowError, ValueError: no calendar has it.
+    """
+    return _EPOCH + timedelta(seconds=seconds)
 
 
 def or_none(seconds: float) -> float | None:

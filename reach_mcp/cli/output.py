@@ -13,7 +13,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 from itertools import chain
 from typing import Literal, TypeAlias, cast
@@ -21,6 +21,7 @@ from typing import Literal, TypeAlias, cast
 import click
 
 from reach_mcp.analysis.results import Record
+from reach_mcp.analysis.times import to_utc
 from reach_mcp.render.formatting import until
 from reach_mcp.render.sanitize import visible
 
@@ -97,10 +98,10 @@ class Clock:
 
     def format(self, time: Time) -> str:
         """Such as `13:42 (12:42Z), in 38 min`. The date is left out if it is today's, the year if it is this one."""
-        local, utc = self._local(time.at), datetime.fromtimestamp(time.at, UTC)
+        local, utc = self._local(time.at), to_utc(time.at)
         shown = f"{'' if local.date() == utc.date() else f'{utc:%b} {utc.day} '}{utc:%H:%M}Z"
         text = f"{self._day(local)}{local:%H:%M}" + (f" ({shown})" if local.utcoffset() else "Z")
-        return f"{text}, {until(utc, datetime.fromtimestamp(self.now, UTC))}" if time.relative else text
+        return f"{text}, {until(utc, to_utc(self.now))}" if time.relative else text
 
     def _day(self, local: datetime) -> str:
         today = self._local(self.now)
@@ -109,15 +110,18 @@ class Clock:
         return f"{local:%b} {local.day} " + ("" if local.year == today.year else f"{local.year} ")
 
     def _local(self, at: float) -> datetime:
-        return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
+        """The reader's time; UTC where there is none: in the year 9999, and on Windows before 1970 and after 3000."""
+        try:
+            return to_utc(at).astimezone(self.zone)
+        except (OverflowError, OSError):
+            return to_utc(at)
 
 
 def write(report: Report, result: object, output: Format, clock: Clock) -> None:
     """Print `result` as JSON, or its `report` in any other format."""
     match output:
         case "json":
-            # Escaped to ASCII, the delete character included: an id cannot steer a terminal.
-            click.echo(json.dumps(to_json(result), indent=2).replace("\x7f", "\\u007f"))
+            click.echo(json_text(result))
         case "csv":
             click.echo(to_csv(report.main), nl=False)
         case "markdown":
@@ -258,7 +262,12 @@ def _guard(text: str) -> str:
 
 def iso(at: float) -> str:
     """RFC 3339 in UTC."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return to_utc(at).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def json_text(result: object) -> str:
+    """A result as JSON, escaped to ASCII, the delete character included: an id cannot steer a terminal."""
+    return json.dumps(to_json(result), indent=2).replace("\x7f", "\\u007f")
 
 
 def to_json(value: object, name: str = "") -> Json:

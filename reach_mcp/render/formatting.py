@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+
+from reach_mcp.analysis.times import to_utc
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -27,8 +29,8 @@ def to_datetime(seconds: float | None) -> datetime | None:
     if seconds is None:
         return None
     try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
+        return to_utc(seconds)
+    except (ValueError, OverflowError):
         return None
 
 

@@ -25,6 +25,8 @@ CLOCK = Clock(NOW.timestamp(), BERLIN)
         (datetime(2026, 11, 24, 5, 30, tzinfo=UTC), "Nov 24 06:30 (05:30Z), in 17 h"),
         (datetime(2026, 11, 23, 23, 30, tzinfo=UTC), "Nov 24 00:30 (Nov 23 23:30Z), in 11 h"),
         (datetime(2028, 11, 22, 12, 0, tzinfo=UTC), "Nov 22 2028 13:00 (12:00Z), in 730 days"),
+        (datetime(9999, 12, 31, 23, 30, tzinfo=UTC), "Dec 31 9999 23:30Z, in 2912116 days"),
+        (datetime(1969, 12, 31, 22, 30, tzinfo=UTC), "Dec 31 1969 23:30 (22:30Z), 20780 days ago"),
     ],
 )
 def test_a_time_is_local_with_utc_next_to_it(moment: datetime, text: str) -> None:
