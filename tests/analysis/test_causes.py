@@ -245,13 +245,10 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("batches", "cause", "listed"),
     [
-        (REFUSED[:4], "not_seen", True),
-        (REFUSED, "in_progress", True),
-        ([*REFUSED, SIMILAR], "looks_like", True),
-        ([*REFUSED, failed("x")], "failed", False),
-        ([*REFUSED, expired()], "expired", False),
+        (REFUSED[:4], "not_seen", True), (REFUSED, "in_progress", True), ([*REFUSED, SIMILAR], "looks_like", True),
+        ([*REFUSED, failed("x")], "failed", False), ([*REFUSED, expired()], "expired", False),
     ],
-)
+)  # fmt: skip
 def test_a_record_may_have_been_in_a_batch_that_failed_as_a_whole(
     batches: list[Json], cause: str, listed: bool
 ) -> None:

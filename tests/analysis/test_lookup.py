@@ -41,38 +41,14 @@ def named(found: Resolution) -> list[str]:
 @pytest.mark.parametrize(
     "text",
     [
-        "customers:c1",
-        "CUSTOMERS:c1",
-        "sd_customers:c1",
-        " customers:c1 \n",
-        "`customers:c1`",
-        "```customers:c1```",
-        '"customers:c1"',
-        "'customers:c1'",
-        "“customers:c1”",
-        "(customers:c1).",
-        "[customers:c1]",
-        "<customers:c1>",
-        "['customers:c1']",
-        'k72"customers:c1"',
-        'k72"customers" k72"c1"',
-        'k72"customers":k72"c1"',
-        'customers:k72"c1"',
-        '`k72"customers:c1"`',
-        "customers c1",
-        "customers   c1",
-        "customers/c1",
-        "Customers, c1",
-        "customers | c1",
-        "customers = c1",
-        "customers=c1",
-        "customers: c1",
-        "customers -> c1".replace("-", ""),
-        "customers:'c1'",
-        "c1",
-        " `c1` ",
+        "customers:c1", "CUSTOMERS:c1", "sd_customers:c1", " customers:c1 \n", "`customers:c1`", "```customers:c1```",
+        '"customers:c1"', "'customers:c1'", "“customers:c1”", "(customers:c1).", "[customers:c1]", "<customers:c1>",
+        "['customers:c1']", 'k72"customers:c1"', 'k72"customers" k72"c1"', 'k72"customers":k72"c1"',
+        'customers:k72"c1"', '`k72"customers:c1"`', "customers c1", "customers   c1", "customers/c1", "Customers, c1",
+        "customers | c1", "customers = c1", "customers=c1", "customers: c1", "customers -> c1".replace("-", ""),
+        "customers:'c1'", "c1", " `c1` ",
     ],
-)
+)  # fmt: skip
 def test_every_way_to_write_a_record_finds_it(text: str) -> None:
     found = resolve_record(text, TENANT)
     assert (found.batch, named(found)) == (None, ["sd_customers:c1"])
@@ -81,29 +57,17 @@ def test_every_way_to_write_a_record_finds_it(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "record"),
     [
-        (f"customers:{GID}", f"sd_customers:{GID}"),
-        (f"customers {GID}", f"sd_customers:{GID}"),
-        (f"customers/{GID}", f"sd_customers:{GID}"),
-        (GID, f"sd_customers:{GID}"),
-        (f"<{GID}>", f"sd_customers:{GID}"),
-        ("app:orders:o:1", "sd_app:orders:o:1"),
-        ("orders:o:1", "sd_app:orders:o:1"),
-        ("app:orders:o2", "app:orders:o2"),
-        ("APP:ORDERS o2", "app:orders:o2"),
-        ("app:x", "sd_app:x"),
-        ("sd_only_id:n1", "sd_only_id:n1"),
-        ("locations:ab cd", "sd_locations:ab cd"),
-        ('locations:k72"ab cd"', "sd_locations:ab cd"),
-        ("ab cd", "sd_locations:ab cd"),
-        ("locations:[7]", "sd_locations:[7]"),
-        ("[7]", "sd_locations:[7]"),
-        ('locations:say "hi"', 'sd_locations:say "hi"'),
-        ("invoices c1x", "sd_transactions:invoices c1x"),
-        ("dup:r", "sd_y:r"),
-        ("sd_x:q", "sd_x:q"),
-        ("sd_y q", "sd_y:q"),
+        (f"customers:{GID}", f"sd_customers:{GID}"), (f"customers {GID}", f"sd_customers:{GID}"),
+        (f"customers/{GID}", f"sd_customers:{GID}"), (GID, f"sd_customers:{GID}"),
+        (f"<{GID}>", f"sd_customers:{GID}"), ("app:orders:o:1", "sd_app:orders:o:1"),
+        ("orders:o:1", "sd_app:orders:o:1"), ("app:orders:o2", "app:orders:o2"), ("APP:ORDERS o2", "app:orders:o2"),
+        ("app:x", "sd_app:x"), ("sd_only_id:n1", "sd_only_id:n1"), ("locations:ab cd", "sd_locations:ab cd"),
+        ('locations:k72"ab cd"', "sd_locations:ab cd"), ("ab cd", "sd_locations:ab cd"),
+        ("locations:[7]", "sd_locations:[7]"), ("[7]", "sd_locations:[7]"),
+        ('locations:say "hi"', 'sd_locations:say "hi"'), ("invoices c1x", "sd_transactions:invoices c1x"),
+        ("dup:r", "sd_y:r"), ("sd_x:q", "sd_x:q"), ("sd_y q", "sd_y:q"),
     ],
-)
+)  # fmt: skip
 def test_an_exact_spelling_wins_and_an_id_may_contain_separators(text: str, record: str) -> None:
     assert named(resolve_record(text, TENANT)) == [record]
 
@@ -111,15 +75,11 @@ def test_an_exact_spelling_wins_and_an_id_may_contain_separators(text: str, reco
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("invoices:inv_1", "invoices:inv_1"),
-        ("invoices:inv:2", "invoices:inv:2"),
-        ("inv_1", "invoices:inv_1"),
-        ("INVOICES inv_1", "invoices:inv_1"),
-        ("plain:p1", "Plain:p1"),
-        ("p1", "Plain:p1"),
+        ("invoices:inv_1", "invoices:inv_1"), ("invoices:inv:2", "invoices:inv:2"), ("inv_1", "invoices:inv_1"),
+        ("INVOICES inv_1", "invoices:inv_1"), ("plain:p1", "Plain:p1"), ("p1", "Plain:p1"),
         ("dup:failed_only", "dup:failed_only"),
     ],
-)
+)  # fmt: skip
 def test_a_record_that_only_errors_name_is_found(text: str, name: str) -> None:
     assert [one.name for one in resolve_record(text, TENANT).records] == [name]
 
@@ -127,21 +87,12 @@ def test_a_record_that_only_errors_name_is_found(text: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "batch_id"),
     [
-        ("bat_1", "bat_1"),
-        (" bat_1 ", "bat_1"),
-        ("`bat_1`", "bat_1"),
-        ('k72"bat_1"', "bat_1"),
-        ("BAT_1", "bat_1"),
-        (UUID_BATCH.upper(), UUID_BATCH),
-        ("b/2", "b/2"),
-        ("reach://batches/b%2F2", "b/2"),
-        ("<reach://batches/bat_1>", "bat_1"),
-        ("reach://batches/b%204/", "b 4"),
-        ("b 4", "b 4"),
-        ("B 4", "B 4"),
+        ("bat_1", "bat_1"), (" bat_1 ", "bat_1"), ("`bat_1`", "bat_1"), ('k72"bat_1"', "bat_1"), ("BAT_1", "bat_1"),
+        (UUID_BATCH.upper(), UUID_BATCH), ("b/2", "b/2"), ("reach://batches/b%2F2", "b/2"),
+        ("<reach://batches/bat_1>", "bat_1"), ("reach://batches/b%204/", "b 4"), ("b 4", "b 4"), ("B 4", "B 4"),
         ("b:5", "b:5"),
     ],
-)
+)  # fmt: skip
 def test_a_batch_is_found_by_its_id_and_by_its_resource_uri(text: str, batch_id: str) -> None:
     found = resolve_record(text, TENANT)
     assert found.records == ()
@@ -167,27 +118,15 @@ def test_a_text_that_means_several_records_is_ambiguous(text: str, records: list
 @pytest.mark.parametrize(
     ("text", "near_misses"),
     [
-        ("customers:8841", ["sd_customers:cust_8841"]),
-        ("customers:CUST-8841", ["sd_customers:cust_8841"]),
-        ("customers:cust_8814", ["sd_customers:cust_8841"]),
-        ("customers:cust_884", ["sd_customers:cust_8841"]),
-        ("cust_88411", ["sd_customers:cust_8841"]),
-        ("custmers:c1", ["sd_customers:c1"]),
-        ("locations:c1", ["sd_customers:c1"]),
-        ("locations:cust_8841", ["sd_customers:cust_8841"]),
-        ("plain:p1_", ["::p1"]),
-        ("nobody", []),
-        ("customers:zzzzzz", []),
-        ("customers:", []),
-        ("", []),
-        ("   ", []),
-        ('k72""', []),
-        ('""', []),
-        ("x" * 70, []),
-        ("schema=" + " " * 100_000, []),
+        ("customers:8841", ["sd_customers:cust_8841"]), ("customers:CUST-8841", ["sd_customers:cust_8841"]),
+        ("customers:cust_8814", ["sd_customers:cust_8841"]), ("customers:cust_884", ["sd_customers:cust_8841"]),
+        ("cust_88411", ["sd_customers:cust_8841"]), ("custmers:c1", ["sd_customers:c1"]),
+        ("locations:c1", ["sd_customers:c1"]), ("locations:cust_8841", ["sd_customers:cust_8841"]),
+        ("plain:p1_", ["::p1"]), ("nobody", []), ("customers:zzzzzz", []), ("customers:", []), ("", []), ("   ", []),
+        ('k72""', []), ('""', []), ("x" * 70, []), ("schema=" + " " * 100_000, []),
         ("[" * 100_000 + "]" * 100_000, []),
     ],
-)
+)  # fmt: skip
 def test_an_unknown_record_is_never_made_up(text: str, near_misses: list[str]) -> None:
     found = resolve_record(text, TENANT)
     assert (found.batch, found.records) == (None, ())
@@ -206,20 +145,12 @@ def test_a_typing_error_is_found_among_many_records() -> None:
 @pytest.mark.parametrize(
     ("text", "schema_ids"),
     [
-        ("customers", {"sd_customers"}),
-        (" CUSTOMERS ", {"sd_customers"}),
-        ("sd_customers", {"sd_customers"}),
-        ('k72"customers"', {"sd_customers"}),
-        ("`customers`", {"sd_customers"}),
-        ("dup", {"sd_x", "sd_y"}),
-        ("sd_x", {"sd_x"}),
-        ("app:orders", {"app:orders"}),
-        ("sd_only_id", {"sd_only_id"}),
-        ("plain", set()),
-        ("", set()),
-        ("   ", set()),
+        ("customers", {"sd_customers"}), (" CUSTOMERS ", {"sd_customers"}), ("sd_customers", {"sd_customers"}),
+        ('k72"customers"', {"sd_customers"}), ("`customers`", {"sd_customers"}), ("dup", {"sd_x", "sd_y"}),
+        ("sd_x", {"sd_x"}), ("app:orders", {"app:orders"}), ("sd_only_id", {"sd_only_id"}), ("plain", set()),
+        ("", set()), ("   ", set()),
     ],
-)
+)  # fmt: skip
 def test_a_schema_is_found_by_name_and_by_definition_id(text: str, schema_ids: set[str]) -> None:
     assert resolve_schema(text, TENANT) == schema_ids
 

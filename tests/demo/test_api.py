@@ -69,17 +69,12 @@ def refused(response: httpx.Response, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({}, 401),
-        ({"Authorization": "Bearer stale"}, 401),
-        ({"Authorization": "Basic demo"}, 401),
-        (TENANT, 200),
-        (TENANT | {"reach-tenant-id": "acme"}, 200),
-        (TENANT | {"reach-tenant-id": "other"}, 403),
-        (PARTNER | {"reach-tenant-id": "other"}, 200),
-        (PARTNER | {"reach-tenant-id": "unknown"}, 403),
+        ({}, 401), ({"Authorization": "Bearer stale"}, 401), ({"Authorization": "Basic demo"}, 401), (TENANT, 200),
+        (TENANT | {"reach-tenant-id": "acme"}, 200), (TENANT | {"reach-tenant-id": "other"}, 403),
+        (PARTNER | {"reach-tenant-id": "other"}, 200), (PARTNER | {"reach-tenant-id": "unknown"}, 403),
         (PARTNER, 400),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("path", ["/api/batches", "/api/batches/waits"])
 async def test_a_token_reads_its_own_tenants(headers: dict[str, str], status: int, path: str) -> None:
     response = await get(path, headers=headers)

@@ -63,14 +63,10 @@ def problems(text: str, question: Question = QUESTION) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     "text",
     [
-        "customers:cust_77 | 5 | failed",
-        "customers:cust_7 | 15 | failed",
-        "customers:cust_7 | 5,000 | failed",
-        "customers:cust_7 | 5\nfailed",
-        f"{LINE}\ncust_8 waits",
-        LINE + "\n" + "x" * 8_000,
+        "customers:cust_77 | 5 | failed", "customers:cust_7 | 15 | failed", "customers:cust_7 | 5,000 | failed",
+        "customers:cust_7 | 5\nfailed", f"{LINE}\ncust_8 waits", LINE + "\n" + "x" * 8_000,
     ],
-)
+)  # fmt: skip
 def test_grader_refuses(text: str) -> None:
     assert problems(text)
 

@@ -130,14 +130,10 @@ def test_unknown_name_gets_a_hint(name: str, known: list[str], hint: str) -> Non
 @pytest.mark.parametrize(
     ("raw", "one_page"),
     [
-        ({}, True),
-        ({"batch_type": "patch", "cursor": "c"}, True),
-        ({"scope": "all"}, False),
-        ({"status": "failure"}, False),
-        ({"offset": 20}, False),
-        ({"status": "failure", "scope": "page"}, True),
+        ({}, True), ({"batch_type": "patch", "cursor": "c"}, True), ({"scope": "all"}, False),
+        ({"status": "failure"}, False), ({"offset": 20}, False), ({"status": "failure", "scope": "page"}, True),
     ],
-)
+)  # fmt: skip
 def test_filters_read_every_page(raw: dict[str, Any], one_page: bool) -> None:
     assert read_arguments(ListBatchesArguments, raw)[0].one_page is one_page
 
@@ -145,14 +141,11 @@ def test_filters_read_every_page(raw: dict[str, Any], one_page: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (None, None),
-        ("24h", NOW_SECONDS - 24 * HOUR),
-        (" 7 days ", NOW_SECONDS - 7 * 24 * HOUR),
-        ("2026-11-23t10:00:00z", NOW_SECONDS - 2 * HOUR),
-        ("2026-11-23T12:00:00+02:00", NOW_SECONDS - 2 * HOUR),
+        (None, None), ("24h", NOW_SECONDS - 24 * HOUR), (" 7 days ", NOW_SECONDS - 7 * 24 * HOUR),
+        ("2026-11-23t10:00:00z", NOW_SECONDS - 2 * HOUR), ("2026-11-23T12:00:00+02:00", NOW_SECONDS - 2 * HOUR),
         ("2026-11-23", NOW_SECONDS - 12 * HOUR),
     ],
-)
+)  # fmt: skip
 def test_times_are_rfc_3339_dates_or_ages(text: str | None, expected: float | None) -> None:
     assert read_moment("created_after", text, NOW_SECONDS) == expected
 
