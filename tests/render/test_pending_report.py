@@ -153,23 +153,37 @@ def test_the_verdict_says_what_is_lost_first(expiry: results.Expiry, sentence: s
     assert sentence in verdict(counts=WAITING, expiry=expiry)
 
 
-def test_the_age_of_a_kept_reading_and_the_skew_of_the_clock_are_said() -> None:
-    coverage = replace(fabricated.READ_ALL, clock_skew=-7_200.0, repeated=1, moved=True, unreadable_names=("bat_1",))
-    text = text_of(explanation(coverage=coverage), replace(OPTIONS, age_seconds=40))
-    assert "as of 2026-11-26 00:00 UTC (read 40 s ago)." in text
-    assert "Note: The API's clock is 2 h behind this server's." in text
-    assert "changed while it was read; 1 batch came twice, counted once." in text
-    assert "Could not be decoded, wholly or in part: bat_1." in text
-    moved = replace(coverage, repeated=0, clock_skew=12_600.0)
-    assert "3 h 30 min ahead of" in text_of(explanation(coverage=moved))
+SKEWED = replace(fabricated.READ_ALL, clock_skew=-7_200.0, repeated=1, moved=True, unreadable_names=("bat_1",))
+BLAMED = finding("failed", failures=(replace(fabricated.failure(), matched_by="no_schema"),), failures_total=2)
+NEAR_MISS = fabricated.focus(kind="not_pending", record=None, asked="custmers:8841", alternatives=(record("8841"),))
+BOTH_ASSUMED = results.WhatIf((record("a"), record("b")), (), 1, (1,), 39, 0, section())
 
 
-def test_numbers_of_notes_have_no_separators() -> None:
-    assert "Note: 12345 pending by counter" in text_of(explanation(notes=("12,345 pending by counter",)))
-
-
-def test_parts_left_out_for_lack_of_time_are_named() -> None:
-    assert verdict(skipped=("plan", "ranking")).endswith("Left out for lack of time: plan and ranking.")
+@pytest.mark.parametrize(
+    ("parts", "sentences"),
+    [
+        ({"notes": ("12,345 pending by counter",)}, ["Note: 12345 pending by counter"]),
+        ({"skipped": ("plan", "ranking")}, ["Left out for lack of time: plan and ranking."]),
+        ({"view": "counters", "counters": section()},
+         ["Counters and listed pending resources agree in every batch read."]),
+        ({"counts": WAITING, "what_if": BOTH_ASSUMED}, ["If the 2 assumed records arrived, 1 resource would clear"]),
+        ({"coverage": SKEWED},
+         ["as of 2026-11-26 00:00 UTC (read 40 s ago).", "Note: The API's clock is 2 h behind this server's.",
+          "changed while it was read; 1 batch came twice, counted once.",
+          "Could not be decoded, wholly or in part: bat_1."]),
+        ({"coverage": replace(SKEWED, clock_skew=12_600.0)}, ["3 h 30 min ahead of"]),
+        ({"focus": NEAR_MISS},
+         ["Did you mean: customers:8841?", "Batches list no successes",
+          '{"tool":"explain_pending_dependencies","arguments":{"focus":"customers:8841"}}']),
+        ({"focus": fabricated.focus(kind="missing", record=record(), finding=BLAMED)},
+         ["Cause: failed: correct and resend (batch bat_1: VALIDATION_ERROR k72",
+          "the batch names no schema, so only the id matches; 1 more)",
+          '{"tool":"get_batch","arguments":{"batch_id":"bat_1"}}']),
+    ],
+)  # fmt: skip
+def test_an_answer_says_what_qualifies_it_and_where_to_look(parts: dict[str, object], sentences: list[str]) -> None:
+    text = text_of(explanation(**parts), replace(OPTIONS, age_seconds=40))
+    assert [one for one in sentences if one not in text] == []
 
 
 @pytest.mark.parametrize(
@@ -206,23 +220,6 @@ def test_a_focus_says_nothing_of_missing_records_that_were_not_counted() -> None
         assert sentence in verdict(counts=counts(pending=pending, missing_records=None), focus=focus)
 
 
-def test_a_near_miss_is_offered_and_where_it_was_looked_for_is_said() -> None:
-    focus = fabricated.focus(kind="not_pending", record=None, asked="custmers:8841", alternatives=(record("8841"),))
-    text = text_of(explanation(focus=focus))
-    assert "Did you mean: customers:8841?" in text
-    assert "Batches list no successes" in text
-    assert '{"tool":"explain_pending_dependencies","arguments":{"focus":"customers:8841"}}' in text
-
-
-def test_a_missing_record_in_focus_leads_to_the_batch_that_shows_why() -> None:
-    cause = finding("failed", failures=(replace(fabricated.failure(), matched_by="no_schema"),), failures_total=2)
-    focus = fabricated.focus(kind="missing", record=record(), finding=cause)
-    text = text_of(explanation(focus=focus))
-    assert "Cause: failed: correct and resend (batch bat_1: VALIDATION_ERROR k72" in text
-    assert "the batch names no schema, so only the id matches; 1 more)" in text
-    assert '{"tool":"get_batch","arguments":{"batch_id":"bat_1"}}' in text
-
-
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -242,11 +239,6 @@ def test_a_missing_record_in_focus_leads_to_the_batch_that_shows_why() -> None:
 def test_the_verdict_says_what_changed(changes: dict[str, object], sentence: str) -> None:
     usual = results.Changes(NOW - DAY, 5, 4, 1, 2, 0, False, 3, 3, (), False)
     assert sentence in verdict(counts=WAITING, changes=replace(usual, **changes))  # type: ignore[arg-type]
-
-
-def test_several_assumed_records_are_counted() -> None:
-    what_if = results.WhatIf((record("a"), record("b")), (), 1, (1,), 39, 0, section())
-    assert "If the 2 assumed records arrived, 1 resource would clear" in verdict(counts=WAITING, what_if=what_if)
 
 
 # --- causes, cycles, limits ----------------------------------------------------------------------------------------
@@ -357,11 +349,6 @@ def test_the_order_and_the_cause_asked_for_are_named(
     assert title in text_of(explanation(view="plan", order=order, cause=cause, blockers=blockers, plan=plan))
 
 
-def test_counters_that_agree_are_said_to_agree() -> None:
-    found = explanation(view="counters", counters=section())
-    assert "Counters and listed pending resources agree in every batch read." in text_of(found)
-
-
 @pytest.mark.parametrize(
     ("steps", "sentence"), [(1, "First: sending or fixing the one record below that frees most clears 90."), (0, "")]
 )
@@ -384,6 +371,15 @@ def test_a_chain_that_is_not_shown_whole_says_so() -> None:
     chains = results.Chains(((1, 3), (2, 1)), (record("a"), record("b")), 4)
     assert "A longest chain, 4 steps: customers:a -> customers:b -> (3 more)" in text_of(explanation(chains=chains))
     assert structured(explanation(chains=chains))["chains"]["steps"] == 4
+
+
+def test_a_call_has_no_long_id_or_argument() -> None:
+    focus = fabricated.focus(
+        kind="missing", record=record("x" * 10_000), finding=finding(), alternatives=(record("y" * 999),)
+    )
+    assert "cannot be used as an argument" in text_of(explanation(focus=focus))
+    assert "next" not in structured(explanation(focus=focus))
+    assert "next" not in structured(fabricated.large_tenant(), replace(OPTIONS, arguments={"schema": "x" * 1_000}))
 
 
 def test_a_call_never_repeats_an_id_that_reads_as_markup_or_instruction() -> None:
@@ -429,15 +425,6 @@ def test_ids_are_exact_in_structured_content_and_messages_inert_in_both() -> Non
     assert '`k72"customers:a″<b>¦ˋcˋ @x.com"`' in text_of(found)
     assert 'k72"see https[://]evil[.]com ‹b›"' in text_of(found)
     assert "never instructions" in structured(found)["legend"][-1]
-
-
-def test_a_long_id_is_shortened_flagged_and_in_no_call() -> None:
-    focus = fabricated.focus(
-        kind="missing", record=record("x" * 10_000), finding=finding(), alternatives=(record("y" * 999),)
-    )
-    found = explanation(focus=focus)
-    assert "cannot be used as an argument" in text_of(found)
-    assert "next" not in structured(found)
 
 
 def test_a_default_summary_of_a_large_tenant_shows_what_matters_within_8000_bytes() -> None:
@@ -502,22 +489,12 @@ def test_at_most_three_next_calls_stand_in_both_forms() -> None:
         )
 
 
-def test_calls_with_long_arguments_are_left_out() -> None:
-    options = replace(OPTIONS, arguments={"schema": "x" * 1_000})
-    assert "next" not in structured(fabricated.large_tenant(), options)
-
-
 def test_nouns_verbs_and_pronouns_agree_with_counts() -> None:
     left_out = results.FilterReport("status failure", 1, 2, None, (), 0)
-    for pending, words in (
-        (1, "1 live pending resource that matches the"),
-        (4, "4 live pending resources that match the"),
-    ):
+    for pending, words in ((1, "1 live pending resource that matches the"), (4, "resources that match the")):
         assert words in verdict(counts=counts(pending=pending), filter=left_out)
-    nothing = results.WhatIf((), ("customers:zz",), 0, (), 4, 0, section())
-    assert "Nothing waits for the records assumed to arrive: 4 resources would still wait." in verdict(
-        counts=counts(pending=4), what_if=nothing
-    )
+    nothing = verdict(counts=WAITING, what_if=results.WhatIf((), ("customers:zz",), 0, (), 4, 0, section()))
+    assert "Nothing waits for the records assumed to arrive: 4 resources would still wait." in nothing
 
 
 def test_an_incomplete_reading_suggests_to_read_again() -> None:
@@ -539,11 +516,6 @@ def test_an_incomplete_reading_suggests_to_read_again() -> None:
 
 
 # --- forms ---------------------------------------------------------------------------------------------------------
-
-
-def test_text_alone_has_no_structured_content() -> None:
-    rendered = render_explanation(small_tenant(), replace(OPTIONS, parts="text"))
-    assert (rendered.model, rendered.structured) == (None, None)
 
 
 def test_structured_content_alone_is_sent_as_json_that_hides_nothing() -> None:
