@@ -1,16 +1,17 @@
-"""How much was read, as the field of an answer and as notes."""
+"""How much was read and when: as the field of an answer, as notes and as the first sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from reach_mcp.analysis import results
 from reach_mcp.api.pagination import Coverage
-from reach_mcp.render.formatting import batches, exact_duration, plural
+from reach_mcp.render.formatting import agree, batches, exact_duration, plural
 from reach_mcp.render.glossary import STOPPED
 from reach_mcp.render.models import common
 from reach_mcp.render.options import RenderOptions
-from reach_mcp.render.sanitize import inert
+from reach_mcp.render.sanitize import MAX_ID_CHARS, inert
 
 
 def build_coverage(read: Coverage, left_out: results.FilterReport | None, options: RenderOptions) -> common.Coverage:
@@ -59,3 +60,26 @@ def clock_note(skew: float) -> str:
     """Says that the API's clock is some seconds ahead of ours, or behind it."""
     side = "ahead of" if skew > 0 else "behind"
     return f"The API's clock is {exact_duration(abs(skew))} {side} this server's. Deadlines follow the API's clock."
+
+
+def filter_sentence(left_out: common.LeftOut | None) -> str:
+    if left_out is None:
+        return ""
+    resources = "" if left_out.resources is None else f" and {plural(left_out.resources, 'pending resource')}"
+    return f"Filter: {left_out.filter}. It left out {batches(left_out.batches)}{resources}."
+
+
+def heading(as_of: datetime, options: RenderOptions) -> str:
+    """`Tenant acme, as of 2026-11-26 00:18 UTC (read 40 s ago).`"""
+    who = f"Tenant {inert(options.tenant, MAX_ID_CHARS)}, as of" if options.tenant else "As of"
+    age = f" (read {options.age_seconds} s ago)" if options.age_seconds else ""
+    return f"{who} {as_of:%Y-%m-%d %H:%M} UTC{age}."
+
+
+def coverage_sentence(read: common.Coverage) -> str:
+    """`All 400 batches read.`, or how many of how many and why not all."""
+    if read.complete:
+        return f"All {batches(read.batches)} read." if read.batches else "There are no batches."
+    part = batches(read.batches) if read.of is None else f"{read.batches} of {batches(read.of)}"
+    why = f" ({read.why})" if read.why else ""
+    return f"Incomplete: {part} read{why}. Every count is of {agree(read.batches, 'that one', 'those')}."

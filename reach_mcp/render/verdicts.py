@@ -7,38 +7,15 @@ from datetime import datetime
 
 from reach_mcp.analysis import results
 from reach_mcp.render import models
+from reach_mcp.render.coverage import coverage_sentence, filter_sentence, heading
 from reach_mcp.render.formatting import agree, batches, clock, deadline, listing, plural
 from reach_mcp.render.glossary import ACTIONS, CAUSES, LOST
-from reach_mcp.render.models import common
 from reach_mcp.render.models.batches import COUNTERS, Batch
 from reach_mcp.render.models.pending import Changes, Counts, WhatIf
 from reach_mcp.render.options import RenderOptions
-from reach_mcp.render.sanitize import MAX_ID_CHARS, inert, is_plain_id
+from reach_mcp.render.sanitize import inert, is_plain_id
 
 # --- sentences of several answers ----------------------------------------------------------------------------------
-
-
-def _filter(left_out: common.LeftOut | None) -> str:
-    if left_out is None:
-        return ""
-    resources = "" if left_out.resources is None else f" and {plural(left_out.resources, 'pending resource')}"
-    return f"Filter: {left_out.filter}. It left out {batches(left_out.batches)}{resources}."
-
-
-def _heading(as_of: datetime, options: RenderOptions) -> str:
-    """`Tenant acme, as of 2026-11-26 00:18 UTC (read 40 s ago).`"""
-    who = f"Tenant {inert(options.tenant, MAX_ID_CHARS)}, as of" if options.tenant else "As of"
-    age = f" (read {options.age_seconds} s ago)" if options.age_seconds else ""
-    return f"{who} {as_of:%Y-%m-%d %H:%M} UTC{age}."
-
-
-def _coverage(read: common.Coverage) -> str:
-    """`All 400 batches read.`, or how many of how many and why not all."""
-    if read.complete:
-        return f"All {batches(read.batches)} read." if read.batches else "There are no batches."
-    part = batches(read.batches) if read.of is None else f"{read.batches} of {batches(read.of)}"
-    why = f" ({read.why})" if read.why else ""
-    return f"Incomplete: {part} read{why}. Every count is of {agree(read.batches, 'that one', 'those')}."
 
 
 def _losing(within_day: int, within_hour: int, first: datetime | None, now: datetime) -> str:
@@ -70,7 +47,15 @@ def pending_verdict(report: models.PendingReport, explanation: results.Explanati
     changed = [_changes(report.changes, report.as_of)] if report.changes else []
     parts = [*overall, *assumed, *changed] if explanation.focus else [*assumed, *changed, *overall]
     late = f"Left out for lack of time: {listing(report.skipped)}." if report.skipped else ""
-    return _join([_filter(report.filter), _heading(report.as_of, options), _coverage(report.coverage), *parts, late])
+    return _join(
+        [
+            filter_sentence(report.filter),
+            heading(report.as_of, options),
+            coverage_sentence(report.coverage),
+            *parts,
+            late,
+        ]
+    )
 
 
 def _overall(report: models.PendingReport, explanation: results.Explanation) -> Iterator[str]:
@@ -212,7 +197,7 @@ def _changes(changes: Changes, now: datetime) -> str:
 
 
 def list_verdict(report: models.BatchListReport, found: results.BatchListing, options: RenderOptions) -> str:
-    census, read = report.census, _coverage(report.coverage)
+    census, read = report.census, coverage_sentence(report.coverage)
     if found.scope == "page":
         of = f" of {found.coverage.total}" if found.coverage.total is not None else ""
         read = f"One page was read: {batches(report.coverage.batches)}{of}. Every count is of this page."
@@ -233,7 +218,7 @@ def list_verdict(report: models.BatchListReport, found: results.BatchListing, op
         silent = (
             f"{have} absent or unreadable counters, so {agree(census.without_counters, 'it is', 'they are')} in no sum."
         )
-    return _join([_filter(report.filter), _heading(report.as_of, options), read, states, records, silent])
+    return _join([filter_sentence(report.filter), heading(report.as_of, options), read, states, records, silent])
 
 
 def _sampled_errors(census: results.Census, failed: int) -> str:
@@ -255,7 +240,7 @@ def detail_verdict(report: models.BatchDetailReport, detail: results.BatchDetail
         _sampled(report.batch, detail.batch.failed_records_named),
         waits,
     ]
-    return _join([_heading(report.as_of, options), *state, soon, lost, _counter(report, detail)])
+    return _join([heading(report.as_of, options), *state, soon, lost, _counter(report, detail)])
 
 
 def _batch_state(batch: Batch, now: datetime) -> str:
@@ -267,7 +252,7 @@ def _batch_state(batch: Batch, now: datetime) -> str:
 
 
 def _progress(batch: Batch) -> str:
-    known = [name for name in COUNTERS if name != "records" and name not in batch.unknown]
+    known = [name for name in COUNTERS if name not in batch.unknown]
     said = ", ".join(f"{getattr(batch, name)} {name}" for name in known)
     total = "" if "records" in batch.unknown else f"{plural(batch.records, 'record')}: "
     unknown = f"Not given or unreadable: {', '.join(batch.unknown)}." if batch.unknown else ""

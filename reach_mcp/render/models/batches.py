@@ -13,13 +13,7 @@ from reach_mcp.render.models.common import Count, Id, Items, Length, Model, Time
 from reach_mcp.render.sanitize import exact_id
 
 TYPE_PREFIXES = ("PARTNER_RESOURCE_", "BATCH_")
-COUNTERS = {
-    "records": "total",
-    "processed": "processed",
-    "successful": "successful",
-    "failed": "failed",
-    "pending": "pending",
-}
+COUNTERS = ("processed", "successful", "failed", "pending")
 NO_SCHEMA = "no schema"
 
 
@@ -53,8 +47,9 @@ class Batch(Model):
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
-        unknown = {"unknown": [name for name, field in COUNTERS.items() if getattr(result, field) is None]}
+        counters = {"records": result.total} | {name: getattr(result, name) for name in COUNTERS}
         known = result.live or result.expired or result.pending
+        unknown = {"unknown": [name for name, count in counters.items() if count is None]}
         return unknown | ({} if known else {"live": None, "expired": None})
 
     def shorten(self) -> None:

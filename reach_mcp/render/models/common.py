@@ -23,8 +23,6 @@ MAX_NAMED = 20
 MAX_MISSES = 5
 MAX_NOTE_CHARS = 400
 MAX_COUNT_NAME_CHARS = 60
-EPOCH = to_datetime(0.0)
-CUT = "cut to the size limit"
 
 
 def first(most: int) -> BeforeValidator:
@@ -69,8 +67,6 @@ Count = Annotated[int, BeforeValidator(lambda count: count or 0)]
 Length = Annotated[int, BeforeValidator(len)]
 _Json = PlainSerializer(iso_minute, return_type=str, when_used="json-unless-none")
 Time = Annotated[datetime | None, BeforeValidator(to_datetime), _Json]
-Moment = Annotated[datetime, BeforeValidator(lambda seconds: to_datetime(seconds) or EPOCH), _Json]
-"""A time that is always there; one that no calendar has is shown as 1970."""
 
 
 def attributes(result: object) -> dict[str, object]:
@@ -117,14 +113,9 @@ class Items(Model, Generic[T]):
         return self.offset + len(self.items)
 
     def say_where_the_rest_is(self, view: str = "") -> None:
-        cut = f" ({CUT})" if self.is_cut else ""
+        cut = " (cut to the size limit)" if len(self.items) < self._given else ""
         where = f"{f'view={view}, ' if view else ''}offset={self.end}{cut}"
         self.more = where if self.end < self.total else ""
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether items were dropped so that the answer fits its limit."""
-        return len(self.items) < self._given
 
 
 class Call(Model):
@@ -154,7 +145,7 @@ class Report(Model):
     """The fields of every answer. Notes, calls and legend are sent last."""
 
     verdict: str
-    as_of: Moment
+    as_of: Annotated[datetime, BeforeValidator(to_datetime), _Json]
     tenant: Id = ""
     notes: list[Note] = Field(default=[])
     next: list[Call] = Field(default=[])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
@@ -75,8 +76,8 @@ class Cycle(Model):
 def _clock(seconds: float, info: ValidationInfo) -> str:
     """The hour as the text writes it: an answer has many, and a whole time costs twice as much."""
     as_of: float = info.context or 0.0
-    now, running = to_datetime(as_of), " (now)" if seconds <= as_of < seconds + HOUR else ""
-    return clock(to_datetime(seconds), now) + running if now else ""
+    running = " (now)" if seconds <= as_of < seconds + HOUR else ""
+    return clock(to_datetime(seconds), datetime.fromtimestamp(as_of, UTC)) + running
 
 
 def _by_name(holders: Iterable[results.Holder]) -> dict[str, int]:
