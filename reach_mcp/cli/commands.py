@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
@@ -16,6 +14,7 @@ from reach_mcp.analysis.batch_stats import describe_batch
 from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.results import Cause, Order, Section, View
 from reach_mcp.api.query import BatchType
+from reach_mcp.cli.hosts import to_type
 from reach_mcp.cli.output import Clock, Format, terminal_width, to_text, write
 from reach_mcp.cli.session import Command, Session, demo_option, exit_code, needs_attention
 from reach_mcp.cli.tables import report_detail, report_explanation, report_listing
@@ -180,13 +179,16 @@ def demo_command(ctx: click.Context) -> None:
     answer = to_text(brief, Clock(explanation.as_of, session.zone), terminal_width())
     calls = "The model calls: explain_pending_dependencies {}"
     asked = f'Somebody asks: "{QUESTION}"\n{calls}\nThe answer, as a person reads it:'
-    click.echo("\n\n".join([SITUATION, asked, answer, NEXT, how_to_connect()]))
+    following = NEXT.replace("embedreach-mcp", to_type())
+    click.echo("\n\n".join([SITUATION, asked, answer, following, how_to_connect()]))
 
 
 def how_to_connect() -> str:
-    """Entries of hosts, with the interpreter that runs this."""
-    entry = {"command": sys.executable, "args": ["-m", "reach_mcp", "--demo"]}
+    """Commands that add this server to a host, as they work on this machine."""
+    hosts = "\n".join(
+        f"  {to_type(['install', host, '--demo'])}" for host in ("claude-desktop", "claude-code", "vscode")
+    )
     return f"""\
-Connect a host (with --demo; for your own data leave it out and set REACH_API_TOKEN; more in docs/hosts.md):
-  Claude Code:     claude mcp add reach-demo -- {sys.executable} -m reach_mcp --demo
-  Claude Desktop:  {json.dumps({"mcpServers": {"reach-demo": entry}})}"""
+Connect a host (each shows its change and asks before it makes it; also cursor, codex and gemini):
+{hosts}
+For your own data leave --demo out. More in docs/install.md."""

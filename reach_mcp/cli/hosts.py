@@ -5,9 +5,16 @@ Sources are linked in docs/install.md.
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -32,8 +39,8 @@ class Host:
     """File in a project's folder. None if the host has no servers for one project alone."""
     key: str = "mcpServers"
     """The table of servers in the file."""
-    needs_type: bool = False
-    """True if an entry says `"type": "stdio"`."""
+    asks_secrets: bool = False
+    """True if an entry has a `type`, and secrets are `inputs`, which the host asks for and keeps."""
 
     def file(self, scope: Scope, home: Path, environment: Mapping[str, str], platform: str, project: Path) -> Path:
         """The file to write. Raises ConfigurationError if the host has no such scope."""
@@ -94,7 +101,7 @@ HOSTS = {
             lambda *place: [_application_data(*place) / "Code" / "User" / "mcp.json"],
             ".vscode/mcp.json",
             key="servers",
-            needs_type=True,
+            asks_secrets=True,
         ),
         Host("cursor", "Cursor", lambda home, *_: [home / ".cursor" / "mcp.json"], ".cursor/mcp.json"),
         Host("codex", "Codex", _in_folder("CODEX_HOME", ".codex", "config.toml"), ".codex/config.toml", "mcp_servers"),
@@ -149,3 +156,27 @@ def _describe(host: Host, file: Path, name: str, server: Mapping[str, Any]) -> H
     variables = server.get("env")
     names = tuple(variables) if isinstance(variables, dict) else ()
     return HostEntry(host.name, file, name, str(server.get("command", "")), tuple(_texts(server.get("args"))), names)
+
+
+def own_command() -> list[str]:
+    """How to start this program from anywhere, as long as it is installed: an absolute path and arguments."""
+    if any((parent / "CACHEDIR.TAG").exists() for parent in Path(sys.prefix).parents):
+        # uvx runs from uv's cache, which may be cleared at any time. UV is the path of uv itself, next to uvx.
+        uv = Path(os.environ.get("UV") or shutil.which("uv") or "uv")
+        origin = json.loads(distribution(PROGRAM).read_text("direct_url.json") or "{}").get("url")
+        return [str(uv.with_name(f"uvx{uv.suffix}")), *(["--from", origin] if origin else []), PROGRAM]
+    script = Path(sys.executable).with_name(PROGRAM + Path(sys.executable).suffix)
+    if not script.exists():
+        return [sys.executable, "-m", "reach_mcp"]
+    # pipx and uv link the script from a folder that survives an installation from scratch.
+    link = shutil.which(PROGRAM)
+    return [str(Path(link).absolute()) if link and Path(link).samefile(script) else str(script)]
+
+
+def to_type(arguments: Iterable[str] = ()) -> str:
+    """The command line that runs this program with these arguments, for a person to paste."""
+    command = own_command()
+    if shutil.which(Path(command[0]).stem) == command[0]:
+        command[0] = Path(command[0]).stem
+    words = [*command, *arguments]
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)

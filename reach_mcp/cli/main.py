@@ -18,6 +18,8 @@ COMMANDS = {
     "batch": "commands:batch_command",
     "explain": "commands:explain_command",
     "demo": "commands:demo_command",
+    "install": "install:install_command",
+    "uninstall": "install:uninstall_command",
     "serve": "serving:serve_command",
     "demo-api": "serving:demo_api_command",
 }

@@ -42,7 +42,12 @@ def test_the_demo_asks_one_question_and_answers_it() -> None:
     result = run("demo", REACH_API_TOKEN="")
 
     assert (result.exit_code, result.stderr) == (0, "")
-    for text in (QUESTION, "explain_pending_dependencies {}", "locations:loc_harbor_12", "claude mcp add"):
+    for text in (
+        QUESTION,
+        "explain_pending_dependencies {}",
+        "locations:loc_harbor_12",
+        "install claude-desktop --demo",
+    ):
         assert text in result.stdout
 
 
