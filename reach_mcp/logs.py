@@ -58,7 +58,12 @@ class Redactor:
 
     def log_text(self, text: str) -> str:
         """The same, and without anything that has the shape of a token."""
-        return _TOKEN_SHAPES.sub(lambda found: f"{found[1] or ''} {REDACTED}".lstrip(), self.text(text))
+        return hide_tokens(self.text(text))
+
+
+def hide_tokens(text: str) -> str:
+    """The text without anything that has the shape of a token."""
+    return _TOKEN_SHAPES.sub(lambda found: f"{found[1] or ''} {REDACTED}".lstrip(), text)
 
 
 def _secrets(settings: Settings) -> Iterable[str]:

@@ -18,6 +18,8 @@ COMMANDS = {
     "batch": "commands:batch_command",
     "explain": "commands:explain_command",
     "demo": "commands:demo_command",
+    "doctor": "doctor.command:doctor_command",
+    "config": "config:config_command",
     "install": "install:install_command",
     "uninstall": "install:uninstall_command",
     "serve": "serving:serve_command",

@@ -47,6 +47,13 @@ class Session:
     def settings(self) -> Settings:
         return load_settings(**({"demo": True} if self.demo else {}), **self.flags)
 
+    def configure_logging(self) -> None:
+        """People read answers, not log lines: these are shown only where somebody asks for them."""
+        from reach_mcp.logs import configure_logging
+
+        level = self.settings.log_level if "REACH_MCP_LOG_LEVEL" in os.environ else "ERROR"
+        configure_logging(self.settings.model_copy(update={"log_level": level}))
+
     async def read_all(self, tenant: str | None, *, details: bool) -> Analysis:
         """Read every batch of the tenant, with pending resources if `details`."""
         from reach_mcp.api.query import BatchQuery
@@ -68,12 +75,9 @@ class Session:
         """A call as a tool makes it, which shows its progress on a terminal."""
         from reach_mcp.api.client import build_client
         from reach_mcp.api.deadline import Deadline
-        from reach_mcp.logs import configure_logging
         from reach_mcp.tools.context import CALLER, Call, Caller, ToolContext
 
-        # People read answers, not log lines: these are shown only where somebody asks for them.
-        level = self.settings.log_level if "REACH_MCP_LOG_LEVEL" in os.environ else "ERROR"
-        configure_logging(self.settings.model_copy(update={"log_level": level}))
+        self.configure_logging()
         for name in unknown_variables(os.environ):
             click.echo(f"Warning: unknown setting, ignored: {name}", err=True)
         context = ToolContext(self.settings, partial(build_client, self.settings, self.transport), clock=self.now)
