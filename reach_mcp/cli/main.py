@@ -17,6 +17,7 @@ COMMANDS = {
     "list": "commands:list_command",
     "batch": "commands:batch_command",
     "explain": "commands:explain_command",
+    "report": "report:report_command",
     "demo": "commands:demo_command",
     "doctor": "doctor.command:doctor_command",
     "config": "config:config_command",
