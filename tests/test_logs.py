@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -41,7 +42,15 @@ def test_json_line_has_facts_as_fields(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize(
-    "form", [SECRET, base64.b64encode(b"Bearer " + SECRET.encode()).decode(), "eyJhbGc.eyJpc3M.c2ln"]
+    "form",
+    [
+        SECRET,
+        base64.b64encode(b"Bearer " + SECRET.encode()).decode(),
+        base64.b32encode(SECRET.encode()).decode().rstrip("="),
+        quote(quote(SECRET, safe=""), safe=""),
+        "".join(f"%{byte:02X}" for byte in SECRET.encode()),
+        "eyJhbGc.eyJpc3M.c2ln",
+    ],
 )
 def test_secrets_never_show(capsys: pytest.CaptureFixture[str], form: str) -> None:
     _configure().warning("refused %s", form, extra={"facts": {"why": form}})

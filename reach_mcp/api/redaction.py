@@ -38,7 +38,8 @@ def _forms(secrets: Iterable[str]) -> list[str]:
 def _encodings(secret: str) -> Iterator[str]:
     quoted, escaped, raw = quote(secret, safe=""), json.dumps(secret)[1:-1], secret.encode()
     yield from (secret, quoted, quoted.lower(), quote_plus(secret), escaped, escaped.replace("/", r"\/"))
-    yield from (raw.hex(), raw.hex().upper())
+    yield from (raw.hex(), raw.hex().upper(), base64.b32encode(raw).decode().rstrip("="))
+    yield from (quote(quoted, safe=""), f"%{raw.hex('%')}", f"%{raw.hex('%')}".upper())
     for offset, start in ((0, 0), (1, 2), (2, 3)):  # base64 of a longer text that contains the secret
         encoded = base64.b64encode(bytes(offset) + raw).decode()[start : (offset + len(raw)) * 8 // 6]
         yield from (encoded, encoded.replace("+", "-").replace("/", "_"))
