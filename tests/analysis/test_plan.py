@@ -71,6 +71,8 @@ def test_urgency_sends_first_what_is_lost_soonest() -> None:
     small = [pending(f"s:y{number}", f"locations:l{number % 5}", expires=9.0) for number in range(6)]
     graph = graph_of([batch("b1", *small, *big)])
     assert _steps(graph, order="expiry") == [("BIG", 400), ("l0", 2), ("l1", 1), ("l2", 1), ("l3", 1), ("l4", 1)]
+    graph = graph_of([batch("b1", *big, pending("s:z", "s:soon", expires=1.0))])
+    assert _steps(graph, order="expiry") == [("soon", 1), ("BIG", 400)]
 
 
 def test_urgency_goes_by_rank_within_one_minute() -> None:
