@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -70,7 +70,7 @@ class Evidence:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._errors = dict(snapshot.error_details)
-        self.family = cache(self._find_family)
+        self._families: dict[str, Family] = {}
 
     def mentions(self, schema_id: str, external_id: str) -> list[Mention]:
         """What batches report for one record, in the order of batches."""
@@ -81,6 +81,13 @@ class Evidence:
                 errors = self._errors[batch][external_id]
                 found.append(_describe(self._snapshot.batches[batch], errors, matched_by))
         return found
+
+    def family(self, schema_id: str) -> Family:
+        """The definitions and ingest batches that share a name with a definition."""
+        # No functools.cache here: it would hold this object in a circle, and with it the snapshot.
+        if schema_id not in self._families:
+            self._families[schema_id] = self._find_family(schema_id)
+        return self._families[schema_id]
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -140,7 +147,6 @@ class Evidence:
         return None if family.names or self._snapshot.names.definitions(name) else "id_only"
 
     def _find_family(self, schema_id: str) -> Family:
-        """The definitions and ingest batches that share a name with a definition."""
         known, ids = self._snapshot.names, {schema_id}
         names = {name.casefold() for name in known.names(schema_id)}
         if schema_id.startswith(_NAME):
