@@ -382,6 +382,23 @@ async def test_shutdown_ends_a_running_analysis_with_its_reason() -> None:
     assert "shutting down" in await refused(server, EXPLAIN)
 
 
+async def test_record_that_an_incomplete_reading_does_not_name_may_be_in_the_rest() -> None:
+    first = page(batch("b1", pending("orders:o1", "customers:c1")), cursor="next", total=2)
+
+    text = await ask(serve(ScriptedTransport(first, *[403] * 4)), EXPLAIN, focus="orders:o2")
+
+    assert "Incomplete: 1 of 2 batches read" in text
+    assert "orders:o2 is not named by any batch that was read" in text
+
+
+@pytest.mark.parametrize("view", ["summary", "counters"])
+async def test_counters_without_rows_are_not_nothing(view: str) -> None:
+    text = await ask(serve(api_of([batch("b1", status="success", pendingRecords=500)])), EXPLAIN, view=view)
+
+    assert "500 pending by counter, no rows listed" in text
+    assert "Nothing" not in text
+
+
 async def test_failed_reading_is_not_kept() -> None:
     api = ScriptedTransport(403, page(*BATCHES))
     server = serve(api)
