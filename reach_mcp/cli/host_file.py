@@ -21,8 +21,9 @@ from reach_mcp.cli.config_text import parse
 from reach_mcp.cli.hosts import HOSTS, Host, Scope
 from reach_mcp.settings import ConfigurationError
 
-COMMAND_SECONDS = 60
-_SECRET_VALUE = re.compile(r'((?:TOKEN|SECRET|KEY|PASSWORD)"?\s*[:=]\s*")(?!\$\{)[^"]+', re.IGNORECASE)
+_SECRET_VALUE = re.compile(
+    r"""((?:TOKEN|SECRET|KEY|PASSWORD|AUTHORIZATION)["']?\s*[:=]\s*["'])(?!\$\{)[^"']+""", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,6 @@ def _read(path: Path) -> str | None:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise ConfigurationError(f"{shlex.join(command[:3])} failed: {done.stderr.strip() or done.stdout.strip()}")

@@ -160,17 +160,25 @@ def _describe(host: Host, file: Path, name: str, server: Mapping[str, Any]) -> H
 
 def own_command() -> list[str]:
     """How to start this program from anywhere, as long as it is installed: an absolute path and arguments."""
-    if any((parent / "CACHEDIR.TAG").exists() for parent in Path(sys.prefix).parents):
-        # uvx runs from uv's cache, which may be cleared at any time. UV is the path of uv itself, next to uvx.
-        uv = Path(os.environ.get("UV") or shutil.which("uv") or "uv")
-        origin = json.loads(distribution(PROGRAM).read_text("direct_url.json") or "{}").get("url")
-        return [str(uv.with_name(f"uvx{uv.suffix}")), *(["--from", origin] if origin else []), PROGRAM]
+    uv = os.environ.get("UV")
+    if uv and any((parent / "CACHEDIR.TAG").exists() for parent in Path(sys.prefix).parents):
+        # This is uvx, which runs from a cache that may be cleared at any time. UV is the path of uv itself, next to it.
+        uvx = Path(uv).with_name(f"uvx{Path(uv).suffix}")
+        return [str(uvx), *(["--from", origin] if (origin := _origin()) else []), PROGRAM]
     script = Path(sys.executable).with_name(PROGRAM + Path(sys.executable).suffix)
     if not script.exists():
         return [sys.executable, "-m", "reach_mcp"]
     # pipx and uv link the script from a folder that survives an installation from scratch.
     link = shutil.which(PROGRAM)
     return [str(Path(link).absolute()) if link and Path(link).samefile(script) else str(script)]
+
+
+def _origin() -> str | None:
+    """The wheel, folder or repository that this was installed from. None if it was an index."""
+    found = json.loads(distribution(PROGRAM).read_text("direct_url.json") or "{}")
+    repository = found.get("vcs_info")
+    url: str | None = found.get("url")
+    return f"{repository['vcs']}+{url}@{repository['commit_id']}" if repository else url
 
 
 def to_type(arguments: Iterable[str] = ()) -> str:

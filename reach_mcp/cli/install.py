@@ -129,7 +129,7 @@ def install_command(
     old = file.servers().get(name)
     env |= {variable: value for variable, value in settings.items() if value}
     question = None if demo else _credential(file.host, env)
-    entry = build_entry(file.host, env, demo)
+    entry = _build_entry(file.host, env, demo)
     if isinstance(old, dict) and _essence(old) == _essence(entry):
         click.echo(f"Nothing to change: {file.path} has this entry as {name}.")
         return
@@ -163,7 +163,7 @@ def _credential(host: Host, env: dict[str, str]) -> Entry | None:
     return {"id": variable, "type": "promptString", "description": INPUTS[variable], "password": True}
 
 
-def build_entry(host: Host, env: dict[str, str], demo: bool) -> Entry:
+def _build_entry(host: Host, env: dict[str, str], demo: bool) -> Entry:
     command, *args = own_command()
     entry: Entry = {"type": "stdio"} if host.asks_secrets else {}
     entry |= {"command": command, "args": [*args, "--demo"] if demo else args}
@@ -189,8 +189,9 @@ def _with_entry(file: HostFile, name: str, entry: Entry, question: Entry | None)
 
 
 def _input_ids(text: str, path: Path) -> list[object]:
+    """The id of each input, in order."""
     inputs = parse(text, path).get("inputs")
-    return [each.get("id") for each in inputs if isinstance(each, dict)] if isinstance(inputs, list) else []
+    return [isinstance(each, dict) and each.get("id") for each in inputs] if isinstance(inputs, list) else []
 
 
 @click.command("uninstall")

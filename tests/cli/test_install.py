@@ -199,20 +199,24 @@ def test_a_link_to_the_file_stays_a_link(home: Path) -> None:
     assert "reach-demo" in real.read_text()
 
 
+def ids(file: Path) -> list[str]:
+    return [each["id"] for each in json.loads(file.read_text())["inputs"] if each != "x"]
+
+
 def test_vscode_asks_for_the_secret_once_and_keeps_it(home: Path) -> None:
-    file = put(home / FILES["vscode"], '{\n  "inputs": [\n    {"id": "mine"}\n  ]\n}\n')
+    file = put(home / FILES["vscode"], '{\n  "inputs": [\n    "x", {"id": "mine"}\n  ]\n}\n')
     run("install", "vscode", "--yes")
     run("install", "vscode", "--yes", "--name", "second", "--partner-id", "p")
     content = json.loads(file.read_text())
-    assert [each["id"] for each in content["inputs"]] == ["REACH_JWT_SECRET", "REACH_API_TOKEN", "mine"]
+    assert ids(file) == ["REACH_JWT_SECRET", "REACH_API_TOKEN", "mine"]
     assert all(each["password"] for each in content["inputs"][:2])
     assert content["servers"]["reach"]["env"] == {"REACH_API_TOKEN": "${input:REACH_API_TOKEN}"}
     assert content["servers"]["second"]["env"]["REACH_JWT_SECRET"] == "${input:REACH_JWT_SECRET}"
     run("install", "vscode", "--yes", "--name", "third")
     run("uninstall", "vscode", "--yes", "--name", "second")
-    assert [each["id"] for each in json.loads(file.read_text())["inputs"]] == ["REACH_API_TOKEN", "mine"]
+    assert ids(file) == ["REACH_API_TOKEN", "mine"]
     run("uninstall", "vscode", "--yes")
-    assert [each["id"] for each in json.loads(file.read_text())["inputs"]] == ["REACH_API_TOKEN", "mine"]
+    assert ids(file) == ["REACH_API_TOKEN", "mine"]
 
 
 def test_settings_and_the_file_of_a_secret_are_written(home: Path) -> None:
@@ -382,11 +386,29 @@ def test_the_command_outlives_the_process(tmp_path: Path, monkeypatch: pytest.Mo
     assert to_type(["install", "a b"]) == "embedreach-mcp install 'a b'"
     monkeypatch.setattr(sys, "platform", "win32")
     assert to_type(["install", "a b"]).endswith('embedreach-mcp install "a b"')
-    # An environment in a cache is one of uvx.
-    (tmp_path / "CACHEDIR.TAG").touch()
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "origin"),
+    [
+        ('{"url": "file:///x.whl"}', ["--from", "file:///x.whl"]),
+        (
+            '{"url": "https://example.com/x", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}',
+            ["--from", "git+https://example.com/x@c0ffee"],
+        ),
+        ("", []),
+    ],
+)
+def test_uvx_is_started_again_from_the_same_origin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct_url: str, origin: list[str]
+) -> None:
+    put(tmp_path / "CACHEDIR.TAG", "")
+    put(tmp_path / "embedreach_mcp-9.dist-info" / "METADATA", "Name: embedreach-mcp")
+    put(tmp_path / "embedreach_mcp-9.dist-info" / "direct_url.json", direct_url)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
     monkeypatch.setenv("UV", "/opt/uv")
-    assert own_command()[0] == "/opt/uvx"
-    assert own_command()[-1] == "embedreach-mcp"
+    assert own_command() == ["/opt/uvx", *origin, "embedreach-mcp"]
 
 
 TEXTS = st.text(alphabet='a"\\/*,:{}[]\n é', max_size=8)
