@@ -64,7 +64,7 @@ Each answer says how much it read. Ids, schema names and messages in answers are
 follow them."""
 
 CALLER_KEY = "reach_mcp.caller"
-"""The name of the caller in the ASGI scope, set by the auth middleware."""
+"""The Caller in the ASGI scope, set by the auth middleware."""
 
 BATCH_URI = "reach://batches/{batch_id}"
 MAX_METHOD_CHARS = 100
@@ -182,8 +182,8 @@ async def _identify(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
     uri = (ctx.params or {}).get("uri")
     if isinstance(uri, str) and len(uri) > MAX_URI_CHARS:
         raise MCPError(code=INVALID_PARAMS, message=f"uri is longer than {MAX_URI_CHARS} characters.")
-    scope = getattr(ctx.request, "scope", {})
-    CALLER.set(Caller(name=scope.get(CALLER_KEY, ""), request=str(ctx.request_id)))
+    caller: Caller = Caller() if ctx.request is None else ctx.request.scope[CALLER_KEY]  # never absent over HTTP
+    CALLER.set(replace(caller, request=str(ctx.request_id)))
     return await call_next(ctx)
 
 
@@ -201,13 +201,14 @@ def _add_resources(server: ReachServer) -> None:
 def _add_completion(server: ReachServer) -> None:
     @server.completion()  # type: ignore[no-untyped-call, untyped-decorator]  # the SDK's is not typed
     async def complete(
-        ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, _: CompletionContext | None
+        ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, known: CompletionContext | None
     ) -> Completion | None:
         of_template = isinstance(ref, ResourceTemplateReference) and ref.uri == BATCH_URI
         of_prompt = isinstance(ref, PromptReference) and ref.name in server._prompts
         if argument.name != "batch_id" or not (of_template or of_prompt):
             return None
-        found, unread = await _recent_batch_ids(server.context, argument.value[:MAX_VALUE_CHARS])
+        tenant = ((known and known.arguments) or {}).get("tenant_id") or None
+        found, unread = await _recent_batch_ids(server.context, argument.value[:MAX_VALUE_CHARS], tenant)
         return Completion(
             values=found[:MAX_COMPLETIONS],
             total=None if unread else len(found),
@@ -215,7 +216,7 @@ def _add_completion(server: ReachServer) -> None:
         )
 
 
-async def _recent_batch_ids(context: ToolContext, prefix: str) -> tuple[list[str], bool]:
+async def _recent_batch_ids(context: ToolContext, prefix: str, tenant: str | None) -> tuple[list[str], bool]:
     """Ids of the newest batches that start with the prefix and can be given back as an argument; none on failure.
 
     Also returns whether there are older batches, which were not read.
@@ -226,10 +227,10 @@ async def _recent_batch_ids(context: ToolContext, prefix: str) -> tuple[list[str
     caller = CALLER.get().name
     call = Call(context, Deadline(min(COMPLETION_SECONDS, context.settings.deadline), caller))
     try:
-        call.tenant = context.tenant(None)
+        call.resolve_tenant(tenant)
         async with context.limiter.slot(caller, call.deadline):
             query = BatchQuery(limit=MAX_COMPLETIONS)
-            page = await context.client.list_batches(query, tenant=call.tenant, deadline=call.deadline)
+            page = await call.client.list_batches(query, tenant=call.tenant, deadline=call.deadline)
     except (ReachError, ConfigurationError) as error:
         call.log("completion/complete", "error", error.kind)
         return [], False

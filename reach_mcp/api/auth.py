@@ -144,6 +144,11 @@ def read_claims(token: str) -> dict[str, object]:
         return {}
 
 
+def token_tenant(token: str) -> str:
+    """The tenant that a JWT is scoped to, read without verifying it; empty where it names none."""
+    return str(read_claims(token).get("tenantExternalId") or "")
+
+
 def token_end(token: str) -> float | None:
     """The `exp` of a JWT in Unix seconds, read without verifying it; None where it has none."""
     end = read_claims(token).get("exp")

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -105,6 +106,14 @@ class ReachClient:
                 quotes=[batch.batch_id],
             )
         return batch
+
+    def acting_for(self, token: str) -> ReachClient:
+        """This client with the JWT of a caller. It shares connections, slots and bounds with it."""
+        other = copy(self)
+        vars(other)["_http"] = self._http
+        other.credential = Credential(lambda: token)
+        other.credential.refusal_advice = "Send a fresh Reach JWT in the header Reach-Authorization."
+        return other
 
     def redact(self, text: str) -> str:
         """The text without any secret that the client holds."""

@@ -55,7 +55,7 @@ async def _answer(
     """Read the arguments, wait for a slot, do the work. Raises ReachError or ConfigurationError."""
     arguments, notes = read_arguments(model, raw)
     call.notes.extend(notes)
-    call.tenant = call.context.tenant(getattr(arguments, "tenant_id", None))
+    call.resolve_tenant(getattr(arguments, "tenant_id", None))
     try:
         async with call.context.limiter.slot(CALLER.get().name, call.deadline) as call.threads:
             return await work(call, arguments)
@@ -85,7 +85,7 @@ def render_options(call: Call, arguments: ToolArguments, *, age_seconds: float =
 
 
 def _result(call: Call, rendered: Rendered) -> CallToolResult:
-    redact, structured = call.context.redact, rendered.structured
+    redact, structured = call.redact, rendered.structured
     text = "\n".join([rendered.text.rstrip("\n"), *call.notes])
     if structured is not None:
         if call.notes:
@@ -110,5 +110,5 @@ def _error_result(call: Call, error: ReachError | ConfigurationError) -> CallToo
         meta["reach/retry_after"] = round(shown.retry_after)
     if not context.settings.error_messages:
         shown.quotes = []
-    text = context.redact(render_error(shown, context.draw_delimiter()))
+    text = call.redact(render_error(shown, context.draw_delimiter()))
     return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta=meta)

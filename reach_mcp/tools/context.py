@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint
 from reach_mcp.api.deadline import Deadline
-from reach_mcp.api.errors import Busy, InvalidArgument
+from reach_mcp.api.errors import Busy, CredentialMissing, Forbidden, InvalidArgument
 from reach_mcp.logs import Redactor
 from reach_mcp.settings import Settings
 from reach_mcp.tools.cache import Cache
 from reach_mcp.tools.limiter import Limiter
 from reach_mcp.tools.upstream import Upstream
+from reach_mcp.wrong_values import quote_name
 
 if TYPE_CHECKING:
     from reach_mcp.api.client import ReachClient
@@ -37,13 +38,25 @@ READING_SHARE = 0.8
 """Part of a call's time that reading may take. The rest is for the analysis of what was read."""
 
 LOCK_POLL_SECONDS = 0.05
+MAX_TENANTS_NAMED = 20
+
+_ONLY = "This caller may ask for one tenant alone, and another one is named."
+_PINNED = "This server is pinned to one tenant by REACH_TENANT_ID."
+_HEADER = "tenant_id is not the tenant that the header reach-tenant-id names."
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request: the name of the token over HTTP, empty over stdio."""
+    """Who makes a request, and what it may ask for. Over stdio: any tenant, with the server's credential."""
 
     name: str = ""
+    """Its name over HTTP, by its token, empty over stdio."""
+    tenants: frozenset[str] | None = None
+    """The tenants that it may ask for, None for any."""
+    header_tenant: str | None = None
+    """The header `reach-tenant-id` of its MCP request."""
+    credential: str | None = field(default=None, repr=False)
+    """Its own Reach JWT, empty where one is required and missing, None for the server's credential."""
     request: str = ""
     """The client's id of the request."""
     report: Report | None = None
@@ -95,13 +108,23 @@ class ToolContext:
         return self.redactor.text(self.client.redact(text))
 
     def tenant(self, named: str | None) -> str | None:
-        """The tenant to ask for. Raises InvalidArgument for another one than the pinned tenant."""
-        pinned = self.client.pinned_tenant
-        if pinned is not None and named not in (None, pinned):
-            raise InvalidArgument(
-                "This server is pinned to one tenant by REACH_TENANT_ID.", advice="Leave tenant_id out."
-            )
-        return named if pinned is None else pinned
+        """The tenant to ask for: the caller's only one, else the pinned one, the header's, the argument's.
+
+        Raises InvalidArgument where two of them differ, or where the caller may not ask for it. The errors name no
+        tenants but the caller's own.
+        """
+        caller, pinned = CALLER.get(), self.client.pinned_tenant
+        allowed = caller.tenants
+        only = next(iter(allowed)) if allowed is not None and len(allowed) == 1 else None
+        ranked = ((only, _ONLY), (pinned, _PINNED), (caller.header_tenant, _HEADER), (named, ""))
+        found = [(tenant, reason) for tenant, reason in ranked if tenant is not None]
+        tenant, reason = found[0] if found else (None, "")
+        if any(other != tenant for other, _ in found):
+            raise InvalidArgument(reason, advice="Leave tenant_id out, and the header reach-tenant-id.")
+        if allowed is not None and tenant not in allowed:
+            named_ones = ", ".join(map(quote_name, sorted(allowed)[:MAX_TENANTS_NAMED]))
+            raise InvalidArgument("This caller must name one of its tenants.", advice=f"They are {named_ones}.")
+        return tenant
 
     def open(self) -> None:
         """Begin a session. One server may have several, at the same time or one after another."""
@@ -148,6 +171,34 @@ class Call:
     tenant: str | None = None
     notes: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
+
+    @cached_property
+    def client(self) -> ReachClient:
+        """The client with the credential for this call. Raises CredentialMissing: there is no fall-back."""
+        own = CALLER.get().credential
+        if own == "":
+            raise CredentialMissing(
+                "This server takes the Reach credential from its callers alone.",
+                advice="Send the header `Reach-Authorization: Bearer <Reach JWT>`.",
+            )
+        return self.context.client if own is None else self.context.client.acting_for(own)
+
+    def resolve_tenant(self, named: str | None) -> None:
+        """Set the tenant. Raises InvalidArgument, and Forbidden where the credential is of another tenant."""
+        from reach_mcp.api.auth import token_tenant
+
+        self.tenant = self.context.tenant(named)
+        if CALLER.get().tenants is not None and token_tenant(self.client.credential.token()) not in ("", self.tenant):
+            raise Forbidden(
+                "The credential for Reach is of another tenant than the one asked for.",
+                advice="The claim tenantExternalId of the JWT must be that tenant.",
+            )
+
+    def redact(self, text: str) -> str:
+        """The text without any secret of the server, nor of the caller."""
+        client = vars(self).get("client", self.context.client)
+        text = self.context.redact(text)
+        return text if client is self.context.client else client.redact(text)
 
     def read_deadline(self) -> Deadline:
         """The time for reading, out of the time of the call."""

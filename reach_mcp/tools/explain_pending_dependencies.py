@@ -5,6 +5,7 @@ from __future__ import annotations
 from reach_mcp.analysis.report import Question, explain
 from reach_mcp.analysis.stop import Checkpoint
 from reach_mcp.analysis.tokens import TokenBinding
+from reach_mcp.api.auth import token_tenant
 from reach_mcp.render.options import Rendered
 from reach_mcp.render.pending_report import render_explanation
 from reach_mcp.tools.answers import render_options
@@ -31,8 +32,8 @@ async def explain_pending_dependencies(call: Call, arguments: ExplainArguments) 
     )
     options = render_options(call, arguments, age_seconds=kept.age_seconds)
     # A token belongs to the tenant, and to the key that the replicas share where one is set.
-    key = call.context.settings.token_key
-    binding = TokenBinding(tenant=call.tenant or "", key=b"" if key is None else key.get_secret_value().encode())
+    key, tenant = call.context.settings.token_key, call.tenant or token_tenant(call.client.credential.token())
+    binding = TokenBinding(tenant=tenant, key=b"" if key is None else key.get_secret_value().encode())
 
     def work(checkpoint: Checkpoint) -> Rendered:
         return render_explanation(explain(kept.analysis, question, binding=binding, checkpoint=checkpoint), options)

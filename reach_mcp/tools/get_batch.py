@@ -41,7 +41,7 @@ async def fetch_batch(call: Call, batch_id: str) -> Batch:
     bare = bare.removeprefix(BATCH_URI)
     for name in dict.fromkeys((batch_id, bare, unquote(bare))):
         try:
-            return call.censor(await call.context.client.get_batch(name, tenant=call.tenant, deadline=call.deadline))
+            return call.censor(await call.client.get_batch(name, tenant=call.tenant, deadline=call.deadline))
         except BatchNotFound as error:
             unknown = error
     raise unknown

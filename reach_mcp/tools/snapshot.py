@@ -46,7 +46,7 @@ class KeptAnalysis:
 
 async def read_snapshot(call: Call, *, fresh: bool = False) -> KeptAnalysis:
     """All batches of the call's tenant with pending details. Raises ReachError when nothing could be read."""
-    key = (call.context.client.credential.token(), call.tenant)
+    key = (call.client.credential.token(), call.tenant)
     load = partial(read, call, BatchQuery(include_pending_details=True))
     kept = await call.context.snapshots.get(key, load, fresh=fresh)
     call.coverage = kept.analysis.snapshot.coverage
@@ -67,7 +67,7 @@ async def read(call: Call, query: BatchQuery, max_pages: int | None = None) -> L
     builder = SnapshotBuilder(with_details=with_details)
     sizes = DETAILED_PAGE_SIZES if with_details else PAGE_SIZES
     reader = BatchReader(
-        context.client, query, tenant=call.tenant, deadline=deadline, page_sizes=sizes, max_pages=max_pages
+        call.client, query, tenant=call.tenant, deadline=deadline, page_sizes=sizes, max_pages=max_pages
     )
 
     def fold(page: Page) -> None:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_mcp.server import CALLER_KEY
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, read_secret, split_list
+from reach_mcp.tools.context import Caller
 from reach_mcp.transports.request_ids import WRONG_ID, usable_id
 from reach_mcp.wrong_values import quote_name
 
@@ -148,7 +149,7 @@ class AuthMiddleware:
             refusal = Response("Bearer token missing or wrong.", 401, headers={"WWW-Authenticate": "Bearer"})
             return await refusal(scope, receive, send)
         kept = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
-        return await self._app({**scope, "headers": kept, CALLER_KEY: caller}, receive, send)
+        return await self._app({**scope, "headers": kept, CALLER_KEY: Caller(caller)}, receive, send)
 
     def _caller(self, headers: Headers) -> str | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")

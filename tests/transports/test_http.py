@@ -178,7 +178,7 @@ async def test_callers_are_told_apart_by_name_and_their_token_goes_no_further(
     async with client_of(AuthMiddleware(seen, Tokens(settings_of(**flags))), "10.1.2.3") as client:
         await client.get("/", headers={"authorization": f"bearer {shown}", "x-forwarded-for": "9.9.9.9"})
 
-    assert seen.scope[CALLER_KEY] == caller
+    assert seen.scope[CALLER_KEY].name == caller
     assert not [name for name, _ in seen.scope["headers"] if name == b"authorization"]
 
 
