@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     )
     reuse_mb: float = Field(128.0, ge=0, le=4096, description="Most MB of such snapshots, by bytes read.")
     answer_bytes: int = Field(
-        8000, ge=2000, le=100_000, description="Most bytes of a concise answer, in each form. Detailed: three times."
+        8000, ge=4000, le=100_000, description="Most bytes of a concise answer, in each form. Detailed: three times."
     )
     answer_parts: Literal["both", "text", "structured"] = Field(
         "both", description="`text` or `structured` for hosts that show the other form twice or not at all."
@@ -93,6 +93,36 @@ class Settings(BaseSettings):
     )
     auth_token_file: Path | None = Field(
         None, description="File with such tokens, one a line, read again whenever it changes."
+    )
+    auth: Literal["none", "static", "oauth"] | None = Field(
+        None,
+        description="How HTTP callers show who they are. Unset: `static` where tokens or a callers file are set, else "
+        "`none`, which is for loopback alone.",
+    )
+    callers_file: Path | None = Field(
+        None,
+        description="TOML file of named callers with token hashes, tenants and expiry, read again whenever it changes.",
+    )
+    oauth_issuer: str | None = Field(None, description="The issuer of access tokens, exactly as in their `iss`.")
+    oauth_audience: str = Field(
+        "",
+        description="The public URL of this server, such as https://mcp.example.com/mcp, which tokens have in their "
+        "`aud`. Other accepted audiences may follow, comma-separated.",
+    )
+    oauth_jwks_url: str | None = Field(
+        None, description="The issuer's JWKS. Unset: the `jwks_uri` of its `.well-known` metadata."
+    )
+    oauth_scopes: str = Field("", description="Scopes that a token must have, all of them, comma-separated.")
+    oauth_tenants_claim: str = Field(
+        "tenants", description="The claim with the tenants of a caller, a string or a list. Without it: no tenant."
+    )
+    credential: Literal["server", "caller", "caller-required"] = Field(
+        "server",
+        description="The credential for calls over HTTP: the server's, the caller's from its header "
+        "`Reach-Authorization` if it sends one, or the caller's alone.",
+    )
+    calls_per_minute: int = Field(
+        0, ge=0, le=100_000, description="MCP requests of one HTTP caller per minute. 0: no limit."
     )
     allowed_hosts: str = Field("", description="Host headers accepted besides loopback, comma-separated.")
     allowed_origins: str = Field("", description="Browser origins accepted, comma-separated.")
@@ -118,11 +148,27 @@ class Settings(BaseSettings):
             raise ValueError("must have no user name, password, query or fragment. The token has its own setting")
         return value.rstrip("/")
 
-    @field_validator("api_token_file", "jwt_secret_file", "auth_token_file", mode="before")
+    @field_validator("api_token_file", "jwt_secret_file", "auth_token_file", "callers_file", mode="before")
     @classmethod
     def _clean_path(cls, value: object) -> object:
         """A path without the quotes that `set NAME="..."` keeps on Windows, and with the home directory for `~`."""
         return Path(value.strip(" \"'")).expanduser() if isinstance(value, str) else value
+
+    @field_validator("oauth_issuer", "oauth_jwks_url")
+    @classmethod
+    def _check_identity_url(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value and not (parts.hostname and (parts.scheme == "https" or parts.hostname in LOOPBACK)):
+            raise ValueError("must be an https URL such as https://login.example.com")
+        return value
+
+    @field_validator("oauth_audience")
+    @classmethod
+    def _check_audience(cls, value: str) -> str:
+        parts = urlsplit((split_list(value) or [""])[0])
+        if value and not (parts.hostname and parts.scheme in ("http", "https")):
+            raise ValueError("must begin with the public URL of this server, such as https://mcp.example.com/mcp")
+        return value
 
     @field_validator("allowed_hosts")
     @classmethod

@@ -126,7 +126,7 @@ def options(tool: str) -> st.SearchStrategy[RenderOptions]:
     properties = read_schemas()[tool]["input"]["properties"]
     return st.builds(
         RenderOptions,
-        limit_bytes=st.sampled_from([8_000, 24_000]),
+        limit_bytes=st.sampled_from([4_000, 8_000, 24_000]),
         detailed=st.booleans(),
         parts=st.sampled_from(["both", "text", "structured"]),
         tenant=st.one_of(st.none(), texts),

@@ -79,7 +79,7 @@ def test_long_texts_are_shortened_where_no_list_is_left_to_trim() -> None:
     text = "顧客の記録 " * 100
     coverage = replace(fabricated.large_tenant().coverage, cursor="顧" * 190, stop="deadline")
     explanation = replace(fabricated.large_tenant(), skipped=(text,) * 9, notes=(text,) * 9, coverage=coverage)
-    options = RenderOptions(limit_bytes=3_000, tenant="顧" * 190)
+    options = RenderOptions(limit_bytes=4_000, tenant="顧" * 190)
     rendered = render_explanation(explanation, options)
     check(rendered, options, SCHEMAS[PendingReport])
     assert rendered.structured is not None
