@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -75,8 +76,11 @@ def good_body(request: Request, batches: Sequence[object] = BATCHES) -> bytes:
 class FaultServer:
     """Answers requests `first` to `last` by the fault and all others rightly. Use as async context manager."""
 
-    def __init__(self, fault: Fault | None = None, *, first: int = 1, last: int = 99) -> None:
+    def __init__(
+        self, fault: Fault | None = None, *, first: int = 1, last: int = 99, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.fault = fault
+        self._tls = tls
         self.faulty = range(first, last + 1)
         self._open: set[asyncio.StreamWriter] = set()
         self.requests: list[Request] = []
@@ -87,10 +91,10 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         return self
 
     async def __aexit__(self, *_: object) -> None:

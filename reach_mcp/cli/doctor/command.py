@@ -6,9 +6,7 @@ import os
 import re
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 import anyio
 import click
@@ -41,13 +39,12 @@ CHECKS: dict[str, tuple[Callable[[Examination], Awaitable[Finding]], str]] = {
 """Each check by its name, and the names of those without which it makes no sense."""
 NETWORK = ("proxy", "DNS", "TCP", "TLS")
 ADVICE = {
-    errors.TimedOut: "Reach, or a proxy on the way, is slow. Try again in a minute, or with REACH_MCP_DEADLINE=120.",
-    errors.Stalled: "Reach, or a proxy on the way, is slow. Try again in a minute.",
+    **dict.fromkeys((errors.TimedOut, errors.Stalled), "Reach, or a proxy on the way, is slow. Try again in a minute."),
     errors.NoConnection: "The connection opens and then breaks off: by a proxy or firewall on the way, or by Reach. "
     "Try again in a minute, then ask those who run the network.",
     errors.NotJSON: "A proxy or a sign-in page answers instead of Reach, or cuts the answer short. Check "
     "REACH_API_URL, HTTPS_PROXY and NO_PROXY.",
-    errors.BadRequest: "Read the reason that Reach gives.",
+    errors.BadRequest: "Read the reason that Reach gives, and look at the tenant below.",
 }
 """Advice for one request of ours, where the error's own is for the call of a tool."""
 OURS = (errors.InvalidArgument, errors.CredentialMissing, errors.Unauthorized, errors.Forbidden)
@@ -71,7 +68,7 @@ async def examine(examination: Examination) -> AsyncIterator[Finding]:
         cause = next((each for each in needs.split() if each in blocked), None)
         if cause:
             finding = skip(f"It needs {cause}.")
-        elif name in NETWORK and examination.offline:
+        elif name in NETWORK and (examination.settings.demo or examination.session.transport is not None):
             finding = skip("No network is used.")
         else:
             finding = await run_check(check, examination)
@@ -88,6 +85,7 @@ async def run_check(check: Callable[[Examination], Awaitable[Finding]], examinat
     except ConfigurationError as error:
         return misconfigured(str(error), local.WHERE)
     except errors.ReachError as error:
+        examination.error = examination.error or error
         quotes = f" {error.introduces}: {'; '.join(error.quotes)}." if error.quotes else ""
         wait = f" Reach asks to wait {error.retry_after:g} s." if error.retry_after is not None else ""
         fail = misconfigured if isinstance(error, OURS) else unreachable
@@ -102,8 +100,7 @@ def find_secrets(examination: Examination) -> Iterator[str]:
         yield from examination.client.credential.secrets()
     for name, value in examination.environment.items():
         if name.upper().endswith("_PROXY"):
-            with suppress(ValueError):
-                yield urlsplit(value).password or ""
+            yield from re.findall(r"//[^/@]*:([^/@]*)@", value)
         elif _SECRET_NAME.match(name):
             yield from (value, *re.split(r"[\s,:\"']+", value))
 

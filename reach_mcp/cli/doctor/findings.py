@@ -50,7 +50,7 @@ class Examination:
     asked: Deadline | None = None
     """Of the first request, as soon as it is sent."""
     error: ReachError | None = None
-    """How the first request failed, if it did."""
+    """What Reach or its client raised first."""
 
     @property
     def settings(self) -> Settings:
@@ -68,11 +68,6 @@ class Examination:
     @property
     def tenant(self) -> str | None:
         return self.named_tenant or self.client.pinned_tenant
-
-    @property
-    def offline(self) -> bool:
-        """Whether requests stay in this process."""
-        return self.settings.demo or self.session.transport is not None
 
     @property
     def proxy(self) -> SplitResult | None:

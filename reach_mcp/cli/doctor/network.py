@@ -47,8 +47,10 @@ async def check_tcp(examination: Examination) -> Finding:
 async def check_tls(examination: Examination) -> Finding:
     """A TLS connection to the API, through the proxy if there is one, with a certificate that is trusted."""
     api, proxy = urlsplit(examination.settings.api_url), examination.proxy
-    if api.scheme == "http" or (proxy and proxy.scheme != "http"):
-        return skip("No TLS on this way, or a proxy that speaks TLS itself: the request below tries it.")
+    if api.scheme == "http":
+        return skip("REACH_API_URL is an http address.")
+    if proxy and proxy.scheme != "http":
+        return skip("The proxy speaks TLS itself: the request below tries both.")
     connection = http.client.HTTPSConnection(*examination.target, timeout=SECONDS, context=trusted_context())
     if proxy:
         pair = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}".encode()
