@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reach_mcp.cli.config_text import NotEditable, parse, remove_entry, set_entry
-from reach_mcp.cli.hosts import HOSTS, HostEntry, find_entries, own_command, to_type
+from reach_mcp.cli.hosts import HOSTS, Host, HostEntry, find_entries, own_command, to_type
 from reach_mcp.cli.main import cli
 from reach_mcp.cli.session import Session
 from reach_mcp.settings import ConfigurationError
@@ -52,7 +52,6 @@ FILES = {
     "codex": ".codex/config.toml",
     "gemini": ".gemini/settings.json",
 }
-Install = Callable[..., Result]
 
 
 class Terminal(io.BytesIO):
@@ -129,18 +128,15 @@ def test_an_entry_is_added_next_to_the_others_and_removed_without_a_trace(home: 
     assert file.read_bytes() == before
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_a_missing_file_is_made(home: Path, host: str) -> None:
-    assert run("install", host, "--yes", "--demo", "--name", "x").exit_code == 0
-    assert "x" in servers(home / FILES[host])
-    assert (home / FILES[host]).stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize("host", [name for name, host in HOSTS.items() if host.project_file])
-def test_a_project_has_a_file_of_its_own(home: Path, host: str) -> None:
-    shown = run("install", host, "--yes", "--demo", "--scope", "project").output
-    assert "belongs to the project" in shown
-    assert "reach-demo" in servers(home / "project" / str(HOSTS[host].project_file))
+@pytest.mark.parametrize("host", HOSTS.values(), ids=lambda host: host.name)
+def test_a_missing_file_is_made(home: Path, host: Host) -> None:
+    assert run("install", host.name, "--yes", "--demo", "--name", "x").exit_code == 0
+    assert "x" in servers(home / FILES[host.name])
+    assert (home / FILES[host.name]).stat().st_mode & 0o777 == 0o600
+    if host.project_file:
+        shown = run("install", host.name, "--yes", "--demo", "--scope", "project").output
+        assert "belongs to the project" in shown
+        assert "reach-demo" in servers(home / "project" / host.project_file)
 
 
 def test_a_second_installation_changes_nothing(home: Path) -> None:
