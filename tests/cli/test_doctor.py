@@ -343,6 +343,7 @@ def test_hosts(command: str, variables: dict[str, str], status: str, told: str, 
 
     assert (code, findings["hosts"]["status"]) == (2 if status == "failed" else 0, status)
     assert told in findings["hosts"]["seen"]
+    assert findings["hosts"]["seen"].count("(reach in ") == 1  # the home is the project's folder here
 
 
 # --- Reach -----------------------------------------------------------------------------------------------------------

@@ -106,7 +106,8 @@ async def check_token(examination: Examination) -> Finding:
 
 async def check_hosts(examination: Examination) -> Finding:
     """Which hosts of this machine start this program, and whether they can."""
-    entries = find_entries(Path.home(), examination.environment, sys.platform, Path.cwd())
+    found = find_entries(Path.home(), examination.environment, sys.platform, Path.cwd())
+    entries = list(dict.fromkeys(found))  # a file of the user may be that of the project too
     if not entries:
         return skip("No known host here starts embedreach-mcp.", "`embedreach-mcp install HOST` adds it to one.")
     seen = "Started by " + ", ".join(f"{entry.host} ({entry.name} in {entry.file})" for entry in entries) + "."
