@@ -18,7 +18,7 @@ from reach_mcp.cli import report_chapters as chapter
 from reach_mcp.cli.document import Document, Part, code, to_markdown
 from reach_mcp.cli.output import Clock, Time
 from reach_mcp.cli.report_html import to_html
-from reach_mcp.cli.report_message import describe_losses, write_message, write_time
+from reach_mcp.cli.report_message import describe_losses, write_date, write_message
 from reach_mcp.cli.session import Session, demo_option, exit_code, needs_attention
 from reach_mcp.cli.tables import sentences
 from reach_mcp.render.formatting import batches, plural
@@ -31,11 +31,11 @@ class ZonedClock(Clock):
     """Writes a date and the name of the reader's zone: a file is read on other days and in other places."""
 
     def format(self, time: Time) -> str:
-        """Such as `26 Nov 14:42 CET`. The time of the reading has its year, and so has one in another year."""
+        """Such as `26 Nov 14:42 CET`, with the year if it is not that of the reading."""
         moment, now = datetime.fromtimestamp(time.at, UTC), datetime.fromtimestamp(self.now, UTC)
         with suppress(OverflowError):  # a local time after the last year of the calendar
             moment = moment.astimezone(self.zone)
-        year = f" {moment.year}" if time.at == self.now or moment.year != now.year else ""
+        year = f" {moment.year}" if moment.year != now.year else ""
         return f"{moment.day} {moment:%b}{year} {moment:%H:%M %Z}"
 
 
@@ -106,7 +106,7 @@ def _verdict(found: results.Explanation, clock: Clock) -> str:
     lost = f"{plural(counts.expired, 'record is', 'records are')} lost already" if counts.expired else ""
     soon = f"If nothing is sent, {losses}" if (losses := describe_losses(found.expiry, clock)) else ""
     rest = "; ".join(filter(None, (soon, lost))) or "None is lost within 24 hours"
-    return f"As of {write_time(found.as_of, clock)}, {waits}{missing} (read from {source}). {rest}."
+    return f"As of {write_date(found.as_of, clock)}, {waits}{missing} (read from {source}). {rest}."
 
 
 def _limits(found: results.Explanation) -> Iterator[Part]:

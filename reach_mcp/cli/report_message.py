@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from reach_mcp.analysis import results
@@ -35,6 +36,11 @@ def write_time(moment: float, clock: Clock) -> str:
     return clock.format(Time(moment))
 
 
+def write_date(moment: float, clock: Clock) -> str:
+    """A time with its year, whatever year the clock's is."""
+    return write_time(moment, replace(clock, now=0.0))
+
+
 def before(deadline: float | None, clock: Clock, word: str = ", before") -> str:
     """`, before 26 Nov 14:42 CET`; empty where there is no deadline."""
     return "" if deadline is None else f"{word} {write_time(deadline, clock)}"
@@ -55,7 +61,7 @@ def write_message(found: results.Explanation, urgent: Sequence[Blocker], clock: 
         waits = plural(counts.pending, "of your records waits", "of your records wait")
         missing = f" for {plural(counts.missing_records, 'missing record')}" if counts.missing_records else ""
         part = "" if found.coverage.complete else " We could not read all uploads: this list may be incomplete."
-        opening = f"Hello,\n\nas of {write_time(found.as_of, clock)}, {waits}{missing}.{part}"
+        opening = f"Hello,\n\nas of {write_date(found.as_of, clock)}, {waits}{missing}.{part}"
         asks = [
             _send(found, urgent, clock),
             _correct(found, urgent, clock),
