@@ -158,7 +158,8 @@ class Settings(BaseSettings):
     @classmethod
     def _check_identity_url(cls, value: str | None) -> str | None:
         parts = urlsplit(value or "")
-        if value and not (parts.hostname and (parts.scheme == "https" or parts.hostname in LOOPBACK)):
+        local = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if value and not (local or (parts.hostname and parts.scheme == "https")):
             raise ValueError("must be an https URL such as https://login.example.com")
         return value
 

@@ -39,6 +39,9 @@ def test_environment_is_read_and_flags_win(monkeypatch: pytest.MonkeyPatch) -> N
         ("REACH_MCP_ALLOWED_ORIGINS", "chat.example.com", "https://chat.example.com"),
         ("REACH_MCP_ALLOWED_ORIGINS", "*", "without path or *"),
         ("REACH_MCP_TRUSTED_PROXIES", "proxy.example.com", "IP addresses"),
+        ("REACH_MCP_OAUTH_ISSUER", "http://login.example.com", "must be an https URL"),
+        ("REACH_MCP_OAUTH_JWKS_URL", "https://", "must be an https URL"),
+        ("REACH_MCP_OAUTH_AUDIENCE", "api://reach", "must begin with the public URL of this server"),
         ("REACH_MCP_DEADLINE", "pw-7", "can't be read: it must be a number above 0, up to 600."),
         ("REACH_MCP_DEADLINE", "1e400", "is too large: it must be a number above 0, up to 600"),
         ("REACH_MCP_REUSE_SECONDS", "nan", "it must be a number from 0 to 600"),
@@ -104,10 +107,10 @@ def test_field_that_was_left_empty_in_a_desktop_host_is_unset(monkeypatch: pytes
 
 
 def test_unknown_variables_of_ours_are_listed() -> None:
-    names = ("REACH_MCP_COLOUR_SCHEME", "REACH_MCP_PORT", "REACH_OTHER", "REACH_MCP_AUTH", "REACH_MCP_X\n")
+    names = ("REACH_MCP_COLOUR_SCHEME", "REACH_MCP_PORT", "REACH_OTHER", "REACH_MCP_AUTH_TO", "REACH_MCP_X\n")
 
     assert unknown_variables(dict.fromkeys(names, "x")) == [
-        "REACH_MCP_AUTH (did you mean REACH_MCP_AUTH_TOKEN?)",
+        "REACH_MCP_AUTH_TO (did you mean REACH_MCP_AUTH_TOKEN?)",
         "REACH_MCP_COLOUR_SCHEME",
         "REACH_MCP_X\\n",
     ]

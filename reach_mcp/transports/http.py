@@ -21,15 +21,14 @@ from starlette.types import ASGIApp
 
 from reach_mcp import __version__
 from reach_mcp.logs import log_configuration
-from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, split_list
+from reach_mcp.settings import ConfigurationError, Settings, split_list
+from reach_mcp.transports.auth import AuthMiddleware, build_callers
 from reach_mcp.transports.connections import KEEP_ALIVE_SECONDS, guarded
 from reach_mcp.transports.middleware import (
     MCP_PATH,
-    AuthMiddleware,
     BodyMiddleware,
     HostMiddleware,
     NormalizeMiddleware,
-    Tokens,
     bracketed,
 )
 from reach_mcp.transports.signals import die_later, die_of
@@ -46,20 +45,18 @@ times in each request."""
 
 def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
     """The ASGI app, with its lifespan. Raises ConfigurationError when it would be open to unchecked callers."""
-    tokens = Tokens(settings)
-    if not tokens.required and settings.host not in LOOPBACK:
-        raise ConfigurationError(
-            f"Listening on {settings.host} needs REACH_MCP_AUTH_TOKEN or REACH_MCP_AUTH_TOKEN_FILE, "
-            "a long random value that callers show as a bearer token. Without one, listen on 127.0.0.1."
-        )
+    callers = build_callers(settings)
     sdk = server.streamable_http_app(
         streamable_http_path=MCP_PATH,
         stateless_http=True,
         # HostMiddleware checks hosts and origins: its answers name the setting to change.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    endpoint = NormalizeMiddleware(HostMiddleware(AuthMiddleware(BodyMiddleware(sdk), tokens), settings))
-    app = Starlette(routes=[*_health(server), Mount("/", endpoint)], lifespan=sdk.router.lifespan_context)
+    endpoint = NormalizeMiddleware(HostMiddleware(AuthMiddleware(BodyMiddleware(sdk), callers, settings), settings))
+    app = Starlette(
+        routes=[*_health(server), *(callers.routes() if callers else ()), Mount("/", endpoint)],
+        lifespan=sdk.router.lifespan_context,
+    )
     origins = split_list(settings.allowed_origins)
     if not origins:
         return app
@@ -68,7 +65,7 @@ def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
         allow_origins=origins,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["Mcp-Session-Id"],
+        expose_headers=["Mcp-Session-Id", "Retry-After", "WWW-Authenticate"],
     )
 
 

@@ -5,8 +5,6 @@ All but the last refuse before a body is read.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import logging
 import re
@@ -18,9 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reach_mcp.server import CALLER_KEY
-from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, read_secret, split_list
-from reach_mcp.tools.context import Caller
+from reach_mcp.settings import Settings, split_list
 from reach_mcp.transports.request_ids import WRONG_ID, usable_id
 from reach_mcp.wrong_values import quote_name
 
@@ -31,11 +27,9 @@ MAX_BODY_BYTES = 1_000_000
 """Bytes of a request. The arguments of our tools take a few hundred."""
 
 BODY_SECONDS = 10.0
-MIN_TOKEN_CHARS = 16
 LOG_EVERY_SECONDS = 10.0
 
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-_NAMED_TOKEN = re.compile(r"([A-Za-z0-9_.-]{1,40}):(\S+)")
 _PORT = re.compile(r":\d+$")
 
 
@@ -82,78 +76,6 @@ class HostMiddleware:
         if origin and not local and origin not in self._origins:
             return Response("This origin is not accepted. Add it to REACH_MCP_ALLOWED_ORIGINS.", 403)
         return None
-
-
-class Tokens:
-    """The bearer tokens of callers: from a setting, and from a file that is read again for each request."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._file = settings.auth_token_file
-        self._local = settings.host in LOOPBACK
-        self._fixed = self._parse(settings.auth_token.get_secret_value()) if settings.auth_token else {}
-        if settings.auth_token is not None and not self._fixed:
-            raise ConfigurationError("REACH_MCP_AUTH_TOKEN contains nothing but white space. Set a long random value.")
-        self.required = settings.auth_token is not None or self._file is not None
-        """Whether callers have to show a token."""
-        self._from_file = self._read_file()
-
-    def caller(self, token: str) -> str | None:
-        """The name that belongs to a token, None where it is unknown."""
-        try:
-            self._from_file = self._read_file()
-        except ConfigurationError:
-            logger.warning("token file can't be read; the tokens read before stay valid")
-        shown = _digest(token)
-        names = (name for known, name in (self._fixed | self._from_file).items() if hmac.compare_digest(known, shown))
-        return next(names, None)
-
-    def _read_file(self) -> dict[bytes, str]:
-        return {} if self._file is None else self._parse(read_secret(self._file, "REACH_MCP_AUTH_TOKEN_FILE"))
-
-    def _parse(self, text: str) -> dict[bytes, str]:
-        """Names by the digest of their token. Raises ConfigurationError for a token that is short off loopback."""
-        found: dict[bytes, str] = {}
-        for entry in filter(None, re.split(r"[,\s]+", text)):
-            named = _NAMED_TOKEN.fullmatch(entry)
-            name, token = (named[1], named[2]) if named else ("", entry)
-            if len(token) < MIN_TOKEN_CHARS and not self._local:
-                raise ConfigurationError(
-                    f"REACH_MCP_AUTH_TOKEN is too short: off loopback a token needs {MIN_TOKEN_CHARS} characters. "
-                    "Set a long random value."
-                )
-            digest = _digest(token)
-            found[digest] = name or f"token-{digest.hex()[:6]}"
-        return found
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-
-
-class AuthMiddleware:
-    """Checks the caller's token before the body is read, and names the caller. The token goes no further.
-
-    Without tokens, callers are told apart by their address.
-    """
-
-    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
-        self._app = app
-        self._tokens = tokens
-        self._refusals = ThrottledLog()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = str((scope.get("client") or ("",))[0])
-        caller = self._caller(Headers(scope=scope)) if self._tokens.required else address
-        if caller is None:
-            self._refusals.warning("unauthorized request", address=address)
-            refusal = Response("Bearer token missing or wrong.", 401, headers={"WWW-Authenticate": "Bearer"})
-            return await refusal(scope, receive, send)
-        kept = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
-        return await self._app({**scope, "headers": kept, CALLER_KEY: Caller(caller)}, receive, send)
-
-    def _caller(self, headers: Headers) -> str | None:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        return self._tokens.caller(token.strip()) if scheme.lower() == "bearer" else None
 
 
 class BodyMiddleware:

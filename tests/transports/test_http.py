@@ -13,9 +13,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from reach_mcp.server import CALLER_KEY
 from reach_mcp.settings import ConfigurationError
+from reach_mcp.transports.auth import AuthMiddleware, build_callers
+from reach_mcp.transports.callers import StaticCallers
 from reach_mcp.transports.connections import guarded
 from reach_mcp.transports.http import build_http_app, listen
-from reach_mcp.transports.middleware import AuthMiddleware, BodyMiddleware, Tokens, check_body
+from reach_mcp.transports.middleware import BodyMiddleware, check_body
 from tests.builders import batch
 from tests.fakes import ScriptedTransport
 from tests.helpers import LIST, api_of, client_of, http_client, read_events, rpc, serve, settings_of
@@ -117,7 +119,7 @@ async def test_browser_may_ask_from_a_named_origin(method: str) -> None:
 
     assert preflight.status_code == 200
     assert method in preflight.headers["access-control-allow-methods"]
-    assert answer.headers["access-control-expose-headers"] == "Mcp-Session-Id"
+    assert answer.headers["access-control-expose-headers"] == "Mcp-Session-Id, Retry-After, WWW-Authenticate"
 
 
 @pytest.mark.parametrize("shown", ["", "Bearer wrong", f"Basic {LONG_TOKEN}", "Bearer \u00e9"])
@@ -129,7 +131,8 @@ async def test_caller_without_a_token_is_refused_and_logged(shown: str, caplog: 
         ]
 
     assert {response.status_code for response in responses} == {401}
-    assert responses[0].headers["www-authenticate"] == "Bearer"
+    assert responses[0].headers["www-authenticate"].startswith("Bearer")
+    assert "static bearer token from this server's operator" in responses[0].text
     refusals = [record for record in caplog.records if record.message == "unauthorized request"]
     facts = [record.facts for record in refusals]  # type: ignore[attr-defined]
     assert facts == [{"address": "127.0.0.1", "count": 1}]  # the others are counted in the next line
@@ -174,28 +177,27 @@ class Seen:
 async def test_callers_are_told_apart_by_name_and_their_token_goes_no_further(
     flags: dict[str, str], shown: str, caller: str
 ) -> None:
-    seen = Seen()
-    async with client_of(AuthMiddleware(seen, Tokens(settings_of(**flags))), "10.1.2.3") as client:
+    seen, settings = Seen(), settings_of(**flags)
+    async with client_of(AuthMiddleware(seen, build_callers(settings), settings), "10.1.2.3") as client:
         await client.get("/", headers={"authorization": f"bearer {shown}", "x-forwarded-for": "9.9.9.9"})
 
     assert seen.scope[CALLER_KEY].name == caller
     assert not [name for name, _ in seen.scope["headers"] if name == b"authorization"]
 
 
-def test_token_file_is_read_again_when_it_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_token_file_is_read_again_when_it_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "tokens"
     file.write_text(f"alice:{LONG_TOKEN}\n")
-    tokens = Tokens(settings_of(auth_token_file=file))
-    assert tokens.caller(LONG_TOKEN) == "alice"
+    tokens = StaticCallers(settings_of(auth_token_file=file))
+    assert (await tokens.find(LONG_TOKEN)).name == "alice"
 
     file.write_text(f"alice:{LONG_TOKEN}\nunnamed-long-token-3\n")
-    unnamed = tokens.caller("unnamed-long-token-3")
+    unnamed = await tokens.find("unnamed-long-token-3")
     file.unlink()
 
-    assert unnamed is not None
-    assert unnamed.startswith("token-")
-    assert tokens.caller(LONG_TOKEN) == "alice"
-    assert "the tokens read before stay valid" in caplog.text
+    assert unnamed.name.startswith("token-")
+    assert (await tokens.find(LONG_TOKEN)).name == "alice"
+    assert "the callers read before stay valid" in caplog.text
 
 
 @pytest.mark.parametrize(
