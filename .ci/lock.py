@@ -1,41 +1,45 @@
-"""Write requirements.lock: exact versions and hashes of what the package needs, without naming an index.
+"""Write the lock files: exact versions with the hashes of every build of each, without naming an index.
 
-pip resolves the dependencies for the Python and platform that run this script; nothing is installed.
+`requirements.lock` has what a deployment needs, `deploy/build.lock` what builds the package itself. uv resolves both
+for all platforms and Python versions that the package supports; nothing is installed.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parent.parent
-LOCK = ROOT / "requirements.lock"
+EXTRAS = ("service",)
+OPTIONS = ("--universal", "--generate-hashes", "--no-emit-index-url", "--no-annotate", "--no-header", "--quiet")
+HEADER = """\
+# Written by .ci/lock.py for every platform and Python {python}: {content}.
+# Install with: pip install --require-hashes -r {name}
+"""
 
 
-def resolve() -> list[dict[str, Any]]:
-    """pip's report on the dependencies, the package itself left out."""
-    options = ["--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
-    command = [sys.executable, "-m", "pip", "install", *options, "."]
-    report = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    installs: list[dict[str, Any]] = json.loads(report)["install"]
-    return [item for item in installs if not item.get("is_direct")]
-
-
-def write_entry(item: dict[str, Any]) -> str:
-    name = re.sub(r"[-_.]+", "-", item["metadata"]["name"]).lower()
-    digest = item["download_info"]["archive_info"]["hashes"]["sha256"]
-    return f"{name}=={item['metadata']['version']} \\\n    --hash=sha256:{digest}"
+def resolve(requirements: list[str], python: str) -> str:
+    """Pinned requirements with their hashes."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", *OPTIONS, "--python-version", python, "-"]
+    listed = "\n".join(requirements)
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, input=listed).stdout
 
 
 def main() -> None:
-    header = f"# Written by .ci/lock.py for Python {sys.version_info[0]}.{sys.version_info[1]} on {sys.platform}.\n"
-    use = "# Install with: pip install --require-hashes -r requirements.lock\n"
-    entries = sorted(map(write_entry, resolve()))
-    LOCK.write_text(header + use + "\n".join(entries) + "\n", encoding="utf-8")
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = settings["project"]
+    extras = [requirement for name in EXTRAS for requirement in project["optional-dependencies"][name]]
+    content = f"the package with its extra {' and '.join(EXTRAS)}"
+    locks = (
+        ("requirements.lock", content, [*project["dependencies"], *extras]),
+        ("deploy/build.lock", "its build backend", settings["build-system"]["requires"]),
+    )
+    python = project["requires-python"].removeprefix(">=")
+    for name, content, requirements in locks:
+        header = HEADER.format(python=project["requires-python"], content=content, name=name)
+        (ROOT / name).write_text(header + resolve(requirements, python), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reach_mcp"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 300
+EXTRAS = ("service",)  # those of a deployment, as in .ci/lock.py
 TYPED_LAYERS = [path for path in MODULES if path.relative_to(PACKAGE).parts[0] in ("analysis", "render")]
 
 
@@ -76,10 +77,17 @@ def test_the_development_group_is_the_development_extra() -> None:
     assert content["dependency-groups"]["dev"] == [f"{content['project']['name']}[dev]"]
 
 
-def test_the_lock_has_every_dependency_with_a_hash_and_no_host() -> None:
-    lock, project = read(ROOT / "requirements.lock"), tomllib.loads(read(ROOT / "pyproject.toml"))["project"]
-    names = {re.split(r"[\[<>=]", requirement)[0] for requirement in project["dependencies"]}
-    locked = re.findall(r"^([a-z0-9-]+)==\S+ \\\n    --hash=sha256:[0-9a-f]{64}$", lock, re.MULTILINE)
+@pytest.mark.parametrize("name", ["requirements.lock", "deploy/build.lock"])
+def test_a_lock_has_every_requirement_with_hashes_and_no_host(name: str) -> None:
+    settings = tomllib.loads(read(ROOT / "pyproject.toml"))
+    project, lock = settings["project"], read(ROOT / name)
+    extras = [requirement for extra in EXTRAS for requirement in project["optional-dependencies"][extra]]
+    run = [*project["dependencies"], *extras]
+    needed = {"requirements.lock": run, "deploy/build.lock": settings["build-system"]["requires"]}[name]
+    locked = re.findall(
+        r"^([a-z0-9-]+)==[^\s;]+(?: ; [^\\\n]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", lock, re.MULTILINE
+    )
 
-    assert names <= set(locked)
+    assert {re.split(r"[\[<>=]", requirement)[0] for requirement in needed} <= {found for found, _ in locked}
+    assert len(locked) == len(re.findall(r"^[^# ]", lock, re.MULTILINE))
     assert "//" not in lock
