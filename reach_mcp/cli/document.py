@@ -24,7 +24,7 @@ class Checklist:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Plain text to copy: several lines, nothing in it is markup."""
+    """Plain text to copy, in lines of which none starts with a text of the tenant: so none ends a block of code."""
 
     text: str
 
@@ -101,8 +101,7 @@ def _part(part: Part, clock: Clock) -> str:
         case Checklist():
             return "\n".join(f"- [ ] {_line(item)}" for item in part.items)
         case Message():
-            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", part.text)), default=0))
-            return f"{fence}text\n{part.text}\n{fence}"
+            return f"```text\n{part.text}\n```"
         case Drawing():
             return f"### {_line(part.title)}\n\n```mermaid\n{chr(10).join(_mermaid(part))}\n```"
         case _:
