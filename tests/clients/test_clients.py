@@ -19,12 +19,12 @@ from tests.processes import COMMAND, ROOT, environment, start, wait_for_address
 HERE = Path(__file__).parent
 NODE = HERE.parent / "contract" / "node"
 INSTALL = (
-    "needs the clients of others: for n in '' -mcp1; do python3 -m venv tests/clients/.venv$n && "
-    "tests/clients/.venv$n/bin/pip install -r tests/clients/requirements$n.txt; done; "
+    "needs the clients of others: for n in '' -mcp1; do python3 -m venv .venv-clients$n && "
+    ".venv-clients$n/bin/pip install -r tests/clients/requirements$n.txt; done; "
     "npm install --no-package-lock --prefix tests/contract/node"
 )
-PYTHON = HERE / ".venv" / "bin" / "python", HERE / "bridge.py"
-PYTHON_MCP1 = HERE / ".venv-mcp1" / "bin" / "python", HERE / "bridge.py"
+PYTHON = ROOT / ".venv-clients" / "bin" / "python", HERE / "bridge.py"
+PYTHON_MCP1 = ROOT / ".venv-clients-mcp1" / "bin" / "python", HERE / "bridge.py"
 TYPESCRIPT = NODE / "node_modules" / ".bin" / "node", NODE / "bridge.mjs"
 CLIENTS = {
     **dict.fromkeys(("fastmcp", "google_genai", "openai_agents", "pydantic_ai"), PYTHON),
