@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     )
     allowed_hosts: str = Field("", description="Host headers accepted besides loopback, comma-separated.")
     allowed_origins: str = Field("", description="Browser origins accepted, comma-separated.")
-    trusted_proxies: str = Field("", description="Addresses of proxies whose X-Forwarded-For is believed.")
+    trusted_proxies: str = Field("", description="Addresses or networks of proxies whose X-Forwarded-For is believed.")
     max_connections: int = Field(256, ge=8, le=10_000, description="HTTP connections open at once.")
     shutdown_seconds: int = Field(5, ge=0, le=300, description="Grace for open calls at shutdown.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged to stderr.")
@@ -191,9 +191,9 @@ class Settings(BaseSettings):
     @classmethod
     def _check_proxies(cls, value: str) -> str:
         try:
-            return ",".join(str(ip_address(name)) for name in split_list(value))
+            return ",".join(str(ip_network(name)) for name in split_list(value))
         except ValueError:
-            raise ValueError("takes IP addresses of proxies, such as 10.0.0.2") from None
+            raise ValueError("takes addresses or networks of proxies, such as 10.0.0.2 or 10.0.0.0/24") from None
 
 
 def split_list(value: str) -> list[str]:

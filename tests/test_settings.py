@@ -38,7 +38,7 @@ def test_environment_is_read_and_flags_win(monkeypatch: pytest.MonkeyPatch) -> N
         ("REACH_MCP_ALLOWED_HOSTS", "*", "without scheme, path or *"),
         ("REACH_MCP_ALLOWED_ORIGINS", "chat.example.com", "https://chat.example.com"),
         ("REACH_MCP_ALLOWED_ORIGINS", "*", "without path or *"),
-        ("REACH_MCP_TRUSTED_PROXIES", "proxy.example.com", "IP addresses"),
+        ("REACH_MCP_TRUSTED_PROXIES", "proxy.example.com", "addresses or networks"),
         ("REACH_MCP_OAUTH_ISSUER", "http://login.example.com", "must be an https URL"),
         ("REACH_MCP_OAUTH_JWKS_URL", "https://", "must be an https URL"),
         ("REACH_MCP_OAUTH_AUDIENCE", "api://reach", "must begin with the public URL of this server"),
@@ -64,6 +64,10 @@ def test_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
     assert name in str(caught.value)
     assert expected in str(caught.value)
     assert "pw-7" not in str(caught.value)
+
+
+def test_proxies_are_addresses_or_networks() -> None:
+    assert load_settings(trusted_proxies="10.0.0.2, 10.1.0.0/16").trusted_proxies == "10.0.0.2/32,10.1.0.0/16"
 
 
 def test_wrong_flag_is_named_by_its_variable() -> None:
