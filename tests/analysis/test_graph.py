@@ -19,6 +19,18 @@ from tests.analysis.graphs import draw, graph_of, ids, key, keys, names
 from tests.builders import batch, pending
 
 
+#   a --> b --> c      a2 (another row of a) --> d
+def test_a_key_has_rows_and_is_listed_by_rows() -> None:
+    graph = draw("a: b", "b: c", "a: d", "x: a")
+    assert list(graph.rows_of(key(graph, "a"))) == [0, 2]
+    assert list(graph.rows_of(key(graph, "x"))) == [3]
+    assert list(graph.rows_of(key(graph, "c"))) == []
+    assert list(graph.waits_on(key(graph, "a"))) == [3]
+    assert list(graph.waits_on(key(graph, "x"))) == []
+    assert names(graph, graph.lists(key(graph, "a"))) == "b d"
+    assert names(graph, sorted(graph.links)) == names(graph, sorted(keys(graph, "a b")))
+
+
 def test_components_come_after_those_they_lead_to() -> None:
     found = find_components({1: [2, 9], 2: [3, 1], 3: [4], 4: [3], 5: [5]})
     assert [sorted(group) for group in found] == [[3, 4], [1, 2], [5]]

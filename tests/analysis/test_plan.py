@@ -58,6 +58,11 @@ def test_where_no_record_clears_a_row_alone_the_rows_that_need_fewest_are_comple
     assert {name for name, _ in steps[:4]} in ({"a", "b", "c", "d"}, {"o", "p", "q", "r"})
 
 
+def test_a_row_below_which_links_meet_is_completed_once() -> None:
+    graph = draw("x: l1 l2", "l1: m p1 p2", "l2: m p3 p4", "m: a b c")
+    assert sum(gain for _, gain in _steps(graph, first=0)) == 4
+
+
 def test_only_candidates_are_sent() -> None:
     graph = draw("w: a b", "x: link c", "link: d", "u: link e", "v: v c", "y: c", "t: u c")
     ranked = [root for root in rank(graph, count_waiting(graph)) if names(graph, [root.key]) in "b c e"]

@@ -251,6 +251,16 @@ def test_changes_name_the_records_that_moved() -> None:
     assert "customers:c1" in output
 
 
+def test_changes_since_an_incomplete_reading_say_so() -> None:
+    rows = batch("b1", pending("orders:o1", "customers:c1"))
+    part = ScriptedTransport(page(rows, cursor="next", total=2), *[403] * 9)
+    token = run("explain", "--since", "start", transport=part).stderr.split()[-1]
+    output = run("explain", "--since", token, transport=ScriptedTransport(page(rows))).stdout
+
+    assert "Since 12:00Z: how much has changed cannot be told" in output
+    assert "The earlier reading was incomplete" in output
+
+
 def test_error_messages_can_be_switched_off() -> None:
     for command in ("batch bat_cus_0912", "batch bat_cus_0918", "explain --focus customers:cust_2201", "list"):
         output = run(*command.split(), "--json", REACH_MCP_ERROR_MESSAGES="false").stdout
