@@ -41,7 +41,7 @@ from mcp_types import (
 
 from reach_mcp import __version__
 from reach_mcp.api.deadline import Deadline
-from reach_mcp.api.errors import ReachError
+from reach_mcp.api.errors import InvalidArgument, ReachError
 from reach_mcp.prompts import MAX_VALUE_CHARS, PromptRefused, load_prompts
 from reach_mcp.settings import ConfigurationError, Settings
 from reach_mcp.tools import TOOLS
@@ -155,7 +155,9 @@ class ReachServer(MCPServer[None]):
                 raise PromptRefused(f"Unknown prompt: {quote_name(name)}{suggest(name, self._prompts)}")
             prompt = self._prompts[name]
             content = TextContent(type="text", text=prompt.render(arguments or {}))
-        except PromptRefused as error:
+            if tenant := (arguments or {}).get("tenant_id", "").strip():
+                self.context.tenant(tenant)
+        except (PromptRefused, InvalidArgument) as error:
             raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
         return GetPromptResult(
             description=prompt.published.description, messages=[PromptMessage(role="user", content=content)]
@@ -169,6 +171,8 @@ class ReachServer(MCPServer[None]):
         try:
             end = token_end(self.context.client.credential.token())
         except (ReachError, ConfigurationError) as error:
+            if self.context.settings.credential == "caller-required":  # each caller brings its own
+                return ""
             return self.context.redactor.text(str(error))
         if end is not None and end <= self.context.clock():
             return "The Reach token has expired. Set a fresh one."

@@ -24,6 +24,7 @@ COMMANDS = {
     "install": "install:install_command",
     "uninstall": "install:uninstall_command",
     "serve": "serving:serve_command",
+    "token": "caller_token:token_command",
     "demo-api": "serving:demo_api_command",
 }
 """Modules and names. A command is imported when it is needed, so that serving starts fast."""

@@ -15,11 +15,11 @@ from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from reach_mcp.logs import ThrottledLog
 from reach_mcp.server import CALLER_KEY
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings
 from reach_mcp.tools.context import Caller
 from reach_mcp.transports.callers import StaticCallers
-from reach_mcp.transports.middleware import ThrottledLog
 from reach_mcp.transports.refusals import Refusal
 
 TENANT_HEADER = "reach-tenant-id"
@@ -28,6 +28,9 @@ SINGLE_HEADERS = ("authorization", TENANT_HEADER, CREDENTIAL_HEADER)
 """Headers that decide what a caller may see. Programs differ in which of two they take."""
 
 SECRET_PARAMETERS = frozenset({"access_token", "token"})
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 65_536
+"""uvicorn refuses headers beyond it only where they arrive in parts."""
 MAX_RATES = 4096
 """Callers whose rate is remembered; beyond it, that of the one who has been silent for longest is forgotten."""
 
@@ -107,7 +110,9 @@ class AuthMiddleware:
 
     async def _identify(self, scope: Scope, address: str) -> Caller:
         """The caller with what its headers add. Raises Refusal."""
-        headers = Headers(scope=scope)
+        headers, sizes = Headers(scope=scope), [len(name) + len(value) for name, value in scope["headers"]]
+        if len(sizes) > MAX_HEADERS or sum(sizes) > MAX_HEADER_BYTES:
+            raise Refusal(431, f"The headers are more than {MAX_HEADERS}, or larger than {MAX_HEADER_BYTES} bytes.")
         for name in SINGLE_HEADERS:
             if len(headers.getlist(name)) > 1:
                 raise Refusal(400, f"The header {name} is sent more than once.")

@@ -1,0 +1,102 @@
+"""The server on a real socket, in front of a Reach API whose tenants have the same batch ids and different contents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import uvicorn
+
+from reach_mcp.transports.connections import guarded
+from reach_mcp.transports.http import build_http_app, listen
+from tests.builders import batch, detail, page, pending
+from tests.fakes import Answer, ScriptedTransport
+from tests.helpers import read_events, rpc, serve, settings_of
+
+TENANTS = ("acme", "globex", "initech")
+TOKENS = {"one": "token-of-one-000001", "two": "token-of-two-000002", "any": "token-of-any-000003"}
+ALLOWED = {"one": ("acme",), "two": ("acme", "globex"), "any": TENANTS}
+ERAS = ("legacy", "modern")
+
+_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+
+
+def reach() -> ScriptedTransport:
+    """Each answer names its tenant in ids and messages: `acme-secret`, for instance."""
+
+    def respond(request: httpx.Request) -> Answer:
+        tenant = request.headers.get("reach-tenant-id")
+        if tenant is None:
+            return 400
+        row = pending(f"transactions:{tenant}-secret", f"customers:{tenant}-secret")
+        failed: Any = {f"{tenant}-secret": ([f"{tenant}-secret is wrong"], ["VALIDATION"])}
+        one = batch("b1", row, failed=failed)
+        if request.url.path.endswith("/b1"):
+            return detail(one)
+        return page(
+            one, batch(f"{tenant}-secret-2"), cursor=f"{tenant}-cursor" if request.url.params["limit"] == "1" else None
+        )
+
+    return ScriptedTransport(respond)
+
+
+def callers_file(folder: Path) -> Path:
+    """One caller of one tenant, one of two, one of any."""
+    lines = []
+    for name, token in TOKENS.items():
+        tenants = "any" if name == "any" else list(ALLOWED[name])
+        lines += [f"[callers.{name}]", f'tokens = ["sha256:{hashlib.sha256(token.encode()).hexdigest()}"]']
+        lines += [f"tenants = {json.dumps(tenants)}"]
+    file = folder / "callers.toml"
+    file.write_text("\n".join(lines))
+    return file
+
+
+@asynccontextmanager
+async def service(api: ScriptedTransport, **flags: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the server, which listens on a port of its own."""
+    app = build_http_app(serve(api, **flags), settings_of(**flags))
+    listener, address = listen("127.0.0.1", 0)
+    config = uvicorn.Config(app, http=guarded(64), log_config=None, ws="none", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.serve, [listener])
+        try:
+            async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+
+
+async def post(
+    client: httpx.AsyncClient,
+    era: str,
+    method: str,
+    params: dict[str, Any],
+    *headers: tuple[str, str],
+    url: str = "/mcp",
+) -> httpx.Response:
+    """One MCP request of an era. Headers may be repeated."""
+    sent = [("accept", "application/json, text/event-stream"), *headers]
+    if era == "modern":
+        version = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+        params = {**params, "_meta": version | {"io.modelcontextprotocol/clientCapabilities": {}}}
+        sent += [("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)]
+        if method in _NAMED:
+            sent.append(("mcp-name", params[_NAMED[method]]))
+    return await client.post(url, json=rpc(method, params), headers=sent)
+
+
+def bearer(name: str) -> tuple[str, str]:
+    return "Authorization", f"Bearer {TOKENS[name]}"
+
+
+def text_of(response: httpx.Response) -> str:
+    """The text of a tool's answer, errors included."""
+    return str(read_events(response)["result"]["content"][0]["text"])
