@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from reach_mcp import __version__
 from reach_mcp.api.redaction import REDACTED, redact
 from reach_mcp.settings import ConfigurationError, Settings, describe_settings, secret, unknown_variables
 
@@ -21,6 +22,9 @@ QUIET_LIBRARIES = ("httpx", "httpcore", "mcp", "uvicorn", "sse_starlette", "asyn
 
 _TOKEN_SHAPES = re.compile(r"(?i:\b(bearer)\s+)(?!token\b)[\w.~+/=-]{8,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 """Bearer tokens and JWTs that are no secret of ours, such as those of a caller."""
+
+LOG_EVERY_SECONDS = 10.0
+"""A repeated event is logged at most so often."""
 
 _PLAIN = re.compile(r"[\w.:/@+-]{1,200}")
 _UNSAFE = re.compile(r"[^\x20-\x7e\xa1-\u02ff\u0370-\u05ff\u3040-\u30ff\u4e00-\u9fff]")
@@ -40,7 +44,7 @@ def configure_logging(settings: Settings) -> None:
 
 def log_configuration(settings: Settings) -> None:
     """Log the settings that differ from their defaults, and variables that are no setting."""
-    logger.info("starting", extra={"facts": dict(describe_settings(settings))})
+    logger.info("starting", extra={"facts": {"version": __version__, **dict(describe_settings(settings))}})
     unknown = unknown_variables(os.environ)
     if unknown:
         logger.warning("unknown settings are ignored", extra={"facts": {"variables": ", ".join(unknown)[:500]}})
@@ -59,6 +63,20 @@ class Redactor:
     def log_text(self, text: str) -> str:
         """The same, and without anything that has the shape of a token."""
         return hide_tokens(self.text(text))
+
+
+class ThrottledLog:
+    """Logs a repeated event at most once in a while, with how often it happened since."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._count = 0
+
+    def warning(self, message: str, **facts: object) -> None:
+        self._count += 1
+        if time.monotonic() >= self._next:
+            logger.warning(message, extra={"facts": {**facts, "count": self._count}})
+            self._next, self._count = time.monotonic() + LOG_EVERY_SECONDS, 0
 
 
 def hide_tokens(text: str) -> str:
@@ -89,7 +107,7 @@ class LineFormatter(logging.Formatter):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        facts = {name: self._clean(value) for name, value in getattr(record, "facts", {}).items()}
+        facts = {name: self._clean(value) for name, value in getattr(record, "facts", {}).items()} | trace_facts()
         message = self._clean(record.getMessage())
         trace = self._clean(self.formatException(record.exc_info)) if record.exc_info else ""
         head = {"time": self.formatTime(record, self.datefmt), "level": record.levelname, "logger": record.name}
@@ -100,6 +118,14 @@ class LineFormatter(logging.Formatter):
 
     def _clean(self, value: object) -> Any:
         return value if isinstance(value, int | float) else self._redactor.log_text(str(value))
+
+
+def trace_facts() -> dict[str, str]:
+    """The id of the present trace, which a caller may have begun; empty where there is none."""
+    from opentelemetry.trace import format_trace_id, get_current_span
+
+    context = get_current_span().get_span_context()
+    return {"trace_id": format_trace_id(context.trace_id)} if context.is_valid else {}
 
 
 def _quoted(value: object) -> str:

@@ -95,7 +95,7 @@ def build_server(
     def build_client() -> ReachClient:
         from reach_mcp.api.client import build_client
 
-        return build_client(settings, transport)
+        return build_client(settings, transport, context.metrics)
 
     context = ToolContext(settings, build_client=build_client, clock=clock, draw_delimiter=draw_delimiter)
     return ReachServer(context)
@@ -106,6 +106,7 @@ class ReachServer(MCPServer[None]):
 
     def __init__(self, context: ToolContext) -> None:
         self.context = context
+        self.stopping = False
 
         @asynccontextmanager
         async def lifespan(_: MCPServer[None]) -> AsyncIterator[None]:
@@ -163,11 +164,17 @@ class ReachServer(MCPServer[None]):
             description=prompt.published.description, messages=[PromptMessage(role="user", content=content)]
         )
 
+    def stop(self) -> None:
+        """The process was told to end: the server is no longer ready."""
+        self.stopping = True
+
     async def readiness(self) -> str:
         """The reason why calls can't succeed, empty where nothing is known to be wrong."""
         from reach_mcp.api.auth import token_end
         from reach_mcp.tools.upstream import find_unreachable
 
+        if self.stopping:
+            return "This server is shutting down."
         try:
             end = token_end(self.context.client.credential.token())
         except (ReachError, ConfigurationError) as error:
@@ -187,7 +194,7 @@ async def _identify(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
     if isinstance(uri, str) and len(uri) > MAX_URI_CHARS:
         raise MCPError(code=INVALID_PARAMS, message=f"uri is longer than {MAX_URI_CHARS} characters.")
     caller: Caller = Caller() if ctx.request is None else ctx.request.scope[CALLER_KEY]  # never absent over HTTP
-    CALLER.set(replace(caller, request=str(ctx.request_id)))
+    CALLER.set(replace(caller, request=str(ctx.request_id), method=ctx.method))
     return await call_next(ctx)
 
 
@@ -230,14 +237,18 @@ async def _recent_batch_ids(context: ToolContext, prefix: str, tenant: str | Non
 
     caller = CALLER.get().name
     call = Call(context, Deadline(min(COMPLETION_SECONDS, context.settings.deadline), caller))
+    outcome, kind = "cancelled", ""
     try:
         call.resolve_tenant(tenant)
         async with context.limiter.slot(caller, call.deadline):
             query = BatchQuery(limit=MAX_COMPLETIONS)
             page = await call.client.list_batches(query, tenant=call.tenant, deadline=call.deadline)
+        outcome = "ok"
     except (ReachError, ConfigurationError) as error:
-        call.log("completion/complete", "error", error.kind)
+        outcome, kind = "error", error.kind
         return [], False
+    finally:
+        call.finish("completion/complete", outcome, kind, {"batch_id": prefix, "tenant_id": tenant})
     ids = (batch.batch_id for batch in page.batches if batch.batch_id.startswith(prefix))
     found = [text for text in ids if len(text) <= MAX_VALUE_CHARS and not any(map(is_hidden, text))]
     return found, page.has_next

@@ -128,9 +128,13 @@ class Settings(BaseSettings):
     allowed_origins: str = Field("", description="Browser origins accepted, comma-separated.")
     trusted_proxies: str = Field("", description="Addresses or networks of proxies whose X-Forwarded-For is believed.")
     max_connections: int = Field(256, ge=8, le=10_000, description="HTTP connections open at once.")
+    drain_seconds: int = Field(0, ge=0, le=300, description="Seconds after SIGTERM in which calls are still taken.")
     shutdown_seconds: int = Field(5, ge=0, le=300, description="Grace for open calls at shutdown.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged to stderr.")
     log_format: Literal["text", "json"] = Field("text", description="Lines for people, or one JSON object a line.")
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="Port of its own for `/metrics`. Unset: none.")
+    audit: str | None = Field(None, description="File for one JSON line per call; `-` is stdout, over HTTP alone.")
+    send_trace: bool = Field(False, description="Send the `traceparent` of a call on to Reach.")
     demo: bool = Field(False, description="Serve the embedded demo API. No credential is needed.")
     demo_tenant: str = Field("northwind", description="Tenant of the demo to serve.")
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from copy import copy
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Self, TypeVar
@@ -26,9 +26,11 @@ from reach_mcp.api.auth import BearerAuth, Credential, build_credential, token_e
 from reach_mcp.api.deadline import Deadline, clock_skew, http_date, retry_after
 from reach_mcp.api.decoding import decode_batch, decode_error, decode_page
 from reach_mcp.api.models import Batch, Page
+from reach_mcp.api.observed import ObservedTransport
 from reach_mcp.api.query import BatchQuery
 from reach_mcp.api.redaction import redact, redact_bytes
 from reach_mcp.api.transport import BoundedTransport, asgi_transport, network_transport
+from reach_mcp.metrics import Metrics
 from reach_mcp.settings import Settings
 
 MAX_ATTEMPTS = 4
@@ -71,6 +73,9 @@ class ReachClient:
     read_timeout: float = READ_SECONDS
     """A request that brings no byte for so many seconds ends and gives its slot back."""
     clock: Callable[[], float] = time.time
+    metrics: Metrics = field(default_factory=Metrics)
+    send_trace: bool = False
+    """Send `traceparent` to Reach."""
 
     def __post_init__(self) -> None:
         self._slots = anyio.Semaphore(self.max_requests)
@@ -216,9 +221,10 @@ class ReachClient:
     @cached_property
     def _http(self) -> httpx.AsyncClient:
         """The HTTP client, made at the first request: reading the CA bundle would slow every start."""
+        bounded = BoundedTransport(self.transport or network_transport(self.base_url), self.max_body)
         return httpx.AsyncClient(
             base_url=self.base_url,
-            transport=BoundedTransport(self.transport or network_transport(self.base_url), self.max_body),
+            transport=ObservedTransport(bounded, self.metrics, send_context=self.send_trace),
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(self.read_timeout, connect=CONNECT_SECONDS, pool=None),
@@ -242,7 +248,9 @@ class RetryPolicy:
         return wait is None or (wait if wait < self._deadline.left() else False)
 
 
-def build_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> ReachClient:
+def build_client(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None = None, metrics: Metrics | None = None
+) -> ReachClient:
     """The client that the settings describe, of the built-in demo if they say so. `transport` replaces the network."""
     url, credential, tenant = settings.api_url, build_credential(settings), settings.tenant_id
     if settings.demo:
@@ -253,7 +261,13 @@ def build_client(settings: Settings, transport: httpx.AsyncBaseTransport | None 
         tenant = None if settings.demo_tenant == DEFAULT_TENANT else settings.demo_tenant
         token = "demo" if tenant is None else "demo-partner"  # the default tenant has a token of its own
         url, credential, transport = "http://reach.demo", Credential(lambda: token), transport or asgi_transport(demo)
-    max_body, slots = int(settings.max_body_mb * 1_000_000), settings.max_requests
     return ReachClient(
-        url, credential, pinned_tenant=tenant, transport=transport, max_body=max_body, max_requests=slots
+        url,
+        credential,
+        pinned_tenant=tenant,
+        transport=transport,
+        max_body=int(settings.max_body_mb * 1_000_000),
+        max_requests=settings.max_requests,
+        metrics=metrics or Metrics(),
+        send_trace=settings.send_trace,
     )

@@ -38,13 +38,15 @@ def build(session: Session) -> ReachServer:
 def serve_stdio(session: Session) -> None:
     """Serve MCP over stdin and stdout until the host closes them."""
     from reach_mcp.logs import log_configuration
+    from reach_mcp.transports.observing import observed
     from reach_mcp.transports.stdio import run_stdio
 
     if sys.stdin.isatty():
         click.echo(HINT, err=True)
     server, settings = build(session), session.settings
     log_configuration(settings)
-    run_until_host_is_gone(partial(run_stdio, server, grace=settings.shutdown_seconds))
+    with observed(server, settings, over_http=False):
+        run_until_host_is_gone(partial(run_stdio, server, grace=settings.shutdown_seconds))
 
 
 def run_until_host_is_gone(serve: Callable[[], Awaitable[None]]) -> None:

@@ -46,7 +46,7 @@ async def run_call(
         outcome = "crash"
         raise
     finally:
-        call.log(tool, outcome, kind)
+        call.finish(tool, outcome, kind, raw)
 
 
 async def _answer(
@@ -93,9 +93,12 @@ def _result(call: Call, rendered: Rendered) -> CallToolResult:
         whole = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
         if (redacted := redact(whole)) != whole:
             whole, structured = redacted, json.loads(redacted)
+        call.answer_bytes = len(whole.encode())
         text = whole if call.context.settings.answer_parts == "structured" else text
+    text = redact(text)
+    call.answer_bytes += len(text.encode())
     return CallToolResult(
-        content=[TextContent(type="text", text=redact(text))],
+        content=[TextContent(type="text", text=text)],
         structured_content=structured,
         _meta={"reach/cost": call.cost()},
     )
@@ -111,4 +114,5 @@ def _error_result(call: Call, error: ReachError | ConfigurationError) -> CallToo
     if not context.settings.error_messages:
         shown.quotes = []
     text = call.redact(render_error(shown, context.draw_delimiter()))
+    call.answer_bytes = len(text.encode())
     return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta=meta)

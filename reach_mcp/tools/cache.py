@@ -38,6 +38,8 @@ class Cache(Generic[T]):
         self._seconds = seconds
         self._max_bytes = max_bytes
         self._clock = clock
+        self.hits = 0
+        self.misses = 0
         self._entries: dict[Hashable, _Entry[T]] = {}
         self._locks: WeakValueDictionary[Hashable, anyio.Lock] = WeakValueDictionary()
 
@@ -48,12 +50,15 @@ class Cache(Generic[T]):
         """
         asked = self._clock()
         if not self._seconds:
+            self.misses += 1
             return (await load()).value
         lock = self._locks.setdefault(key, anyio.Lock())
         async with lock:
             entry = self._entries.get(key)
             if entry is not None and self._clock() < entry.ends and not (fresh and entry.started < asked):
+                self.hits += 1
                 return entry.loaded.value
+            self.misses += 1
             return await self._load(key, load)
 
     async def _load(self, key: Hashable, load: Callable[[], Awaitable[Loaded[T]]]) -> T:
@@ -71,6 +76,10 @@ class Cache(Generic[T]):
         entry = self._entries.pop(key, None)
         if entry is not None:
             entry.timer.cancel()
+
+    def values(self) -> list[T]:
+        """All values that are kept."""
+        return [entry.loaded.value for entry in list(self._entries.values())]
 
     def clear(self) -> None:
         """Drop everything."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import Busy, CredentialMissing, Forbidden, InvalidArgument
 from reach_mcp.logs import Redactor
+from reach_mcp.metrics import Metrics
 from reach_mcp.settings import Settings
+from reach_mcp.tools.audit import Audit
 from reach_mcp.tools.cache import Cache
 from reach_mcp.tools.limiter import Limiter
 from reach_mcp.tools.upstream import Upstream
@@ -39,6 +42,7 @@ READING_SHARE = 0.8
 
 LOCK_POLL_SECONDS = 0.05
 MAX_TENANTS_NAMED = 20
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 _ONLY = "This caller may ask for one tenant alone, and another one is named."
 _PINNED = "This server is pinned to one tenant by REACH_TENANT_ID."
@@ -59,6 +63,8 @@ class Caller:
     """Its own Reach JWT, empty where one is required and missing, None for the server's credential."""
     request: str = ""
     """The client's id of the request."""
+    method: str = ""
+    """The MCP method, such as `tools/call`."""
     report: Report | None = None
 
 
@@ -85,6 +91,8 @@ class ToolContext:
         self.stopping = threading.Event()
         """Set when the last session ends: running analyses end."""
         self.upstream = Upstream()
+        self.metrics = Metrics()
+        self.audit = Audit()
         self._sessions = 0
         self._build_client = build_client
         self._draw_delimiter = draw_delimiter
@@ -171,6 +179,8 @@ class Call:
     tenant: str | None = None
     notes: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
+    answer_bytes: int = 0
+    """Bytes of the answer, both forms together."""
 
     @cached_property
     def client(self) -> ReachClient:
@@ -246,19 +256,23 @@ class Call:
             found["coverage"] = {"batches": self.coverage.batches, "complete": self.coverage.complete}
         return found
 
-    def log(self, tool: str, outcome: str, error: str = "") -> None:
-        """Write the one log line of the call."""
-        caller = CALLER.get()
+    def finish(self, tool: str, outcome: str, error: str = "", arguments: Mapping[str, object] = NOTHING) -> None:
+        """Count the call, and write its log line and its audit record."""
+        caller, seconds = CALLER.get(), time.monotonic() - self.started
         facts: dict[str, object] = {
             "tool": tool,
             "outcome": outcome,
             **({"error": error} if error else {}),
-            "ms": round(1000 * (time.monotonic() - self.started)),
+            "ms": round(1000 * seconds),
             "request": caller.request[:64],
             "caller": caller.name or "local",
             "tenant": (self.tenant or "default")[:100],
         }
         logger.info("call", extra={"facts": facts})
+        context = self.context
+        context.metrics.count_call(tool, outcome=outcome, error=error, seconds=seconds, answer_bytes=self.answer_bytes)
+        spent = {"answer_bytes": self.answer_bytes, "requests": self.deadline.requests}
+        context.audit.write(context.clock(), {"method": caller.method, **facts, **spent}, arguments)
 
 
 def _locked(locks: Sequence[threading.Lock | threading.Semaphore], work: Callable[[Checkpoint], T], stop: Stop) -> T:

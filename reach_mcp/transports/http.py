@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,7 @@ from reach_mcp.transports.middleware import (
     NormalizeMiddleware,
     bracketed,
 )
+from reach_mcp.transports.observing import TraceMiddleware, observed
 from reach_mcp.transports.signals import die_later, die_of
 
 if TYPE_CHECKING:
@@ -52,7 +55,9 @@ def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
         # HostMiddleware checks hosts and origins: its answers name the setting to change.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    endpoint = NormalizeMiddleware(HostMiddleware(AuthMiddleware(BodyMiddleware(sdk), callers, settings), settings))
+    endpoint = NormalizeMiddleware(
+        HostMiddleware(AuthMiddleware(TraceMiddleware(BodyMiddleware(sdk)), callers, settings), settings)
+    )
     app = Starlette(
         routes=[*_health(server), *(callers.routes() if callers else ()), Mount("/", endpoint)],
         lifespan=sdk.router.lifespan_context,
@@ -84,26 +89,39 @@ def _health(server: ReachServer) -> list[Route]:
 
 
 async def serve_http(server: ReachServer, settings: Settings) -> None:
-    """Serve until a signal comes. Open calls then have `shutdown_seconds` to end."""
+    """Serve until a signal comes. After `drain_seconds`, open calls have `shutdown_seconds` to end."""
     app = build_http_app(server, settings)
     log_configuration(settings)
     listener, address = listen(settings.host, settings.port)
-    # Whatever level is set: people and programs wait for this line.
-    message = f"listening on {address}{MCP_PATH}"
-    logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, (), None))
-    await serve_app(
-        app,
-        listener,
-        grace=settings.shutdown_seconds,
-        max_connections=settings.max_connections,
-        proxies=split_list(settings.trusted_proxies),
-    )
+    with observed(server, settings, over_http=True):
+        # Whatever level is set: people and programs wait for this line.
+        message = f"listening on {address}{MCP_PATH}"
+        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, (), None))
+        await serve_app(
+            app,
+            listener,
+            grace=settings.shutdown_seconds,
+            drain=settings.drain_seconds,
+            on_stop=server.stop,
+            max_connections=settings.max_connections,
+            proxies=split_list(settings.trusted_proxies),
+        )
 
 
 async def serve_app(
-    app: ASGIApp, listener: socket.socket, *, grace: int, max_connections: int = 256, proxies: Sequence[str] = ()
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    grace: int,
+    drain: int = 0,
+    on_stop: Callable[[], None] = lambda: None,
+    max_connections: int = 256,
+    proxies: Sequence[str] = (),
 ) -> None:
-    """Serve an ASGI app by uvicorn."""
+    """Serve an ASGI app by uvicorn until a signal comes.
+
+    The first signal calls `on_stop`. After SIGTERM, calls are taken for `drain` seconds more.
+    """
     config = uvicorn.Config(
         app,
         http=guarded(max_connections),
@@ -121,20 +139,36 @@ async def serve_app(
     # the default there, or when the SDK streams without sse-starlette.
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # not typed there
     sys.setswitchinterval(SWITCH_SECONDS)
-    await _Server(config).serve(sockets=[listener])
+    await _Server(config, drain, on_stop).serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     """A uvicorn server that ends after the grace whatever runs, and at once on a second signal.
 
-    uvicorn ends at once on a second SIGINT alone, and waits for threads in the midst of an analysis (0.54).
+    uvicorn ends at once on a second SIGINT alone, waits for threads in the midst of an analysis, and dies of SIGTERM
+    when all calls have ended (0.54). This one returns then, so that the process ends with 0.
     """
 
+    def __init__(self, config: uvicorn.Config, drain: int, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._on_stop = on_stop
+        self._ends: float | None = None
+        """Monotonic time from which no more connections are taken, None before a signal."""
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:  # pragma: no cover - ends the process; the tests start one for it
+        if self._ends is not None:  # pragma: no cover - ends the process; the tests start one for it
             die_of(sig)
-        die_later(float(self.config.timeout_graceful_shutdown or 0), sig)
-        super().handle_exit(sig, frame)
+        drain = self._drain if sig == signal.SIGTERM else 0
+        self._ends = time.monotonic() + drain
+        self._on_stop()
+        die_later(drain + float(self.config.timeout_graceful_shutdown or 0), sig)
+        if sig != signal.SIGTERM:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        self.should_exit |= self._ends is not None and time.monotonic() >= self._ends
+        return await super().on_tick(counter)
 
 
 def listen(host: str, port: int) -> tuple[socket.socket, str]:

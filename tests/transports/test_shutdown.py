@@ -47,7 +47,7 @@ def test_open_http_call_ends_within_the_grace(era: str) -> None:
                     break
         api.release.set()
         caller.join()
-        assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+        assert process.wait(ENDS_WITHIN) == 0
         assert process.stderr is not None
         rest = process.stderr.read()
 
@@ -101,7 +101,7 @@ def test_server_ends_after_the_grace_even_if_its_event_loop_is_blocked() -> None
         with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client, client.stream("GET", address) as response:
             next(response.iter_bytes())
             process.send_signal(signal.SIGTERM)
-            assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+            assert process.wait(ENDS_WITHIN) == 128 + signal.SIGTERM
 
 
 def test_demo_api_says_where_it_listens() -> None:
@@ -110,7 +110,7 @@ def test_demo_api_says_where_it_listens() -> None:
         with httpx.Client(trust_env=False, headers={"Authorization": "Bearer demo"}) as client:
             assert client.get(f"{address}/api/batches").status_code == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+        assert process.wait(ENDS_WITHIN) == 0
 
 
 def _call_in_vain(address: str) -> None:

@@ -1,0 +1,170 @@
+"""Starts and stops what a server tells its operators beyond its log: metrics, traces, audit records.
+
+Metrics have a port of their own. On the main port they would have to be kept from its callers, and the address of a
+client does not tell them apart: behind a proxy on the same machine every caller comes from loopback.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import attach, detach
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reach_mcp import __version__
+from reach_mcp.metrics import PREFIX, PrometheusMetrics
+from reach_mcp.settings import ConfigurationError, Settings
+from reach_mcp.tools.audit import open_audit
+from reach_mcp.tools.context import ToolContext
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from prometheus_client.metrics_core import Metric
+
+    from reach_mcp.server import ReachServer
+
+logger = logging.getLogger(__name__)
+
+_propagator = TraceContextTextMapPropagator()
+
+SERVICE = "embedreach-mcp"
+"""The name in traces, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES gives another."""
+
+FLUSH_SECONDS = 2.0
+"""Time for the last spans to leave. A collector that does not answer holds no server up."""
+
+TRACE_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
+
+
+@contextmanager
+def observed(server: ReachServer, settings: Settings, *, over_http: bool) -> Iterator[None]:
+    """Observe a server while the block runs. Raises ConfigurationError where a setting can't be followed."""
+    context = server.context
+    context.audit = open_audit(settings, over_http=over_http)
+    try:
+        with _metrics(context, settings, over_http=over_http), _traces():
+            yield
+    finally:
+        context.audit.close()
+
+
+@contextmanager
+def _metrics(context: ToolContext, settings: Settings, *, over_http: bool) -> Iterator[None]:
+    """Serve metrics in a thread of their own, so that they show a blocked event loop too."""
+    if settings.metrics_port is None or not over_http:
+        yield
+        return
+    try:
+        metrics = build_metrics(context)
+        from prometheus_client import start_http_server
+    except ImportError:
+        raise ConfigurationError(
+            "REACH_MCP_METRICS_PORT needs prometheus-client: install embedreach-mcp[service]."
+        ) from None
+    try:
+        listener, thread = start_http_server(settings.metrics_port, settings.host, metrics.registry)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Can't listen on {settings.host}, port {settings.metrics_port}, for metrics: {error.strerror or error}."
+        ) from None
+    context.metrics = metrics
+    logger.info("metrics", extra={"facts": {"host": settings.host, "port": listener.server_port, "path": "/metrics"}})
+    try:
+        yield
+    finally:
+        listener.shutdown()
+        listener.server_close()
+        thread.join()
+
+
+def build_metrics(context: ToolContext) -> PrometheusMetrics:
+    """The metrics of one server, those of its present state included. Raises ImportError."""
+    metrics = PrometheusMetrics()
+    metrics.registry.register(_StateCollector(context))
+    return metrics
+
+
+class _StateCollector:
+    """Reads metrics off a server when they are asked for, in another thread than the event loop's."""
+
+    def __init__(self, context: ToolContext) -> None:
+        self._context = context
+
+    def collect(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        limiter, snapshots = self._context.limiter, self._context.snapshots
+        rows = sum(len(kept.analysis.snapshot.rows) for kept in snapshots.values())
+        yield GaugeMetricFamily(PREFIX + "calls_active", "Calls at work.", limiter.active)
+        yield GaugeMetricFamily(PREFIX + "calls_waiting", "Calls in the queue.", limiter.waiting)
+        yield GaugeMetricFamily(PREFIX + "snapshot_rows", "Pending resources in the snapshots kept.", rows)
+        lookups = "Calls that need a snapshot, by whether it was there."
+        family = CounterMetricFamily(PREFIX + "snapshot_lookups", lookups, labels=["result"])
+        family.add_metric(["hit"], snapshots.hits)
+        family.add_metric(["miss"], snapshots.misses)
+        yield family
+
+
+@contextmanager
+def _traces() -> Iterator[None]:
+    """Send spans to a collector if the usual variables of OpenTelemetry ask for it."""
+    provider = _build_provider()
+    if provider is None:
+        yield
+        return
+    from opentelemetry.trace import set_tracer_provider
+
+    set_tracer_provider(provider)
+    try:
+        yield
+    finally:
+        flush = threading.Thread(target=provider.shutdown, daemon=True)
+        flush.start()
+        flush.join(FLUSH_SECONDS)
+
+
+def _build_provider() -> TracerProvider | None:
+    named = os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower()
+    disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if disabled or named == "none" or not any(map(os.environ.get, TRACE_VARIABLES)):
+        return None
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+    except ImportError:
+        logger.warning("traces need the extra otel: install embedreach-mcp[otel]")
+        return None
+    if named not in ("otlp", "console"):
+        logger.warning("OTEL_TRACES_EXPORTER must be otlp, console or none: there are no traces")
+        return None
+    exporter = ConsoleSpanExporter(out=sys.stderr) if named == "console" else OTLPSpanExporter()
+    resource = Resource.create({"service.version": __version__})
+    if str(resource.attributes["service.name"]).startswith("unknown_service"):
+        resource = resource.merge(Resource({"service.name": SERVICE}))
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+class TraceMiddleware:
+    """Continues the trace that the header `traceparent` names. The SDK prefers one in the request's `_meta`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = attach(_propagator.extract(dict(Headers(scope=scope))))
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            detach(token)
