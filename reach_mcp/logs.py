@@ -26,6 +26,9 @@ _TOKEN_SHAPES = re.compile(r"(?i:\b(bearer)\s+)(?!token\b)[\w.~+/=-]{8,}|\beyJ[\
 LOG_EVERY_SECONDS = 10.0
 """A repeated event is logged at most so often."""
 
+LOG_EVERY_SECONDS = 10.0
+"""A repeated event is logged at most so often."""
+
 _PLAIN = re.compile(r"[\w.:/@+-]{1,200}")
 _UNSAFE = re.compile(r"[^\x20-\x7e\xa1-\u02ff\u0370-\u05ff\u3040-\u30ff\u4e00-\u9fff]")
 
@@ -63,6 +66,20 @@ class Redactor:
     def log_text(self, text: str) -> str:
         """The same, and without anything that has the shape of a token."""
         return hide_tokens(self.text(text))
+
+
+class ThrottledLog:
+    """Logs a repeated event at most once in a while, with how often it happened since."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._count = 0
+
+    def warning(self, message: str, **facts: object) -> None:
+        self._count += 1
+        if time.monotonic() >= self._next:
+            logger.warning(message, extra={"facts": {**facts, "count": self._count}})
+            self._next, self._count = time.monotonic() + LOG_EVERY_SECONDS, 0
 
 
 class ThrottledLog:

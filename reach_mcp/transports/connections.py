@@ -6,7 +6,7 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from reach_mcp.transports.middleware import ThrottledLog
+from reach_mcp.logs import ThrottledLog
 
 HEADER_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 30

@@ -6,9 +6,7 @@ All but the last refuse before a body is read.
 from __future__ import annotations
 
 import json
-import logging
 import re
-import time
 from typing import Any
 
 import anyio
@@ -20,14 +18,11 @@ from reach_mcp.settings import Settings, split_list
 from reach_mcp.transports.request_ids import WRONG_ID, usable_id
 from reach_mcp.wrong_values import quote_name
 
-logger = logging.getLogger(__name__)
-
 MCP_PATH = "/mcp"
 MAX_BODY_BYTES = 1_000_000
 """Bytes of a request. The arguments of our tools take a few hundred."""
 
 BODY_SECONDS = 10.0
-LOG_EVERY_SECONDS = 10.0
 
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _PORT = re.compile(r":\d+$")
@@ -136,20 +131,6 @@ def check_body(body: bytes) -> dict[str, Any] | None:
 
 def _error(request_id: object, code: int, message: str) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}
-
-
-class ThrottledLog:
-    """Logs a repeated event at most once in a while, with how often it happened since."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-        self._count = 0
-
-    def warning(self, message: str, **facts: object) -> None:
-        self._count += 1
-        if time.monotonic() >= self._next:
-            logger.warning(message, extra={"facts": {**facts, "count": self._count}})
-            self._next, self._count = time.monotonic() + LOG_EVERY_SECONDS, 0
 
 
 def bracketed(address: str) -> str:
