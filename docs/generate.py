@@ -1,6 +1,12 @@
-"""Write the generated parts of README.md and docs/, manifest.json and server.json. Run `python -m docs.generate`.
+"""Write the generated parts of README.md and docs/, and the files of docs/distribution.py: `python -m docs.generate`.
 
-A part stands between `<!-- generated: name -->` and `<!-- /generated -->`; `PARTS` has its function.
+A part ends at `<!-- /generated -->` and starts at one of these:
+
+    <!-- generated: name -->                    a function of `PARTS`
+    <!-- command: explain --demo -->            a command and its output
+    <!-- call: get_batch {"batch_id": "b"} -->  a call and the text of its answer
+
+The last two may end in `| part 2`, one block of the answer, `| 5 lines`, or `| part 2, 5 lines`.
 """
 
 from __future__ import annotations
@@ -8,10 +14,10 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shlex
 import textwrap
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,16 +25,18 @@ from typing import Any
 import anyio
 import click
 import mcp_types
+from click.testing import CliRunner
 from mcp import Client
 from pydantic_core import PydanticUndefined
 
-from reach_mcp import __version__
+from docs.distribution import FILES, build_manifest, cursor_link, vscode_link
 from reach_mcp.api.errors import ReachError
 from reach_mcp.api.transport import asgi_transport
 from reach_mcp.cli.main import COMMANDS, cli
+from reach_mcp.cli.session import Session
 from reach_mcp.demo.api import build_demo_api
 from reach_mcp.demo.story import DEFAULT_TENANT, build_story
-from reach_mcp.prompts import load_prompts
+from reach_mcp.demo.wire import Batch
 from reach_mcp.render.glossary import STOPPED
 from reach_mcp.server import build_server
 from reach_mcp.settings import Settings, load_settings
@@ -36,11 +44,14 @@ from tests.faults.table import CASES
 
 ROOT = Path(__file__).parent.parent
 MANIFEST = ROOT / "manifest.json"
-SERVER = ROOT / "server.json"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DELIMITER = "k72"
+Story = dict[str, list[Batch]]
+"""Batches by tenant."""
 SAMPLE_LINES = 10
 """Lines of the first answer that README.md shows."""
+WIDTH = 130
+"""Columns of samples in running text. Rows of tables are longer."""
 
 EXPLAIN = "explain_pending_dependencies"
 ANSWERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -86,50 +97,68 @@ LIMITS = (
 )
 """Module, constant, unit, effect."""
 
-CONFIG_FIELDS: dict[str, dict[str, Any]] = {
-    "api_token": {"title": "Reach token", "sensitive": True, "description": "A Reach JWT. It usually lasts an hour."},
-    "partner_id": {
-        "title": "Partner id",
-        "description": "With the partner secret, tokens are signed and renewed for you.",
-    },
-    "jwt_secret": {
-        "title": "Partner secret",
-        "sensitive": True,
-        "description": "Secret that signs your partner's JWTs.",
-    },
-    "tenant_id": {
-        "title": "Tenant id",
-        "description": "The tenant to look at. A call that names another one is refused.",
-    },
-    "api_url": {
-        "title": "Reach API URL",
-        "description": "Address of the Reach API.",
-        "default": "https://api.embedreach.com",
-    },
-    "demo": {"title": "Demo", "description": "Use the built-in demo tenant.", "type": "boolean", "default": False},
-}
-"""Questions to a user who installs the bundle. All are optional."""
 
-
-def demo_client() -> Client:
-    """A client of the real server over the demo API, with a fixed clock and delimiter."""
-    transport = asgi_transport(build_demo_api(build_story(NOW), default_tenant=DEFAULT_TENANT))
+def demo_client(story: Story | None = None, clock: Callable[[], float] = NOW.timestamp) -> Client:
+    """A client of the real server over the demo API, with a fixed delimiter."""
     settings = load_settings(demo=True)
-    return Client(build_server(settings, transport=transport, clock=NOW.timestamp, draw_delimiter=lambda: DELIMITER))
+    server = build_server(settings, transport=demo_transport(story), clock=clock, draw_delimiter=lambda: DELIMITER)
+    return Client(server)
+
+
+def demo_transport(story: Story | None = None) -> Any:
+    return asgi_transport(build_demo_api(story or build_story(NOW), default_tenant=DEFAULT_TENANT))
+
+
+def run_command(arguments: str) -> str:
+    """The output of a command about the demo at the fixed time. A failure is no sample: it ends the script."""
+    session = Session(transport=demo_transport(), now=NOW.timestamp, zone=UTC)
+    result = CliRunner().invoke(
+        cli, shlex.split(arguments), obj=session, env={"COLUMNS": "120"}, catch_exceptions=False
+    )
+    if result.exit_code > 1:
+        raise RuntimeError(f"{arguments} ended with {result.exit_code}: {result.output}")
+    return result.stdout
+
+
+def write_command(arguments: str, selection: str) -> str:
+    return f"```sh\nembedreach-mcp {arguments}\n```\n\n{fence(select(run_command(arguments), selection))}"
+
+
+def write_call(call: str, selection: str) -> str:
+    tool, _, arguments = call.partition(" ")
+    return f"`{call}`\n\n{fence(select(call_tool(tool, json.loads(arguments)), selection))}"
+
+
+def select(text: str, selection: str) -> str:
+    """The lines that a page shows. `…` stands for the rest."""
+    found = re.fullmatch(r"(?:part (\d+))?(?:, )?(?:(\d+) lines)?", selection)
+    if found is None:
+        raise RuntimeError(f"not a selection: {selection}")
+    part, most = found.groups()
+    if part:
+        text = text.split("\n\n")[int(part) - 1]
+    lines = text.strip("\n").splitlines()
+    shown = lines[: int(most)] if most else lines
+    wrapped = (textwrap.fill(line, WIDTH) if len(line) > WIDTH and " | " not in line else line for line in shown)
+    return "\n".join([*wrapped, *(["…"] if len(shown) < len(lines) else [])])
 
 
 def call_tool(tool: str, arguments: dict[str, Any]) -> str:
-    """The text of one answer. An error is no sample: it ends the script."""
+    """The text of one answer."""
 
     async def call() -> str:
         async with demo_client() as client:
-            result = await client.call_tool(tool, arguments)
-            text = "\n".join(getattr(part, "text", "") for part in result.content)
-            if result.is_error:
-                raise RuntimeError(f"{tool} {json.dumps(arguments)} failed: {text}")
-            return text
+            return answer_of(await client.call_tool(tool, arguments))
 
     return anyio.run(call)
+
+
+def answer_of(result: mcp_types.CallToolResult) -> str:
+    """The text. An error is no sample: it ends the script."""
+    text = "\n".join(getattr(part, "text", "") for part in result.content)
+    if result.is_error:
+        raise RuntimeError(text)
+    return text
 
 
 def list_tools() -> list[mcp_types.Tool]:
@@ -141,8 +170,7 @@ def list_tools() -> list[mcp_types.Tool]:
 
 
 def write_sample() -> str:
-    lines = call_tool(EXPLAIN, {}).splitlines()[:SAMPLE_LINES]
-    return fence("\n".join([*(textwrap.fill(line, 130) for line in lines), "…"]))
+    return fence(select(call_tool(EXPLAIN, {}), f"{SAMPLE_LINES} lines"))
 
 
 def write_answers() -> str:
@@ -181,6 +209,52 @@ def _type_of(part: Mapping[str, Any]) -> str:
     return f"list of {part['items']['type']}" if part.get("type") == "array" else str(part.get("type"))
 
 
+def write_links() -> str:
+    rows = [
+        (host, f"[try the demo]({link(demo=True)})", f"[your own data]({link(demo=False)})")
+        for host, link in (("VS Code", vscode_link), ("Cursor", cursor_link))
+    ]
+    return table(("install in", "without a credential", "with a token"), rows)
+
+
+def write_message() -> str:
+    """The last block of the report: the message to the customer."""
+    return fence(run_command("report --demo").rpartition("```text\n")[2].partition("```")[0])
+
+
+def write_since() -> str:
+    """A second look, half an hour after the first. The record that blocks most has arrived between them."""
+    story, now = build_story(NOW), NOW
+
+    async def look_twice() -> str:
+        nonlocal now
+        async with demo_client(story, lambda: now.timestamp()) as client:
+            first = await client.call_tool(EXPLAIN, {"since": "start"})
+            now += timedelta(minutes=30)
+            arrive(story[DEFAULT_TENANT], {"loc_harbor_12"})
+            token = (first.structured_content or {})["since"]
+            return answer_of(await client.call_tool(EXPLAIN, {"since": token, "fresh": True}))
+
+    return fence(select(anyio.run(look_twice), "1 lines"))
+
+
+def arrive(batches: Iterable[Batch], arrived: set[str]) -> None:
+    """Process the pending resources that wait for these records alone, then those that wait for them, and so on."""
+    before = len(arrived)
+    for batch in batches:
+        waiting = []
+        for row in batch.get("pendingResources", []):
+            if {one["externalId"] for one in row["missingDependencies"]} <= arrived:
+                arrived.add(row["resourceExternalId"])
+                batch["progress"]["pendingRecords"] -= 1
+                batch["progress"]["successfulRecords"] += 1
+            else:
+                waiting.append(row)
+        batch["pendingResources"] = waiting
+    if len(arrived) > before:
+        arrive(batches, arrived)
+
+
 def write_settings() -> str:
     rows = [
         (f"`{field.alias}`", _code(None if field.default is PydanticUndefined else field.default), field.description)
@@ -209,7 +283,7 @@ def write_commands() -> str:
 
 
 def write_faults() -> str:
-    kinds = {error().kind: f"{error.message} {error.advice}" for error in _subclasses(ReachError)}
+    kinds = {error().kind: f"{error.message} {error.advice}" for error in subclasses(ReachError)}
     rows = [(case.name, _outcome_in_words(case.outcome, kinds), case.requests) for case in CASES]
     return table(("fault", "a caller is told", "requests"), rows)
 
@@ -225,10 +299,10 @@ def _outcome_in_words(outcome: str, kinds: Mapping[str, str]) -> str:
     return f"*An answer* about the part that was read, which says why: {why}"
 
 
-def _subclasses(error: type[ReachError]) -> Iterable[type[ReachError]]:
-    for child in error.__subclasses__():
+def subclasses(error: type[ReachError]) -> Iterable[type[ReachError]]:
+    for child in error._subclasses__():
         yield child
-        yield from _subclasses(child)
+        yield from subclasses(child)
 
 
 def _code(value: object) -> str:
@@ -253,8 +327,13 @@ PARTS: dict[str, Callable[[], str]] = {
     "limits": write_limits,
     "commands": write_commands,
     "faults": write_faults,
+    "links": write_links,
+    "message": write_message,
+    "since": write_since,
 }
-_PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+_PART = re.compile(
+    r"(<!-- (generated|command|call): ([^|\n]+?)(?: \| ([\w, ]+))? -->\n).*?(<!-- /generated -->)", re.DOTALL
+)
 
 
 def pages() -> list[Path]:
@@ -264,66 +343,18 @@ def pages() -> list[Path]:
 
 def build_page(path: Path) -> str:
     """The page with its generated parts as they have to be."""
-    return _PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]()}\n{part[3]}", _read(path))
+    return _PART.sub(lambda part: f"{part[1]}{_write_part(part[2], part[3], part[4] or '')}\n{part[5]}", _read(path))
 
 
-def build_manifest() -> str:
-    """The bundle's manifest, with what the code knows filled in."""
-    project = tomllib.loads(_read(ROOT / "pyproject.toml"))["project"]
-    manifest: dict[str, Any] = json.loads(_read(MANIFEST))
-    manifest |= {
-        "name": project["name"],
-        "version": __version__,
-        "description": project["description"],
-        "license": project["license"],
-        "author": project["authors"][0],
-        "keywords": project["keywords"],
-        "user_config": {name: {"type": "string", "required": False} | field for name, field in CONFIG_FIELDS.items()},
-        "tools": [{"name": tool.name, "description": tool.description} for tool in list_tools()],
-        "prompts": [_describe_prompt(prompt) for prompt in load_prompts().values()],
-    }
-    environment = {str(Settings.model_fields[name].alias): f"${{user_config.{name}}}" for name in CONFIG_FIELDS}
-    command = {"command": "uv", "args": ["run", "--directory", "${__dirname}", project["name"]], "env": environment}
-    manifest["server"] = {"type": "uv", "entry_point": "reach_mcp/__main__.py", "mcp_config": command}
-    manifest["compatibility"]["runtimes"]["python"] = project["requires-python"]
-    return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+def _write_part(kind: str, argument: str, selection: str) -> str:
+    if kind == "generated":
+        return PARTS[argument]()
+    return (write_command if kind == "command" else write_call)(argument, selection)
 
 
-def build_server_json() -> str:
-    """The entry of the MCP registry, which points to the package on the index."""
-    project = tomllib.loads(_read(ROOT / "pyproject.toml"))["project"]
-    variables = [
-        {
-            "name": str(Settings.model_fields[name].alias),
-            "description": field["description"],
-            "isSecret": field.get("sensitive", False),
-        }
-        for name, field in CONFIG_FIELDS.items()
-    ]
-    package = {
-        "registryType": "pypi",
-        "identifier": project["name"],
-        "version": __version__,
-        "transport": {"type": "stdio"},
-        "environmentVariables": variables,
-    }
-    entry = {
-        "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
-        "name": "io.github.embedreach/embedreach-mcp",
-        "title": "Reach batches",
-        "description": project["description"],
-        "version": __version__,
-        "repository": {"url": project["urls"]["Homepage"], "source": "github"},
-        "packages": [package],
-    }
-    return json.dumps(entry, indent=2, ensure_ascii=False) + "\n"
-
-
-def _describe_prompt(prompt: Any) -> dict[str, Any]:
-    published = prompt.published
-    names = [argument.name for argument in published.arguments or []]
-    text = prompt.render({name: f"${{arguments.{name}}}" for name in names})
-    return {"name": published.name, "description": published.description, "arguments": names, "text": text}
+def built_files() -> dict[Path, str]:
+    """The files that are generated whole, each with its text."""
+    return {MANIFEST: build_manifest(list_tools())} | {path: build() for path, build in FILES.items()}
 
 
 def _read(path: Path) -> str:
@@ -334,8 +365,9 @@ def main() -> None:
     logging.disable(logging.WARNING)
     for path in pages():
         path.write_text(build_page(path), encoding="utf-8")
-    MANIFEST.write_text(build_manifest(), encoding="utf-8")
-    SERVER.write_text(build_server_json(), encoding="utf-8")
+    for path, text in built_files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import anyio
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from docs import generate
+from docs.distribution import PLUGIN, cursor_link, vscode_link
 from docs.generate import (
     MANIFEST,
     PARTS,
     ROOT,
-    SERVER,
-    build_manifest,
     build_page,
-    build_server_json,
+    built_files,
     demo_client,
     pages,
+    subclasses,
 )
+from reach_mcp.api.errors import ReachError
 from reach_mcp.cli.main import COMMANDS, cli
 from reach_mcp.prompts import load_prompts
-from reach_mcp.settings import Settings, load_settings
+from reach_mcp.settings import ConfigurationError, Settings, load_settings
 
 README = ROOT / "README.md"
 PAGES = [README, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "AGENTS.md"))]
@@ -78,14 +83,13 @@ def test_every_part_has_its_page() -> None:
     assert used == set(PARTS)
 
 
-def test_the_manifest_and_the_registry_entry_are_current() -> None:
-    assert read(MANIFEST) == build_manifest(), "run `just docs`"
-    assert read(SERVER) == build_server_json(), "run `just docs`"
+def test_generated_files_are_current() -> None:
+    assert {path: read(path) for path in built_files()} == built_files(), "run `just docs`"
 
 
 def test_the_registry_accepts_name_and_description() -> None:
     """The registry takes 100 characters, and checks ownership by a name in the README of the package."""
-    entry = json.loads(read(SERVER))
+    entry = json.loads(read(ROOT / "server.json"))
 
     assert len(entry["description"]) <= 100
     assert f"mcp-name: {entry['name']}" in read(README)
@@ -108,16 +112,25 @@ def test_commands_in_docs_are_accepted(path: Path) -> None:
             assert option in result.output or option in ("--demo", "--help", "--version"), arguments
 
 
-def test_calls_in_the_readme_work() -> None:
-    calls = re.findall(r"`(\w+) (\{.*?\})`", read(README))
+def failed_calls(path: Path, examples: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """The calls in backticks that end in an error, with an example put in place of each placeholder."""
+    calls = re.findall(r"`(\w+ \{.*?\})`", read(path))
+    for placeholder, example in examples.items():
+        calls = [call.replace(f'"{placeholder}"', f'"{example}"') for call in calls]
 
     async def call_all() -> list[str]:
         async with demo_client() as client:
-            results = [(name, await client.call_tool(name, json.loads(arguments))) for name, arguments in calls]
-            return [name for name, result in results if result.is_error]
+            parts = [call.partition(" ") for call in calls]
+            results = [(call, await client.call_tool(call[0], json.loads(call[2]))) for call in parts]
+            return ["".join(call) for call, result in results if result.is_error]
 
-    assert len(calls) >= 10
-    assert anyio.run(call_all) == []
+    assert len(calls) >= 5
+    return anyio.run(call_all)
+
+
+@pytest.mark.parametrize("path", [README, ROOT / "docs" / "triage.md"], ids=lambda path: path.name)
+def test_calls_in_docs_work(path: Path) -> None:
+    assert failed_calls(path) == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -175,3 +188,53 @@ def test_fields_that_a_user_leaves_empty_count_as_unset(left: str, monkeypatch: 
         monkeypatch.setenv(name, value if left == "placeholder" else "")
 
     assert load_settings() == unset
+
+
+def test_install_links_carry_the_entry_that_the_host_expects() -> None:
+    vscode = {
+        demo: json.loads(unquote(unquote(vscode_link(demo=demo)).partition("?")[2].partition("?")[2]))
+        for demo in (True, False)
+    }
+    cursor = {demo: dict(parse_qsl(urlsplit(cursor_link(demo=demo)).query)) for demo in (True, False)}
+    entries = {demo: json.loads(base64.b64decode(query["config"])) for demo, query in cursor.items()}
+    demo = {"command": "uvx", "args": ["embedreach-mcp", "--demo"]}
+
+    assert vscode[True] == {"name": "reach-demo", **demo}
+    assert vscode[False]["env"] == {"REACH_API_TOKEN": f"${{input:{vscode[False]['inputs'][0]['id']}}}"}
+    assert vscode[False]["inputs"][0]["password"] is True
+    assert [query["name"] for query in cursor.values()] == ["reach-demo", "reach"]
+    assert entries[True] == demo
+    assert entries[False]["env"] == {"REACH_API_TOKEN": "${env:REACH_API_TOKEN}"}
+
+
+def test_the_plugin_asks_for_secrets_as_secrets_and_fills_each_answer_in() -> None:
+    servers = {name: json.loads(read(PLUGIN / name))["mcpServers"]["reach"] for name in (".mcp.json", "mcp.json")}
+    asked = json.loads(read(PLUGIN / ".claude-plugin" / "plugin.json"))["userConfig"]
+    gemini = json.loads(read(PLUGIN / "gemini-extension.json"))
+
+    assert {f"${{user_config.{name}}}" for name in asked} == set(servers[".mcp.json"]["env"].values())
+    assert {name for name, field in asked.items() if field.get("sensitive")} == {"api_token", "jwt_secret"}
+    assert {field["envVar"] for field in gemini["settings"] if field.get("sensitive")} == {
+        "REACH_API_TOKEN",
+        "REACH_JWT_SECRET",
+    }
+    assert servers["mcp.json"] == {"type": "stdio"} | gemini["mcpServers"]["reach"]
+
+
+def test_calls_of_the_skill_are_accepted_and_its_head_fits_the_format() -> None:
+    """https://agentskills.io/specification: the name is the folder's, a description has at most 1,024 characters."""
+    path = PLUGIN / "skills" / "triage-pending-data" / "SKILL.md"
+    head = yaml.safe_load(read(path).split("---")[1])
+
+    assert head["name"] == path.parent.name
+    assert len(head["description"]) <= 1_024
+    assert failed_calls(path, {"schema:external_id": "appointments:apt_5001", "…": "bat_cus_0912"}) == []
+
+
+def test_agents_are_told_what_to_do_about_every_kind_of_error() -> None:
+    rows = re.findall(
+        r"^\| (`\w+`(?:, `\w+`)*) \|", read(ROOT / "docs" / "agents.md").partition("## Errors")[2], re.MULTILINE
+    )
+    kinds = {error().kind for error in subclasses(ReachError)} | {ConfigurationError.kind}
+
+    assert {kind for row in rows for kind in re.findall(r"\w+", row)} == kinds

@@ -1,0 +1,105 @@
+"""Each snippet of docs/agents.md runs as it stands, against the demo over HTTP, and so does docs/tour.md."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.test_clients import INSTALL, NODE, PYTHON, PYTHON_MCP1, TYPESCRIPT
+from tests.processes import ROOT, environment, start, wait_for_address
+
+TOKEN = "a-token-of-the-tests"
+SNIPPETS = {
+    name: (language, code)
+    for name, language, code in re.findall(
+        r"<!-- snippet: ([\w-]+) -->\n```(\w+)\n(.*?)\n```",
+        (ROOT / "docs" / "agents.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+}
+FIVE_STEPS = r"^(?:\d{4}-\d\d-\d\dT\d\d:\d\dZ [^\n]+ \w+:\w+\n){5}"
+SAYS = {
+    "langchain": "partial_success",
+    "mcp": FIVE_STEPS,
+    "openai-agents": "Triage .*explain_pending_dependencies",
+    "pydantic-ai": "1 batch matches: 1 failure",
+    "typescript": FIVE_STEPS,
+}
+"""What each snippet prints, as a regular expression."""
+
+pytestmark = pytest.mark.instrument
+
+
+@pytest.fixture(scope="module")
+def demo_url() -> Iterator[str]:
+    with start("serve", "--demo", "--http", "--port", "0", REACH_MCP_AUTH_TOKEN=TOKEN) as process:
+        yield wait_for_address(process)[0]
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_a_snippet_runs_as_it_stands(name: str, demo_url: str, tmp_path: Path) -> None:
+    language, code = SNIPPETS[name]
+    program = TYPESCRIPT[0] if language == "typescript" else (PYTHON_MCP1 if name == "langchain" else PYTHON)[0]
+    if not program.exists():
+        pytest.skip(INSTALL)
+    file = tmp_path / ("snippet.mts" if language == "typescript" else "snippet.py")
+    file.write_text(code, encoding="utf-8")
+    (tmp_path / "node_modules").symlink_to(NODE / "node_modules")
+    settings = environment(MCP_URL=demo_url, REACH_MCP_AUTH_TOKEN=TOKEN)
+    result = subprocess.run(
+        [program, file],
+        env=settings,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert re.search(SAYS[name], result.stdout, re.MULTILINE), result.stdout
+
+
+def test_every_snippet_is_run() -> None:
+    assert SNIPPETS.keys() == SAYS.keys()
+
+
+def test_the_commands_of_the_tour_work_from_nothing(tmp_path: Path) -> None:
+    """In a copy of the checkout, line by line. Exit code 1 says that something waits or failed."""
+    if not PYTHON[0].exists():
+        pytest.skip(INSTALL)
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in listed.splitlines():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    page = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    lines = [
+        line
+        for block in re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+    ]
+    script = "\n".join(f"{line} || [ $? -eq 1 ] || exit 9" for line in lines)
+    result = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert len(lines) >= 10
+    assert (tmp_path / "report.html").exists()
