@@ -11,7 +11,7 @@ COPY deploy/build.lock deploy/
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-compile --only-binary :all: --require-hashes -r requirements.lock \
     && pip install --only-binary :all: --require-hashes -r deploy/build.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY prompts prompts
 COPY reach_mcp reach_mcp
 # Bytecode that is never compared with its source: the root is read-only, and no file's time matters.

@@ -27,6 +27,7 @@ def main() -> None:
     assert fields["License-Expression"] == "MIT", fields["License-Expression"]
     assert fields.get_all("Project-URL"), "no project URLs"
     assert fields["Description-Content-Type"] == "text/markdown"
+    assert "](docs/" not in str(fields.get_payload()), "README.md has links that are relative"
     assert Path(reach_mcp.__file__).is_relative_to(sys.prefix), reach_mcp.__file__
     names = anyio.run(list_prompts)
     assert names == PROMPTS, names
