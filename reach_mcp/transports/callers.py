@@ -174,8 +174,8 @@ def _parse_caller(name: str, raw: Any) -> tuple[Known, _Entry]:
     try:
         entry = _Entry.model_validate(raw)
     except ValidationError as error:
-        key = str((error.errors(include_input=False)[0]["loc"] or ("",))[0])
-        right = _RIGHT.get(key, f"must be one of {', '.join(_RIGHT)}")
-        raise ValueError(f"callers.{name}.{quote_name(key)[1:-1]} {right}") from None
+        key = "".join(f".{quote_name(str(part))[1:-1]}" for part in error.errors(include_input=False)[0]["loc"][:1])
+        right = _RIGHT.get(key[1:], f"must be one of {', '.join(_RIGHT)}")
+        raise ValueError(f"callers.{name}{key} {right}") from None
     tenants = None if entry.tenants == "any" else frozenset(entry.tenants)
     return Known(Caller(name, tenants), None if entry.expires is None else entry.expires.timestamp()), entry
