@@ -300,7 +300,7 @@ def _outcome_in_words(outcome: str, kinds: Mapping[str, str]) -> str:
 
 
 def subclasses(error: type[ReachError]) -> Iterable[type[ReachError]]:
-    for child in error._subclasses__():
+    for child in error.__subclasses__():
         yield child
         yield from subclasses(child)
 
