@@ -116,7 +116,7 @@ class _StateCollector:
 @contextmanager
 def _traces() -> Iterator[None]:
     """Send spans to a collector if the usual variables of OpenTelemetry ask for it."""
-    provider = _build_provider()
+    provider = build_provider()
     if provider is None:
         yield
         return
@@ -131,7 +131,8 @@ def _traces() -> Iterator[None]:
         flush.join(FLUSH_SECONDS)
 
 
-def _build_provider() -> TracerProvider | None:
+def build_provider() -> TracerProvider | None:
+    """The provider of spans that the variables describe, None where they ask for none or it can't be had."""
     named = os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower()
     disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if disabled or named == "none" or not any(map(os.environ.get, TRACE_VARIABLES)):

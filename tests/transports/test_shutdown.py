@@ -55,6 +55,25 @@ def test_open_http_call_ends_within_the_grace(era: str) -> None:
     assert all(json.loads(line)["level"] == "INFO" for line in (said + rest).splitlines())
 
 
+def test_drained_server_is_not_ready_and_still_answers() -> None:
+    headers = {"accept": "application/json, text/event-stream"}
+    with start("serve", "--http", "--demo", "--port", "0", REACH_MCP_DRAIN_SECONDS="300") as process:
+        address, _ = wait_for_address(process)
+        ready = address.removesuffix("/mcp") + "/readyz"
+        with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client:
+            assert client.get(ready).status_code == 200
+            process.send_signal(signal.SIGTERM)
+            while client.get(ready).status_code == 200:  # until the signal has come
+                pass
+            reason = client.get(ready).json()["reason"]
+            answer = client.post(address, json=rpc("tools/call", {"name": LIST, "arguments": {}}), headers=headers)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+
+    assert reason == "This server is shutting down."
+    assert not read_events(answer)["result"].get("isError")
+
+
 def test_second_signal_ends_a_server_over_http_at_once() -> None:
     with (
         slow_api() as api,
