@@ -26,9 +26,6 @@ _TOKEN_SHAPES = re.compile(r"(?i:\b(bearer)\s+)(?!token\b)[\w.~+/=-]{8,}|\beyJ[\
 LOG_EVERY_SECONDS = 10.0
 """A repeated event is logged at most so often."""
 
-LOG_EVERY_SECONDS = 10.0
-"""A repeated event is logged at most so often."""
-
 _PLAIN = re.compile(r"[\w.:/@+-]{1,200}")
 _UNSAFE = re.compile(r"[^\x20-\x7e\xa1-\u02ff\u0370-\u05ff\u3040-\u30ff\u4e00-\u9fff]")
 
@@ -82,20 +79,6 @@ class ThrottledLog:
             self._next, self._count = time.monotonic() + LOG_EVERY_SECONDS, 0
 
 
-class ThrottledLog:
-    """Logs a repeated event at most once in a while, with how often it happened since."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-        self._count = 0
-
-    def warning(self, message: str, **facts: object) -> None:
-        self._count += 1
-        if time.monotonic() >= self._next:
-            logger.warning(message, extra={"facts": {**facts, "count": self._count}})
-            self._next, self._count = time.monotonic() + LOG_EVERY_SECONDS, 0
-
-
 def hide_tokens(text: str) -> str:
     """The text without anything that has the shape of a token."""
     return _TOKEN_SHAPES.sub(lambda found: f"{found[1] or ''} {REDACTED}".lstrip(), text)
@@ -103,13 +86,13 @@ def hide_tokens(text: str) -> str:
 
 def _secrets(settings: Settings) -> Iterable[str]:
     """Every secret in the settings. A file that can't be read is reported by whoever needs it."""
-    for name in ("api_token", "jwt_secret", "auth_token", "token_key"):
+    for name in ("api_token", "jwt_secret", "auth_token", "token_key", "cache_url", "cache_key"):
         try:
             found = secret(getattr(settings, name), getattr(settings, f"{name}_file", None), "") or ""
         except ConfigurationError:
             continue
         yield found
-        if name == "auth_token":
+        if name in ("auth_token", "cache_key"):
             for entry in re.split(r"[,\s]+", found):
                 yield from (entry, entry.partition(":")[2])
 

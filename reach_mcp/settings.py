@@ -74,6 +74,8 @@ class Settings(BaseSettings):
         30.0, ge=0, le=600, description="How long follow-up calls answer from one snapshot. 0 reads every time."
     )
     reuse_mb: float = Field(128.0, ge=0, le=4096, description="Most MB of such snapshots, by bytes read.")
+    cache_url: SecretStr | None = Field(None, description="Redis or Valkey in which replicas share snapshots.")
+    cache_key: SecretStr | None = Field(None, description="Fernet keys for it, comma-separated. The first encrypts.")
     answer_bytes: int = Field(
         8000, ge=4000, le=100_000, description="Most bytes of a concise answer, in each form. Detailed: three times."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ class Loaded(Generic[T]):
     value: T
     size: int
     keep: bool = True
+    age: float | None = None
+    """Seconds since it was loaded elsewhere, None where this load did it."""
 
 
 @dataclass
@@ -66,8 +69,10 @@ class Cache(Generic[T]):
         self._drop(key)  # free it before the next one takes its memory
         loaded = await load()
         if loaded.keep and loaded.size <= self._max_bytes:
-            timer = asyncio.get_running_loop().call_later(self._seconds, self._drop, key)
-            self._entries[key] = _Entry(loaded, started, self._clock() + self._seconds, timer)
+            left = self._seconds - (loaded.age or 0.0)
+            timer = asyncio.get_running_loop().call_later(left, self._drop, key)
+            started = started if loaded.age is None else -math.inf  # never fresh
+            self._entries[key] = _Entry(loaded, started, self._clock() + left, timer)
             while sum(entry.loaded.size for entry in self._entries.values()) > self._max_bytes:
                 self._drop(next(iter(self._entries)))
         return loaded.value

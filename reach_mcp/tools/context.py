@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reach_mcp.api.client import ReachClient
     from reach_mcp.api.models import Batch
     from reach_mcp.api.pagination import Coverage
+    from reach_mcp.tools.shared_cache import SharedCache
     from reach_mcp.tools.snapshot import KeptAnalysis
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,11 @@ class ToolContext:
         self.snapshots: Cache[KeptAnalysis] = Cache(
             seconds=settings.reuse_seconds, max_bytes=int(settings.reuse_mb * 1e6)
         )
+        self.shared: SharedCache | None = None
+        if settings.cache_url is not None:
+            from reach_mcp.tools.shared_cache import build_shared_cache
+
+            self.shared = build_shared_cache(settings)
         self.stopping = threading.Event()
         """Set when the last session ends: running analyses end."""
         self.upstream = Upstream()
@@ -147,6 +153,8 @@ class ToolContext:
             return
         self.stopping.set()
         self.snapshots.clear()
+        if self.shared is not None:
+            await self.shared.close()
         client = vars(self).pop("client", None)
         if client is not None:
             await client.__aexit__(None, None, None)

@@ -11,16 +11,22 @@ from reach_mcp.analysis.analysis import ROWS_AT_ONCE
 from reach_mcp.analysis.report import Analysis
 from reach_mcp.analysis.snapshot import SnapshotBuilder
 from reach_mcp.api.models import Page
-from reach_mcp.api.pagination import BatchReader
+from reach_mcp.api.pagination import BatchReader, Coverage
 from reach_mcp.api.query import BatchQuery
 from reach_mcp.tools.arguments import ListBatchesArguments
 from reach_mcp.tools.cache import Loaded
 from reach_mcp.tools.context import CALLER, Call
+from reach_mcp.tools.shared_cache import BROKEN, Pages, SharedCache
 
 PAGE_SIZES = (500, 100, 20, 5, 1)
 """Batches per page without pending details, some 1 kB each. Smaller where a body is too large."""
 
 DETAILED_PAGE_SIZES = PAGE_SIZES[1:]
+
+ALL_BATCHES = BatchQuery(include_pending_details=True)
+
+WAITING_SHARE = 0.5
+"""Part of a call's time for which it waits for a reading of another replica, before it reads for itself."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +53,52 @@ class KeptAnalysis:
 async def read_snapshot(call: Call, *, fresh: bool = False) -> KeptAnalysis:
     """All batches of the call's tenant with pending details. Raises ReachError when nothing could be read."""
     key = (call.client.credential.token(), call.tenant)
-    load = partial(read, call, BatchQuery(include_pending_details=True))
+    shared = call.context.shared
+    load = partial(read, call, ALL_BATCHES) if shared is None else partial(_read_shared, call, shared, fresh=fresh)
     kept = await call.context.snapshots.get(key, load, fresh=fresh)
     call.coverage = kept.analysis.snapshot.coverage
     return kept
+
+
+async def _read_shared(call: Call, shared: SharedCache, *, fresh: bool) -> Loaded[KeptAnalysis]:
+    """The reading that another replica stored, unless it has to be fresh, else one of our own, stored for others."""
+    settings = call.context.settings
+    token = call.client.credential.token()
+    names = shared.names(settings.api_url, token, call.tenant, settings.error_messages)
+    if fresh:
+        return await _read_and_store(call, shared, names)
+
+    async def accept(value: bytes) -> Loaded[KeptAnalysis] | None:
+        return await call.analyse(lambda _: _open_value(shared, names, value, call.context.clock()))
+
+    async with shared.turn(names, accept, wait=call.deadline.left() * WAITING_SHARE) as found:
+        return await _read_and_store(call, shared, names) if found is None else found
+
+
+async def _read_and_store(call: Call, shared: SharedCache, names: list[str]) -> Loaded[KeptAnalysis]:
+    pages = Pages()
+    loaded = await read(call, ALL_BATCHES, pages=pages)
+    coverage, moment = call.coverage or Coverage(), loaded.value.analysis.snapshot.read_at
+    if coverage.error is None:
+        now = call.context.clock()
+        await shared.store(names, await call.analyse(lambda _: shared.seal(names, pages, coverage, moment, now)))
+    return loaded
+
+
+def _open_value(shared: SharedCache, names: list[str], value: bytes, now: float) -> Loaded[KeptAnalysis] | None:
+    """The analysis of a stored reading, None where the value is no such reading."""
+    reading = shared.unseal(names, value, now)
+    if reading is None:
+        return None
+    builder = SnapshotBuilder()
+    try:
+        for batch in reading.batches():
+            builder.add(batch)
+    except BROKEN:
+        return None
+    age = max(0.0, now - reading.stored)
+    kept = KeptAnalysis(Analysis(builder.build(reading.coverage, reading.moment)), time.monotonic() - age)
+    return Loaded(kept, reading.coverage.size, age=age)
 
 
 async def read_page(call: Call, arguments: ListBatchesArguments, *, whole: bool) -> KeptAnalysis:
@@ -60,8 +108,13 @@ async def read_page(call: Call, arguments: ListBatchesArguments, *, whole: bool)
     return (await read(call, query, max_pages=1)).value
 
 
-async def read(call: Call, query: BatchQuery, max_pages: int | None = None) -> Loaded[KeptAnalysis]:
-    """Read the batches that match, and report progress to the host that asked for it. Raises ReachError."""
+async def read(
+    call: Call, query: BatchQuery, max_pages: int | None = None, pages: Pages | None = None
+) -> Loaded[KeptAnalysis]:
+    """Read the batches that match, and report progress to the host that asked for it. Raises ReachError.
+
+    What is read is added to `pages` too.
+    """
     context, deadline, report = call.context, call.read_deadline(), CALLER.get().report
     with_details = bool(query.include_pending_details)
     builder = SnapshotBuilder(with_details=with_details)
@@ -73,6 +126,8 @@ async def read(call: Call, query: BatchQuery, max_pages: int | None = None) -> L
     def fold(page: Page) -> None:
         for batch in page.batches:
             builder.add(call.censor(batch))
+        if pages is not None:
+            pages.add(page.batches)
 
     read_at = context.clock()
     try:
@@ -80,9 +135,9 @@ async def read(call: Call, query: BatchQuery, max_pages: int | None = None) -> L
             # One page may hold 100,000 pending resources: the event loop goes on meanwhile.
             await call.analyse(lambda _, page=page: fold(page))  # type: ignore[misc]
             if report is not None:
-                pages = f"{reader.coverage.pages} page{'s'[: reader.coverage.pages != 1]} read"
+                done = f"{reader.coverage.pages} page{'s'[: reader.coverage.pages != 1]} read"
                 rows = f"{builder.rows:,} pending resources"
-                await report(reader.coverage.batches, reader.coverage.total, f"{pages}, {rows}")
+                await report(reader.coverage.batches, reader.coverage.total, f"{done}, {rows}")
     finally:
         call.spend(deadline)
     call.coverage = coverage = reader.coverage
