@@ -15,16 +15,16 @@ FETCH_SECONDS = 5.0
 MAX_DOCUMENT_BYTES = 1_000_000
 
 
-async def fetch_json(url: str) -> dict[str, object]:
+async def fetch_json(url: str, seconds: float = FETCH_SECONDS) -> dict[str, object]:
     """The JSON object at a URL. Redirects are not followed. Raises ReachError or ConfigurationError."""
     # Reading the CA bundle takes long: the event loop goes on meanwhile.
     network = await anyio.to_thread.run_sync(network_transport, url)
     try:
-        with anyio.fail_after(FETCH_SECONDS):
+        with anyio.fail_after(seconds):
             async with httpx.AsyncClient(
                 transport=BoundedTransport(network, MAX_DOCUMENT_BYTES), trust_env=False
             ) as client:
-                response = await client.get(url, extensions={"deadline": Deadline(FETCH_SECONDS)})
+                response = await client.get(url, extensions={"deadline": Deadline(seconds)})
     except TimeoutError:
         raise TimedOut from None
     except httpx.TransportError:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from reach_mcp.api.errors import NoConnection, TimedOut
+from reach_mcp.api.identity import fetch_json
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.transports.auth import build_callers
 from reach_mcp.transports.oauth import READ_EVERY_SECONDS, JWTVerifier, KeySet
@@ -95,10 +98,13 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "127.0.0.1")
 
 
-def sign(url: str, name: str = "one", algorithm: str = "RS256", kid: str | None = "", **changed: Any) -> str:
-    """An access token; claims that are None are left out."""
-    claims = {"iss": url, "aud": AUDIENCE, "sub": "chat", "exp": time.time() + 60, "scope": "x batches:read",
-              "tenants": "acme"} | changed  # fmt: skip
+def sign(
+    url: str, name: str = "one", algorithm: str = "RS256", kid: str | None = "", *, begins: int = 0, ends: int = 60,
+    **changed: Any,
+) -> str:  # fmt: skip
+    """An access token that is valid between two seconds from now; claims that are None are left out."""
+    claims = {"iss": url, "aud": AUDIENCE, "sub": "chat", "nbf": time.time() + begins, "exp": time.time() + ends,
+              "scope": "x batches:read", "tenants": "acme"} | changed  # fmt: skip
     headers = {} if kid is None else {"kid": kid or name}
     given = {claim: value for claim, value in claims.items() if value is not None}
     return jwt.encode(given, None if algorithm == "none" else key(name), algorithm, headers)  # type: ignore[arg-type]
@@ -131,9 +137,9 @@ TOKENS: dict[str, tuple[dict[str, Any], int]] = {
     "valid, one of several audiences": ({"aud": ["api://reach", "other"]}, 200),
     "valid, list of scopes": ({"scope": None, "scp": ["batches:read"]}, 200),
     "valid, client instead of subject": ({"sub": None, "client_id": "agent"}, 200),
-    "expired within the leeway": ({"exp": time.time() - 5}, 200),
-    "expired": ({"exp": time.time() - 60}, 401),
-    "not yet valid": ({"nbf": time.time() + 90}, 401),
+    "expired within the leeway": ({"ends": -5}, 200),
+    "expired": ({"ends": -60}, 401),
+    "not yet valid": ({"begins": 90, "ends": 120}, 401),
     "without end": ({"exp": None}, 401),
     "another audience": ({"aud": "https://other.example.com/mcp"}, 401),
     "without audience": ({"aud": None}, 401),
@@ -247,6 +253,15 @@ async def test_keys_are_followed_as_they_change_and_kept_while_they_cannot_be_re
         seen += [await check("one"), await check("three")]
 
     assert seen == ["yes", "no", "no", "yes", "yes", "503", "yes", "no", "yes"]
+
+
+async def test_silent_and_absent_issuers_are_told_apart() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/keys"
+        with pytest.raises(TimedOut):
+            await fetch_json(url, seconds=0.1)
+    with pytest.raises(NoConnection):
+        await fetch_json(url)
 
 
 @pytest.mark.parametrize("wrong", ["issuer", "type"])
