@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("service",)
+EXTRAS = ("service", "otel")
 OPTIONS = ("--universal", "--generate-hashes", "--no-emit-index-url", "--no-annotate", "--no-header", "--quiet")
 HEADER = """\
 # Written by .ci/lock.py for every platform and Python {python}: {content}.
@@ -31,7 +31,7 @@ def main() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = settings["project"]
     extras = [requirement for name in EXTRAS for requirement in project["optional-dependencies"][name]]
-    content = f"the package with its extra {' and '.join(EXTRAS)}"
+    content = f"the package with {' and '.join(EXTRAS)}"
     locks = (
         ("requirements.lock", content, [*project["dependencies"], *extras]),
         ("deploy/build.lock", "its build backend", settings["build-system"]["requires"]),

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reach_mcp"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 300
-EXTRAS = ("service",)  # those of a deployment, as in .ci/lock.py
+EXTRAS = ("service", "otel")  # those of a deployment, as in .ci/lock.py
 TYPED_LAYERS = [path for path in MODULES if path.relative_to(PACKAGE).parts[0] in ("analysis", "render")]
 
 
