@@ -133,6 +133,16 @@ def test_calls_in_docs_work(path: Path) -> None:
     assert failed_calls(path) == []
 
 
+def test_each_threat_names_tests_that_exist() -> None:
+    rows = [line.split(" | ") for line in read(ROOT / "docs/privacy-and-security.md").splitlines() if "::test_" in line]
+    named = [re.findall(r"`(tests/\S+\.py)::(test_\w+)`", row[-1]) for row in rows]
+
+    assert len(rows) >= 15
+    assert all(named)
+    missing = [(path, name) for tests in named for path, name in tests if f"def {name}(" not in read(ROOT / path)]
+    assert missing == []
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_variables_in_docs_are_settings(path: Path) -> None:
     known = {str(field.alias) for field in Settings.model_fields.values()}
