@@ -14,19 +14,24 @@ MIN_SECRET_CHARS = 8
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """The text with every form of every secret replaced."""
-    for form in _forms(secrets):
+    return remove(text, secret_forms(secrets))
+
+
+def remove(text: str, forms: Iterable[str]) -> str:
+    """The text with each of the forms replaced."""
+    for form in forms:
         text = text.replace(form, REDACTED)
     return text
 
 
 def redact_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
     """The same for an undecoded body."""
-    for form in _forms(secrets):
+    for form in secret_forms(secrets):
         body = body.replace(form.encode(), REDACTED.encode())
     return body
 
 
-def _forms(secrets: Iterable[str]) -> list[str]:
+def secret_forms(secrets: Iterable[str]) -> list[str]:
     """The secrets and, of JWTs, the signatures: without it the rest is no credential. The longest first."""
     parts = {
         part for secret in secrets for part in (secret, secret.rpartition(".")[2] if secret.count(".") == 2 else "")
