@@ -33,9 +33,10 @@ class ObservedTransport(httpx.AsyncBaseTransport):
         request.extensions[RESENT] = resent + 1
         started, status = time.monotonic(), "none"
         with _tracer.start_as_current_span(
-            request.method, kind=SpanKind.CLIENT, attributes=_attributes(request, resent), record_exception=False,
-            set_status_on_exception=False,
-        ) as span:  # fmt: skip
+            request.method, kind=SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
+        ) as span:
+            if span.is_recording():
+                span.set_attributes(_attributes(request, resent))
             if self._send_context:
                 _propagator.inject(request.headers)
             try:
