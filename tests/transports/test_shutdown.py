@@ -123,13 +123,14 @@ def test_server_ends_after_the_grace_even_if_its_event_loop_is_blocked() -> None
             assert process.wait(ENDS_WITHIN) == 128 + signal.SIGTERM
 
 
-def test_demo_api_says_where_it_listens() -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_demo_api_says_where_it_listens_and_ends(number: signal.Signals, code: int) -> None:
     with start("demo-api", "--port", "0") as process:
         address, _ = wait_for_address(process)
         with httpx.Client(trust_env=False, headers={"Authorization": "Bearer demo"}) as client:
             assert client.get(f"{address}/api/batches").status_code == 200
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(ENDS_WITHIN) == 0
+        process.send_signal(number)
+        assert process.wait(ENDS_WITHIN) == code
 
 
 def _call_in_vain(address: str) -> None:
