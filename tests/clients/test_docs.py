@@ -96,7 +96,7 @@ def test_the_commands_of_the_tour_work_from_nothing(tmp_path: Path) -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
 
