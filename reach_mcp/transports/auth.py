@@ -8,11 +8,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reach_mcp.logs import ThrottledLog
@@ -21,6 +20,9 @@ from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings
 from reach_mcp.tools.context import Caller
 from reach_mcp.transports.callers import StaticCallers
 from reach_mcp.transports.refusals import Refusal
+
+if TYPE_CHECKING:
+    from reach_mcp.transports.oauth import OAuthCallers
 
 TENANT_HEADER = "reach-tenant-id"
 CREDENTIAL_HEADER = "reach-authorization"
@@ -38,24 +40,8 @@ _TAKEN = frozenset(name.encode() for name in SINGLE_HEADERS)
 _BEARER_JWT = re.compile(r"(?i:bearer) +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
 
 
-class Callers(Protocol):
-    """Finds callers by their token."""
-
-    expects: str
-    """Which token is expected, as a sentence for the body of a 401."""
-
-    @property
-    def challenge(self) -> dict[str, str]:
-        """Parameters of `WWW-Authenticate`."""
-        ...
-
-    async def find(self, token: str) -> Caller:
-        """The caller that a token is of. Raises Refusal."""
-        ...
-
-    def routes(self) -> list[Route]:
-        """Public paths that tell clients how to get a token."""
-        ...
+Callers: TypeAlias = "StaticCallers | OAuthCallers"
+"""Finds callers by their token. `expects` says which one, `challenge` has the parameters of `WWW-Authenticate`."""
 
 
 def build_callers(settings: Settings) -> Callers | None:

@@ -9,10 +9,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import jwt
 import pytest
 
+from tests.builders import page
 from tests.fakes import Answer, ScriptedTransport
 from tests.helpers import EXPLAIN, GET, LIST, TOKEN, read_events, rpc
 from tests.service.serving import (
@@ -185,6 +187,29 @@ async def test_odd_headers_change_no_rights(
     assert {request.headers["reach-tenant-id"] for request in api.requests} == ({"acme"} if status == 200 else set())
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Content-Length: 2", "Content-Length: 200"],
+        ["Content-Length: 2", "Transfer-Encoding: xchunked"],
+        ["Authorization : Bearer {any}", "Content-Length: 2"],
+        ["X: 1\x00", "Content-Length: 2"],
+        ["X: 1\rAuthorization: Bearer {any}", "Content-Length: 2"],
+    ],
+)
+async def test_requests_that_programs_read_differently_are_refused(lines: list[str], tmp_path: Path) -> None:
+    api = reach()
+    async with service(api, callers_file=callers_file(tmp_path)) as client:
+        head = ["POST /mcp HTTP/1.1", "Host: localhost", "Content-Type: application/json", *lines]
+        sent = "\r\n".join([*head, "", "{{}}"]).format(any=TOKENS["any"]).encode()
+        async with await anyio.connect_tcp(client.base_url.host, client.base_url.port or 0) as stream:
+            await stream.send(sent)
+            answer = await stream.receive()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert api.requests == []
+
+
 @pytest.mark.parametrize("query", ["access_token={}", "a=b&TOKEN={}", "%74oken={}"])
 async def test_token_in_the_address_is_refused(query: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "reach_mcp")
@@ -299,6 +324,25 @@ async def test_tenant_scoped_credential_of_another_tenant_is_refused(tmp_path: P
     assert "acme-secret" in answers[0].text
     assert "The credential for Reach is of another tenant" in text_of(answers[1])
     assert api.tokens == [fits]
+
+
+async def test_since_token_belongs_to_the_tenant_of_a_callers_own_credential(tmp_path: Path) -> None:
+    answers = []
+    own = [reach_jwt(tenantExternalId=tenant) for tenant in ("acme", "acme", "globex")]
+    own[1] = reach_jwt(tenantExternalId="acme", n="renewed")
+    async with service(
+        ScriptedTransport(lambda _: page()), callers_file=callers_file(tmp_path), credential="caller"
+    ) as client:
+        since = "start"
+        for credential in own:
+            call, sent = (
+                {"name": EXPLAIN, "arguments": {"since": since}},
+                ("reach-authorization", f"Bearer {credential}"),
+            )
+            answers.append(await post(client, "modern", "tools/call", call, bearer("any"), sent))
+            since = (re.findall(r"s4[\w-]{20,}", answers[0].text) or [""])[0]
+
+    assert ["made for another tenant" in answer.text for answer in answers] == [False, False, True]
 
 
 async def test_tokens_and_credentials_are_in_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
