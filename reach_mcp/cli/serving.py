@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -61,9 +62,10 @@ def run_until_host_is_gone(serve: Callable[[], Awaitable[None]]) -> None:
 @click.option("--http", is_flag=True, help="Serve Streamable HTTP instead of stdio.")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 8765]")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that share the port.  [default: 1]")
 @demo_option
 @click.pass_context
-def serve_command(ctx: click.Context, http: bool, host: str | None, port: int | None) -> None:
+def serve_command(ctx: click.Context, http: bool, host: str | None, port: int | None, workers: int | None) -> None:
     """Serve MCP over stdio, or with --http over Streamable HTTP.
 
     \b
@@ -72,14 +74,34 @@ def serve_command(ctx: click.Context, http: bool, host: str | None, port: int | 
     """
     session = ctx.ensure_object(Session)
     if not http:
-        if host is not None or port is not None:
-            raise click.UsageError("--host and --port need --http.")
+        if {host, port, workers} != {None}:
+            raise click.UsageError("--host, --port and --workers need --http.")
         serve_stdio(session)
         return
     from reach_mcp.transports.http import serve_http
 
     session.flags |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    anyio.run(serve_http, build(session), session.settings)
+    if workers is None or workers == 1:
+        anyio.run(serve_http, build(session), session.settings)
+    elif not hasattr(os, "fork"):
+        raise click.UsageError("--workers needs a system that can fork a process.")
+    else:
+        serve_by_workers(session, workers)
+
+
+def serve_by_workers(session: Session, count: int) -> None:
+    """Serve one port by several processes. Each has its own metrics, on ports that follow one another."""
+    from reach_mcp.transports.http import listen, serve_http
+    from reach_mcp.transports.workers import run_workers
+
+    server, settings = build(session), session.settings
+    listening, first = listen(settings.host, settings.port), settings.metrics_port
+
+    def serve(number: int) -> None:
+        own = settings.model_copy(update={"metrics_port": first and first + number})
+        anyio.run(serve_http, server, own, listening)
+
+    run_workers(serve, count)
 
 
 @click.command("demo-api")

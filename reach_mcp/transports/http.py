@@ -88,11 +88,16 @@ def _health(server: ReachServer) -> list[Route]:
     return [Route("/healthz", alive), Route("/readyz", ready)]
 
 
-async def serve_http(server: ReachServer, settings: Settings) -> None:
-    """Serve until a signal comes. After `drain_seconds`, open calls have `shutdown_seconds` to end."""
+async def serve_http(
+    server: ReachServer, settings: Settings, listening: tuple[socket.socket, str] | None = None
+) -> None:
+    """Serve until a signal comes. After `drain_seconds`, open calls have `shutdown_seconds` to end.
+
+    `listening` is the socket and its URL where it is open already.
+    """
     app = build_http_app(server, settings)
     log_configuration(settings)
-    listener, address = listen(settings.host, settings.port)
+    listener, address = listening or listen(settings.host, settings.port)
     with observed(server, settings, over_http=True):
         # Whatever level is set: people and programs wait for this line.
         message = f"listening on {address}{MCP_PATH}"
