@@ -91,7 +91,7 @@ def test_a_batch_that_partly_failed_counts_without_counters() -> None:
         ("list --created-after soon", "--created-after is not a time"),
         ("list --batch-type upload", "'upload' is not one of"),
         ("batch", "Missing argument 'BATCH_ID'"),
-        ("serve --port 1", "--host and --port need --http"),
+        ("serve --port 1", "--host, --port and --workers need --http"),
         ("explain --since nonsense", "token"),
         ("nosuch", "No such command"),
     ],
