@@ -251,6 +251,11 @@ class Call:
         finally:
             stop.cancelled = True
 
+    @property
+    def reach_request(self) -> str:
+        """Reach's id of the last request, empty where it gave none."""
+        return self.context.redactor.text(self.deadline.request_id or "")[:80]
+
     def cost(self) -> dict[str, Any]:
         """The cost of the call for the answer's `_meta`."""
         found: dict[str, Any] = {
@@ -258,8 +263,8 @@ class Call:
             "requests": self.deadline.requests,
             "bytes": self.deadline.size,
         }
-        if self.deadline.request_id:
-            found["request_id"] = self.context.redactor.text(self.deadline.request_id)[:80]
+        if self.reach_request:
+            found["request_id"] = self.reach_request
         if self.coverage is not None:
             found["coverage"] = {"batches": self.coverage.batches, "complete": self.coverage.complete}
         return found
@@ -275,6 +280,7 @@ class Call:
             "request": caller.request[:64],
             "caller": caller.name or "local",
             "tenant": (self.tenant or "default")[:100],
+            **({"reach_request": self.reach_request} if self.reach_request else {}),
         }
         logger.info("call", extra={"facts": facts})
         context = self.context

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from mcp import Client
 from mcp_types import ResourceTemplateReference
@@ -18,7 +19,8 @@ from mcp_types import ResourceTemplateReference
 from reach_mcp.server import BATCH_URI, ReachServer
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.tools.audit import MAX_ARGUMENT_CHARS, MAX_DEPTH, open_audit
-from tests.builders import batch
+from tests.builders import batch, page
+from tests.fakes import ScriptedTransport
 from tests.helpers import GET, LIST, TOKEN, api_of, call, serve, settings_of
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +83,15 @@ async def test_arguments_are_bounded_and_without_secrets(tmp_path: Path) -> None
     assert _depth(first["arguments"]) == MAX_DEPTH
     assert first["arguments"]["batch_id"].startswith("b1\n")
     assert len(second["arguments"]) == MAX_ARGUMENT_CHARS
+
+
+async def test_record_names_the_request_of_reach(capsys: pytest.CaptureFixture[str]) -> None:
+    server = serve(ScriptedTransport(httpx.Response(200, headers={"x-request-id": "rq-1"}, json=page())))
+    server.context.audit = open_audit(settings_of(audit="-"), over_http=True)
+
+    await call(server, LIST)
+
+    assert json.loads(capsys.readouterr().out)["reach_request"] == "rq-1"
 
 
 async def test_file_that_was_renamed_is_opened_again(tmp_path: Path) -> None:
