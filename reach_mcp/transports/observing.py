@@ -64,7 +64,7 @@ def _metrics(context: ToolContext, settings: Settings, *, over_http: bool) -> It
         return
     try:
         metrics = build_metrics(context)
-        from prometheus_client import start_http_server
+        from prometheus_client import disable_created_metrics, start_http_server
     except ImportError:
         raise ConfigurationError(
             "REACH_MCP_METRICS_PORT needs prometheus-client: install embedreach-mcp[service]."
@@ -75,6 +75,7 @@ def _metrics(context: ToolContext, settings: Settings, *, over_http: bool) -> It
         raise ConfigurationError(
             f"Can't listen on {settings.host}, port {settings.metrics_port}, for metrics: {error.strerror or error}."
         ) from None
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
     context.metrics = metrics
     logger.info("metrics", extra={"facts": {"host": settings.host, "port": listener.server_port, "path": "/metrics"}})
     try:

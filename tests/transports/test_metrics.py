@@ -122,6 +122,7 @@ async def test_metrics_have_a_port_of_their_own(caplog: pytest.LogCaptureFixture
             main = await client.get("/metrics")
 
     assert 'reach_mcp_calls_total{error="",outcome="ok",tool="list_batches"} 1.0' in response.text
+    assert "_created" not in response.text
     assert main.status_code == 404
 
 
