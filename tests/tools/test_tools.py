@@ -35,6 +35,14 @@ BATCHES = [
 ]
 
 
+async def test_tenants_of_a_caller_are_named_up_to_a_number() -> None:
+    CALLER.set(Caller(tenants=frozenset(f"t{number}" for number in range(10, 35))))
+
+    text = await refused(serve(ScriptedTransport()), LIST, tenant_id="other")
+
+    assert text.endswith("They are " + ", ".join(f"'t{number}'" for number in range(10, 30)) + " and 5 more.")
+
+
 async def test_page_is_asked_with_the_callers_own_parameters() -> None:
     api = ScriptedTransport(page(BATCHES[0], cursor="next", total=9))
 
