@@ -1,6 +1,6 @@
 """The files and links by which hosts and registries take the server: bundle, registry entry, plugin, install links.
 
-Each file of `FILES` is written whole by `python -m docs.generate`.
+`python -m docs.generate` writes the files.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,11 +20,9 @@ from reach_mcp.prompts import Prompt, load_prompts
 from reach_mcp.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-PLUGIN = ROOT / "plugin"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REPOSITORY: str = PROJECT["urls"]["Homepage"]
 AGENT_PLUGINS = "https://agent-plugins.org/schemas/1.0.0"
-SERVER_NAME = "reach"
 
 CONFIG_FIELDS: dict[str, dict[str, Any]] = {
     "api_token": {"title": "Reach token", "sensitive": True, "description": "A Reach JWT. It usually lasts an hour."},
@@ -50,46 +48,71 @@ CONFIG_FIELDS: dict[str, dict[str, Any]] = {
 }
 """Questions to a user who installs the bundle or the plugin. All are optional."""
 
-METADATA = {
+PLUGIN = {
+    "name": "reach",
     "version": __version__,
     "description": PROJECT["description"],
     "author": PROJECT["authors"][0],
     "license": PROJECT["license"],
     "keywords": PROJECT["keywords"],
+    "repository": REPOSITORY,
 }
+
+
+def build_files(tools: Iterable[mcp_types.Tool]) -> dict[Path, str]:
+    """Every file that is generated whole, with its text."""
+    asked = {name: {"type": "string", "required": False} | field for name, field in CONFIG_FIELDS.items()}
+    given = {variable_of(name): f"${{user_config.{name}}}" for name in CONFIG_FIELDS}
+    listed = {"name": PLUGIN["name"], "source": "./plugin", "description": PLUGIN["description"]}
+    contents = {
+        "manifest.json": _bundle(tools, asked, given),
+        "server.json": _registry_entry(),
+        # Claude Code and Codex read it at the top of a repository, and install the plugins that it lists.
+        ".claude-plugin/marketplace.json": {
+            "name": "embedreach",
+            "description": "Plugins for the Reach API.",
+            "owner": PLUGIN["author"],
+            "plugins": [listed],
+        },
+        "plugin/.claude-plugin/plugin.json": PLUGIN | {"userConfig": asked},
+        "plugin/.mcp.json": {"mcpServers": {"reach": start(env=given)}},
+        # The open format, which Codex, Cursor and VS Code read. It has no way to ask for a secret.
+        "plugin/plugin.json": {"$schema": f"{AGENT_PLUGINS}/plugin.schema.json"} | PLUGIN,
+        "plugin/mcp.json": {
+            "$schema": f"{AGENT_PLUGINS}/mcp.schema.json",
+            "mcpServers": {"reach": {"type": "stdio"} | start()},
+        },
+        "plugin/gemini-extension.json": {
+            **{name: PLUGIN[name] for name in ("name", "version", "description")},
+            "mcpServers": {"reach": start()},
+            "settings": [_gemini_setting(name) for name, field in CONFIG_FIELDS.items() if "default" not in field],
+        },
+    }
+    return {ROOT / name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in contents.items()}
+
+
+def start(**more: Any) -> dict[str, Any]:
+    """A host's entry that starts the published package with uv."""
+    return {"command": "uvx", "args": [PROJECT["name"]]} | more
 
 
 def variable_of(field: str) -> str:
     return str(Settings.model_fields[field].alias)
 
 
-def ask_user() -> dict[str, Any]:
-    return {name: {"type": "string", "required": False} | field for name, field in CONFIG_FIELDS.items()}
-
-
-def fill_in() -> dict[str, str]:
-    """Variables of the server, each from the answer to its question."""
-    return {variable_of(name): f"${{user_config.{name}}}" for name in CONFIG_FIELDS}
-
-
-def run_published(**more: Any) -> dict[str, Any]:
-    """A host's entry that starts the published package with uv."""
-    return {"command": "uvx", "args": [PROJECT["name"]]} | more
-
-
-def build_manifest(tools: Iterable[mcp_types.Tool]) -> str:
+def _bundle(tools: Iterable[mcp_types.Tool], asked: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
     """The bundle's manifest, with what the code knows filled in."""
     manifest: dict[str, Any] = json.loads((ROOT / "manifest.json").read_text(encoding="utf-8"))
-    manifest |= METADATA | {
+    command = {"command": "uv", "args": ["run", "--directory", "${__dirname}", PROJECT["name"]], "env": given}
+    manifest |= {name: value for name, value in PLUGIN.items() if name in manifest} | {
         "name": PROJECT["name"],
-        "user_config": ask_user(),
+        "server": {"type": "uv", "entry_point": "reach_mcp/__main__.py", "mcp_config": command},
+        "user_config": asked,
         "tools": [{"name": tool.name, "description": tool.description} for tool in tools],
         "prompts": [_describe_prompt(prompt) for prompt in load_prompts().values()],
     }
-    command = {"command": "uv", "args": ["run", "--directory", "${__dirname}", PROJECT["name"]], "env": fill_in()}
-    manifest["server"] = {"type": "uv", "entry_point": "reach_mcp/__main__.py", "mcp_config": command}
     manifest["compatibility"]["runtimes"]["python"] = PROJECT["requires-python"]
-    return _dump(manifest)
+    return manifest
 
 
 def _describe_prompt(prompt: Prompt) -> dict[str, Any]:
@@ -99,7 +122,7 @@ def _describe_prompt(prompt: Prompt) -> dict[str, Any]:
     return {"name": published.name, "description": published.description, "arguments": names, "text": text}
 
 
-def build_server_json() -> str:
+def _registry_entry() -> dict[str, Any]:
     """The entry of the MCP registry, which points to the package on the index."""
     variables = [
         {"name": variable_of(name), "description": field["description"], "isSecret": field.get("sensitive", False)}
@@ -113,7 +136,7 @@ def build_server_json() -> str:
         "transport": {"type": "stdio"},
         "environmentVariables": variables,
     }
-    entry = {
+    return {
         "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
         "name": f"io.github.embedreach/{PROJECT['name']}",
         "title": "Reach batches",
@@ -122,45 +145,12 @@ def build_server_json() -> str:
         "repository": {"url": REPOSITORY, "source": "github"},
         "packages": [package],
     }
-    return _dump(entry)
 
 
-def build_claude_plugin() -> str:
-    return _dump({"name": SERVER_NAME} | METADATA | {"repository": REPOSITORY, "userConfig": ask_user()})
-
-
-def build_claude_servers() -> str:
-    return _dump({"mcpServers": {SERVER_NAME: run_published(env=fill_in())}})
-
-
-def build_marketplace() -> str:
-    """Claude Code and Codex read it at the top of a repository, and install the plugins that it lists."""
-    listed = {"name": SERVER_NAME, "source": "./plugin", "description": PROJECT["description"]}
-    owner = {"name": "embedreach", "description": "Plugins for the Reach API.", "owner": PROJECT["authors"][0]}
-    return _dump(owner | {"plugins": [listed]})
-
-
-def build_agent_plugin() -> str:
-    """The open format of https://agent-plugins.org, which Codex, Cursor and VS Code read."""
-    schema = {"$schema": f"{AGENT_PLUGINS}/plugin.schema.json", "name": SERVER_NAME}
-    return _dump(schema | METADATA | {"repository": REPOSITORY})
-
-
-def build_agent_servers() -> str:
-    """It has no way to ask for a secret: the host's own environment, or `embedreach-mcp install`, gives it."""
-    servers = {SERVER_NAME: {"type": "stdio"} | run_published()}
-    return _dump({"$schema": f"{AGENT_PLUGINS}/mcp.schema.json", "mcpServers": servers})
-
-
-def build_gemini_extension() -> str:
-    asked = [
-        {"name": field["title"], "description": field["description"], "envVar": variable_of(name)}
-        | ({"sensitive": True} if field.get("sensitive") else {})
-        for name, field in CONFIG_FIELDS.items()
-        if "default" not in field
-    ]
-    entry = {"name": SERVER_NAME, "version": __version__, "description": PROJECT["description"]}
-    return _dump(entry | {"mcpServers": {SERVER_NAME: run_published()}, "settings": asked})
+def _gemini_setting(name: str) -> dict[str, Any]:
+    field = CONFIG_FIELDS[name]
+    secret = {"sensitive": True} if field.get("sensitive") else {}
+    return {"name": field["title"], "description": field["description"], "envVar": variable_of(name)} | secret
 
 
 def vscode_link(*, demo: bool) -> str:
@@ -180,24 +170,9 @@ def cursor_link(*, demo: bool) -> str:
 
 def _entry(*, demo: bool, given: str, **more: Any) -> dict[str, Any]:
     if demo:
-        return {"name": f"{SERVER_NAME}-demo"} | run_published(args=[PROJECT["name"], "--demo"])
-    return {"name": SERVER_NAME} | run_published(env={variable_of("api_token"): given}, **more)
+        return {"name": "reach-demo"} | start(args=[PROJECT["name"], "--demo"])
+    return {"name": "reach"} | start(env={"REACH_API_TOKEN": given}, **more)
 
 
 def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-FILES: dict[Path, Callable[[], str]] = {
-    ROOT / "server.json": build_server_json,
-    ROOT / ".claude-plugin" / "marketplace.json": build_marketplace,
-    PLUGIN / ".claude-plugin" / "plugin.json": build_claude_plugin,
-    PLUGIN / ".mcp.json": build_claude_servers,
-    PLUGIN / "plugin.json": build_agent_plugin,
-    PLUGIN / "mcp.json": build_agent_servers,
-    PLUGIN / "gemini-extension.json": build_gemini_extension,
-}

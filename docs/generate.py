@@ -17,7 +17,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,25 +29,20 @@ from click.testing import CliRunner
 from mcp import Client
 from pydantic_core import PydanticUndefined
 
-from docs.distribution import FILES, build_manifest, cursor_link, vscode_link
+from docs.distribution import ROOT, build_files, cursor_link, vscode_link
 from reach_mcp.api.errors import ReachError
 from reach_mcp.api.transport import asgi_transport
 from reach_mcp.cli.main import COMMANDS, cli
 from reach_mcp.cli.session import Session
 from reach_mcp.demo.api import build_demo_api
 from reach_mcp.demo.story import DEFAULT_TENANT, build_story
-from reach_mcp.demo.wire import Batch
 from reach_mcp.render.glossary import STOPPED
 from reach_mcp.server import build_server
 from reach_mcp.settings import Settings, load_settings
 from tests.faults.table import CASES
 
-ROOT = Path(__file__).parent.parent
-MANIFEST = ROOT / "manifest.json"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DELIMITER = "k72"
-Story = dict[str, list[Batch]]
-"""Batches by tenant."""
 SAMPLE_LINES = 10
 """Lines of the first answer that README.md shows."""
 WIDTH = 130
@@ -98,15 +93,15 @@ LIMITS = (
 """Module, constant, unit, effect."""
 
 
-def demo_client(story: Story | None = None, clock: Callable[[], float] = NOW.timestamp) -> Client:
-    """A client of the real server over the demo API, with a fixed delimiter."""
+def demo_client() -> Client:
+    """A client of the real server over the demo API, with a fixed clock and delimiter."""
     settings = load_settings(demo=True)
-    server = build_server(settings, transport=demo_transport(story), clock=clock, draw_delimiter=lambda: DELIMITER)
+    server = build_server(settings, transport=demo_transport(), clock=NOW.timestamp, draw_delimiter=lambda: DELIMITER)
     return Client(server)
 
 
-def demo_transport(story: Story | None = None) -> Any:
-    return asgi_transport(build_demo_api(story or build_story(NOW), default_tenant=DEFAULT_TENANT))
+def demo_transport() -> Any:
+    return asgi_transport(build_demo_api(build_story(NOW), default_tenant=DEFAULT_TENANT))
 
 
 def run_command(arguments: str) -> str:
@@ -144,21 +139,17 @@ def select(text: str, selection: str) -> str:
 
 
 def call_tool(tool: str, arguments: dict[str, Any]) -> str:
-    """The text of one answer."""
+    """The text of one answer. An error is no sample: it ends the script."""
 
     async def call() -> str:
         async with demo_client() as client:
-            return answer_of(await client.call_tool(tool, arguments))
+            result = await client.call_tool(tool, arguments)
+            text = "\n".join(getattr(part, "text", "") for part in result.content)
+            if result.is_error:
+                raise RuntimeError(f"{tool} {json.dumps(arguments)} failed: {text}")
+            return text
 
     return anyio.run(call)
-
-
-def answer_of(result: mcp_types.CallToolResult) -> str:
-    """The text. An error is no sample: it ends the script."""
-    text = "\n".join(getattr(part, "text", "") for part in result.content)
-    if result.is_error:
-        raise RuntimeError(text)
-    return text
 
 
 def list_tools() -> list[mcp_types.Tool]:
@@ -220,39 +211,6 @@ def write_links() -> str:
 def write_message() -> str:
     """The last block of the report: the message to the customer."""
     return fence(run_command("report --demo").rpartition("```text\n")[2].partition("```")[0])
-
-
-def write_since() -> str:
-    """A second look, half an hour after the first. The record that blocks most has arrived between them."""
-    story, now = build_story(NOW), NOW
-
-    async def look_twice() -> str:
-        nonlocal now
-        async with demo_client(story, lambda: now.timestamp()) as client:
-            first = await client.call_tool(EXPLAIN, {"since": "start"})
-            now += timedelta(minutes=30)
-            arrive(story[DEFAULT_TENANT], {"loc_harbor_12"})
-            token = (first.structured_content or {})["since"]
-            return answer_of(await client.call_tool(EXPLAIN, {"since": token, "fresh": True}))
-
-    return fence(select(anyio.run(look_twice), "1 lines"))
-
-
-def arrive(batches: Iterable[Batch], arrived: set[str]) -> None:
-    """Process the pending resources that wait for these records alone, then those that wait for them, and so on."""
-    before = len(arrived)
-    for batch in batches:
-        waiting = []
-        for row in batch.get("pendingResources", []):
-            if {one["externalId"] for one in row["missingDependencies"]} <= arrived:
-                arrived.add(row["resourceExternalId"])
-                batch["progress"]["pendingRecords"] -= 1
-                batch["progress"]["successfulRecords"] += 1
-            else:
-                waiting.append(row)
-        batch["pendingResources"] = waiting
-    if len(arrived) > before:
-        arrive(batches, arrived)
 
 
 def write_settings() -> str:
@@ -329,7 +287,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "faults": write_faults,
     "links": write_links,
     "message": write_message,
-    "since": write_since,
 }
 _PART = re.compile(
     r"(<!-- (generated|command|call): ([^|\n]+?)(?: \| ([\w, ]+))? -->\n).*?(<!-- /generated -->)", re.DOTALL
@@ -352,11 +309,6 @@ def _write_part(kind: str, argument: str, selection: str) -> str:
     return (write_command if kind == "command" else write_call)(argument, selection)
 
 
-def built_files() -> dict[Path, str]:
-    """The files that are generated whole, each with its text."""
-    return {MANIFEST: build_manifest(list_tools())} | {path: build() for path, build in FILES.items()}
-
-
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
@@ -365,7 +317,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     for path in pages():
         path.write_text(build_page(path), encoding="utf-8")
-    for path, text in built_files().items():
+    for path, text in build_files(list_tools()).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 

@@ -20,13 +20,10 @@ import yaml
 from click.testing import CliRunner
 
 from docs import generate
-from docs.distribution import PLUGIN, cursor_link, vscode_link
+from docs.distribution import ROOT, build_files, cursor_link, variable_of, vscode_link
 from docs.generate import (
-    MANIFEST,
     PARTS,
-    ROOT,
     build_page,
-    built_files,
     demo_client,
     pages,
     subclasses,
@@ -36,7 +33,7 @@ from reach_mcp.cli.main import COMMANDS, cli
 from reach_mcp.prompts import load_prompts
 from reach_mcp.settings import ConfigurationError, Settings, load_settings
 
-README = ROOT / "README.md"
+README, PLUGIN = ROOT / "README.md", ROOT / "plugin"
 PAGES = [README, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "AGENTS.md"))]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -84,7 +81,9 @@ def test_every_part_has_its_page() -> None:
 
 
 def test_generated_files_are_current() -> None:
-    assert {path: read(path) for path in built_files()} == built_files(), "run `just docs`"
+    built = build_files(generate.list_tools())
+
+    assert {path: read(path) for path in built} == built, "run `just docs`"
 
 
 def test_the_registry_accepts_name_and_description() -> None:
@@ -171,7 +170,7 @@ def test_prompts_name_arguments_and_views_that_exist() -> None:
 
 
 def manifest() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(read(MANIFEST))
+    content: dict[str, Any] = json.loads(read(ROOT / "manifest.json"))
     return content
 
 
@@ -200,6 +199,19 @@ def test_fields_that_a_user_leaves_empty_count_as_unset(left: str, monkeypatch: 
     assert load_settings() == unset
 
 
+def test_commands_of_the_tour_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ones with a sample are run to make it. Exit code 1 says that something waits or failed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    page = re.sub(r"<!-- command.*?<!-- /generated -->", "", read(ROOT / "docs" / "tour.md"), flags=re.DOTALL)
+    install, _, *commands = code_lines(page)
+
+    assert DEMO.startswith(install)
+    codes = {line: CliRunner().invoke(cli, shlex.split(line)[1:]).exit_code for line in commands}
+    assert {line for line, code in codes.items() if code > 1} == set()
+    assert len(codes) == 5
+
+
 def test_install_links_carry_the_entry_that_the_host_expects() -> None:
     vscode = {
         demo: json.loads(unquote(unquote(vscode_link(demo=demo)).partition("?")[2].partition("?")[2]))
@@ -218,17 +230,14 @@ def test_install_links_carry_the_entry_that_the_host_expects() -> None:
 
 
 def test_the_plugin_asks_for_secrets_as_secrets_and_fills_each_answer_in() -> None:
-    servers = {name: json.loads(read(PLUGIN / name))["mcpServers"]["reach"] for name in (".mcp.json", "mcp.json")}
     asked = json.loads(read(PLUGIN / ".claude-plugin" / "plugin.json"))["userConfig"]
-    gemini = json.loads(read(PLUGIN / "gemini-extension.json"))
+    given = json.loads(read(PLUGIN / ".mcp.json"))["mcpServers"]["reach"]["env"]
+    settings = json.loads(read(PLUGIN / "gemini-extension.json"))["settings"]
+    secrets = {name for name, field in asked.items() if field.get("sensitive")}
 
-    assert {f"${{user_config.{name}}}" for name in asked} == set(servers[".mcp.json"]["env"].values())
-    assert {name for name, field in asked.items() if field.get("sensitive")} == {"api_token", "jwt_secret"}
-    assert {field["envVar"] for field in gemini["settings"] if field.get("sensitive")} == {
-        "REACH_API_TOKEN",
-        "REACH_JWT_SECRET",
-    }
-    assert servers["mcp.json"] == {"type": "stdio"} | gemini["mcpServers"]["reach"]
+    assert {f"${{user_config.{name}}}" for name in asked} == set(given.values())
+    assert secrets == {"api_token", "jwt_secret"}
+    assert {one["envVar"] for one in settings if one.get("sensitive")} == {variable_of(name) for name in secrets}
 
 
 def test_calls_of_the_skill_are_accepted_and_its_head_fits_the_format() -> None:

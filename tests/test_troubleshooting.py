@@ -13,7 +13,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from docs.generate import ROOT
+from docs.distribution import ROOT
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.cli.main import cli
 from reach_mcp.cli.session import Session
