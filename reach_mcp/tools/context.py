@@ -136,8 +136,9 @@ class ToolContext:
         if any(other != tenant for other, _ in found):
             raise InvalidArgument(reason, advice="Leave tenant_id out, and the header reach-tenant-id.")
         if allowed is not None and tenant not in allowed:
-            named_ones = ", ".join(map(quote_name, sorted(allowed)[:MAX_TENANTS_NAMED]))
-            raise InvalidArgument("This caller must name one of its tenants.", advice=f"They are {named_ones}.")
+            own = ", ".join(map(quote_name, sorted(allowed)[:MAX_TENANTS_NAMED]))
+            more = f" and {len(allowed) - MAX_TENANTS_NAMED} more" if len(allowed) > MAX_TENANTS_NAMED else ""
+            raise InvalidArgument("This caller must name one of its tenants.", advice=f"They are {own}{more}.")
         return tenant
 
     def open(self) -> None:
