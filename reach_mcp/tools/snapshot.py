@@ -11,12 +11,12 @@ from reach_mcp.analysis.analysis import ROWS_AT_ONCE
 from reach_mcp.analysis.report import Analysis
 from reach_mcp.analysis.snapshot import SnapshotBuilder
 from reach_mcp.api.models import Page
-from reach_mcp.api.pagination import BatchReader, Coverage
+from reach_mcp.api.pagination import BatchReader
 from reach_mcp.api.query import BatchQuery
 from reach_mcp.tools.arguments import ListBatchesArguments
 from reach_mcp.tools.cache import Loaded
 from reach_mcp.tools.context import CALLER, Call
-from reach_mcp.tools.shared_cache import BROKEN, Pages, SharedCache
+from reach_mcp.tools.shared_cache import BROKEN, MAX_GROWTH, Reading, SharedCache, pack_page
 
 PAGE_SIZES = (500, 100, 20, 5, 1)
 """Batches per page without pending details, some 1 kB each. Smaller where a body is too large."""
@@ -62,8 +62,7 @@ async def read_snapshot(call: Call, *, fresh: bool = False) -> KeptAnalysis:
 
 async def _read_shared(call: Call, shared: SharedCache, *, fresh: bool) -> Loaded[KeptAnalysis]:
     """The reading that another replica stored, unless it has to be fresh, else one of our own, stored for others."""
-    settings = call.context.settings
-    token = call.client.credential.token()
+    settings, token = call.context.settings, call.client.credential.token()
     names = shared.names(settings.api_url, token, call.tenant, settings.error_messages)
     if fresh:
         return await _read_and_store(call, shared, names)
@@ -76,12 +75,12 @@ async def _read_shared(call: Call, shared: SharedCache, *, fresh: bool) -> Loade
 
 
 async def _read_and_store(call: Call, shared: SharedCache, names: list[str]) -> Loaded[KeptAnalysis]:
-    pages = Pages()
+    pages: list[bytes] = []
     loaded = await read(call, ALL_BATCHES, pages=pages)
-    coverage, moment = call.coverage or Coverage(), loaded.value.analysis.snapshot.read_at
-    if coverage.error is None:
-        now = call.context.clock()
-        await shared.store(names, await call.analyse(lambda _: shared.seal(names, pages, coverage, moment, now)))
+    snapshot = loaded.value.analysis.snapshot
+    if snapshot.coverage.error is None:
+        reading = Reading(names[0], call.context.clock(), snapshot.read_at, snapshot.coverage, pages)
+        await shared.store(names, await call.analyse(lambda _: shared.seal(reading)))
     return loaded
 
 
@@ -92,7 +91,7 @@ def _open_value(shared: SharedCache, names: list[str], value: bytes, now: float)
         return None
     builder = SnapshotBuilder()
     try:
-        for batch in reading.batches():
+        for batch in reading.batches(shared.max_bytes * MAX_GROWTH):
             builder.add(batch)
     except BROKEN:
         return None
@@ -109,11 +108,11 @@ async def read_page(call: Call, arguments: ListBatchesArguments, *, whole: bool)
 
 
 async def read(
-    call: Call, query: BatchQuery, max_pages: int | None = None, pages: Pages | None = None
+    call: Call, query: BatchQuery, max_pages: int | None = None, pages: list[bytes] | None = None
 ) -> Loaded[KeptAnalysis]:
     """Read the batches that match, and report progress to the host that asked for it. Raises ReachError.
 
-    What is read is added to `pages` too.
+    Each page is added to `pages` too, packed.
     """
     context, deadline, report = call.context, call.read_deadline(), CALLER.get().report
     with_details = bool(query.include_pending_details)
@@ -127,7 +126,7 @@ async def read(
         for batch in page.batches:
             builder.add(call.censor(batch))
         if pages is not None:
-            pages.add(page.batches)
+            pages.append(pack_page(page.batches))
 
     read_at = context.clock()
     try:

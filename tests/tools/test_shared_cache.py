@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError, LockError, OutOfMemoryError
 from reach_mcp.api.pagination import Coverage
 from reach_mcp.server import ReachServer
 from reach_mcp.settings import ConfigurationError
-from reach_mcp.tools.shared_cache import FORMAT, MAX_VALUE_BYTES, Pages, Reading, SharedCache, build_shared_cache
+from reach_mcp.tools.shared_cache import FORMAT, MAX_VALUE_BYTES, Reading, SharedCache, build_shared_cache
 from tests.builders import NOW_SECONDS, batch, page, pending
 from tests.fakes import Answer, ScriptedTransport
 from tests.helpers import EXPLAIN, LIST, TOKEN, api_of, ask, serve, settings_of
@@ -84,12 +84,11 @@ class FakeLock:
             raise LockError
 
 
-def replica(redis: FakeRedis, api: ScriptedTransport, *keys: str, max_bytes: int = 10**6, **flags: Any) -> ReachServer:
+def replica(redis: FakeRedis, api: ScriptedTransport, *keys: str, **flags: Any) -> ReachServer:
     """A server that shares its readings in a cache."""
     server = serve(api, **flags)
-    server.context.shared = SharedCache(
-        cast(Any, redis), keys or [KEY], seconds=30, max_bytes=max_bytes, lock_seconds=0.03
-    )
+    shared = server.context.shared = SharedCache(cast(Any, redis), keys or [KEY], seconds=30, max_bytes=10**5)
+    shared.lock_seconds = 0.03
     return server
 
 
@@ -205,8 +204,7 @@ POISON: dict[str, Callable[[bytes], bytes]] = {
     "another name": forge(name=lambda _: "reach-mcp:other"),
     "too old": forge(stored=lambda stored: stored - 31),
     "from the future": forge(stored=lambda stored: stored + 3600),
-    "too large": forge(size=lambda _: 10**7),
-    "larger than it says": forge(pages=lambda pages: [*pages, zlib.compress(bytes(10**7))]),
+    "too large": forge(pages=lambda pages: [*pages, zlib.compress(bytes(10**7))]),
     "page cut short": forge(pages=lambda pages: [pages[0][:-9]]),
     "page garbage": forge(pages=lambda _: [b"garbage"]),
     "page of another shape": forge(pages=lambda _: [zlib.compress(msgspec.msgpack.encode([{"batchId": 1}]))]),
@@ -272,20 +270,19 @@ async def test_cache_that_does_not_answer_is_left_alone() -> None:
 async def test_reading_that_broke_off_or_is_too_large_is_not_shared() -> None:
     redis = FakeRedis()
     broken = ScriptedTransport(page(BATCHES[0], cursor="2", total=2), *[400] * 9)
-    many = api_of([batch(f"b{number}") for number in range(20)])
+    many = api_of([batch(f"b{number}", schema="long" * 10**4) for number in range(20)])
 
     await ask(replica(redis, broken), EXPLAIN)
-    await ask(replica(redis, many, max_bytes=100), EXPLAIN)
+    await ask(replica(redis, many), EXPLAIN)
 
     assert redis.values == {}
 
 
 def test_value_that_no_network_brings_in_time_is_not_shared() -> None:
     cache = SharedCache(cast(Any, FakeRedis()), [KEY], seconds=30, max_bytes=10**6)
-    pages = Pages()
-    pages.packed.append(bytes(MAX_VALUE_BYTES))
+    reading = Reading("name", NOW_SECONDS, NOW_SECONDS, Coverage(), [bytes(MAX_VALUE_BYTES)])
 
-    assert cache.seal(["name"], pages, Coverage(), NOW_SECONDS, NOW_SECONDS) == b""
+    assert cache.seal(reading) == b""
 
 
 async def test_keys_are_replaced_one_replica_after_the_other() -> None:
