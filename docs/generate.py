@@ -45,7 +45,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DELIMITER = "k72"
 SAMPLE_LINES = 10
 """Lines of the first answer that README.md shows."""
-WIDTH = 130
+WIDTH = 110
 """Columns of samples in running text. Rows of tables are longer."""
 
 EXPLAIN = "explain_pending_dependencies"
