@@ -193,7 +193,7 @@ def build_shared_cache(settings: Settings) -> SharedCache | None:
     """The cache that the settings name, None where they name none. Raises ConfigurationError. Nothing is sent yet."""
     if settings.cache_url is None or not settings.reuse_seconds:
         return None
-    scheme, mark, rest = settings.cache_url.get_secret_value().partition("://")
+    scheme, mark, rest = settings.cache_url.get_secret_value().strip().partition("://")
     keys = split_list(settings.cache_key.get_secret_value() if settings.cache_key else "")
     wrong = "REACH_MCP_CACHE_URL must be a URL such as redis://host:6379/0, rediss://, valkey:// or valkeys://."
     try:
