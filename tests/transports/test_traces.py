@@ -96,7 +96,7 @@ def test_trace_of_a_caller_reaches_each_request_to_reach(era: str) -> None:
     with (
         peer() as other,
         start("serve", "--http", "--port", "0", REACH_API_URL=other.url, REACH_API_TOKEN="x" * 20,
-              REACH_MCP_LOG_FORMAT="json", REACH_MCP_SEND_TRACE=str(modern).lower(),
+              REACH_MCP_LOG_FORMAT="json", REACH_MCP_SHUTDOWN_SECONDS="30", REACH_MCP_SEND_TRACE=str(modern).lower(),
               OTEL_EXPORTER_OTLP_ENDPOINT=other.url) as process,
     ):  # fmt: skip
         address, _ = wait_for_address(process)
@@ -127,7 +127,15 @@ def test_trace_of_a_caller_reaches_each_request_to_reach(era: str) -> None:
 
 
 def test_collector_that_is_gone_delays_neither_calls_nor_the_end() -> None:
-    with start("serve", "--http", "--demo", "--port", "0", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9") as process:
+    with start(
+        "serve",
+        "--http",
+        "--demo",
+        "--port",
+        "0",
+        REACH_MCP_SHUTDOWN_SECONDS="30",
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+    ) as process:
         address, _ = wait_for_address(process)
         with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client:
             answer = client.post(address, json=rpc("tools/call", {"name": LIST, "arguments": {}}), headers=ACCEPT)
