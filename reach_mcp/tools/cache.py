@@ -42,6 +42,7 @@ class Cache(Generic[T]):
         self._max_bytes = max_bytes
         self._clock = clock
         self.hits = 0
+        self.shared = 0
         self.misses = 0
         self._entries: dict[Hashable, _Entry[T]] = {}
         self._locks: WeakValueDictionary[Hashable, anyio.Lock] = WeakValueDictionary()
@@ -61,13 +62,14 @@ class Cache(Generic[T]):
             if entry is not None and self._clock() < entry.ends and not (fresh and entry.started < asked):
                 self.hits += 1
                 return entry.loaded.value
-            self.misses += 1
             return await self._load(key, load)
 
     async def _load(self, key: Hashable, load: Callable[[], Awaitable[Loaded[T]]]) -> T:
         started = self._clock()
         self._drop(key)  # free it before the next one takes its memory
         loaded = await load()
+        self.misses += loaded.age is None
+        self.shared += loaded.age is not None
         if loaded.keep and loaded.size <= self._max_bytes:
             left = self._seconds - (loaded.age or 0.0)
             timer = asyncio.get_running_loop().call_later(left, self._drop, key)

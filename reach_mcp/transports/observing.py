@@ -109,8 +109,8 @@ class _StateCollector:
         yield GaugeMetricFamily(PREFIX + "snapshot_rows", "Pending resources in the snapshots kept.", rows)
         lookups = "Calls that need a snapshot, by whether it was there."
         family = CounterMetricFamily(PREFIX + "snapshot_lookups", lookups, labels=["result"])
-        family.add_metric(["hit"], snapshots.hits)
-        family.add_metric(["miss"], snapshots.misses)
+        for result, count in (("hit", snapshots.hits), ("shared", snapshots.shared), ("miss", snapshots.misses)):
+            family.add_metric([result], count)
         yield family
 
 

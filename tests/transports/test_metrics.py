@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -16,6 +17,7 @@ from prometheus_client.registry import CollectorRegistry
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.server import ReachServer
 from reach_mcp.settings import ConfigurationError
+from reach_mcp.tools.cache import Loaded
 from reach_mcp.transports.http import listen
 from reach_mcp.transports.observing import build_metrics, observed
 from tests.builders import batch, page, pending
@@ -89,6 +91,19 @@ async def test_snapshots_and_their_rows_are_counted() -> None:
     assert value(registry, "snapshot_rows") == 1
     assert value(registry, "snapshot_lookups_total", result="hit") == 1
     assert value(registry, "snapshot_lookups_total", result="miss") == 1
+
+
+async def test_snapshot_of_another_replica_is_counted_apart() -> None:
+    server = serve(api_of([]))
+    registry = measured(server)
+
+    async def load() -> Loaded[Any]:
+        return Loaded(None, 1, keep=False, age=3.0)
+
+    await server.context.snapshots.get("key", load)
+
+    assert value(registry, "snapshot_lookups_total", result="shared") == 1
+    assert value(registry, "snapshot_lookups_total", result="miss") == 0
 
 
 async def test_calls_at_work_and_in_the_queue_are_shown() -> None:
