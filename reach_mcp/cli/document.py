@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from reach_mcp.cli.output import Cell, Clock, Column, Table, Time
+from reach_mcp.cli.layout import Column
+from reach_mcp.cli.output import Cell, Clock, Table, Time
 from reach_mcp.render.sanitize import MAX_ID_CHARS, inert, visible
 
 MAX_TEXT_CHARS = 4_000

@@ -9,12 +9,9 @@ import json
 import os
 import shutil
 import sys
-import textwrap
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from functools import partial
 from itertools import chain
 from typing import Literal, TypeAlias, cast
 
@@ -22,7 +19,9 @@ import click
 
 from reach_mcp.analysis.results import Record
 from reach_mcp.analysis.times import to_utc
-from reach_mcp.render.formatting import until
+from reach_mcp.cli.layout import URGENT, Column, lay_out, mark_urgent, wrap
+from reach_mcp.render.formatting import HOUR, until
+from reach_mcp.render.glossary import CAUSES
 from reach_mcp.render.sanitize import visible
 
 Format = Literal["table", "json", "csv", "markdown"]
@@ -30,7 +29,11 @@ Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | Non
 
 KINDS = {"#": "number", "$": "id", "~": "note"}
 RECORD = ["schema", "external_id", "schema_id"]
-GAP, INDENT = "  ", "      "
+COLOURS: dict[object, str] = {"failure": "red", "partial_success": "yellow", "processing": "cyan", "success": "green"}
+COLOURS.update({"failed": "red", "deleted": "red", "expired": "red", CAUSES["in_progress"]: "cyan", "": "", None: ""})
+"""Of states and causes: red is lost or refused, yellow needs a hand, cyan is still under way."""
+OTHER_COLOUR = {"status": "", "cause": "yellow"}
+DEADLINES = ("first lost", "deadline", "expires")
 PIPED_WIDTH = 10_000
 """Columns of a table that no terminal shows: each row stays on one line."""
 MAX_CELL_CHARS = 100_000
@@ -50,14 +53,6 @@ class Time:
 
 
 Cell = str | int | bool | Time | Record | tuple[Record, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """On a narrow terminal `note` cells go below their row first, `id` and `number` cells never do."""
-
-    name: str
-    kind: str = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,56 +158,30 @@ def people_rows(table: Table, clock: Clock) -> tuple[list[Column], list[list[str
 
 def to_text(report: Report, clock: Clock, width: int) -> str:
     """Aligned tables of at most `width` columns, with styles that a terminal shows and a pipe loses."""
-    lines = _wrap(report.lines, width)
+    lines = [line for text in report.lines for line in wrap(mark_urgent(clean(text)), width)]
     for table in report.tables:
         lines += ["", *([click.style(table.title, bold=True)] if table.title else [])]
-        lines += lay_out(*people_rows(table, clock), width)
-    return "\n".join([*lines, *([""] if report.notes else []), *_wrap(report.notes, width)])
+        columns, rows = people_rows(table, clock)
+        lines += lay_out(columns, rows, width, _colours(table, columns, clock))
+    notes = [line for note in report.notes for line in wrap([(clean(note), "")], width)]
+    return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def _colours(table: Table, columns: Sequence[Column], clock: Clock) -> list[list[str]]:
+    """The colour of each cell in these columns: states, causes, and deadlines within an hour have one."""
+    numbers = [table.columns.index(column) for column in columns]
+    return [[_colour(table.columns[number].name, row[number], clock) for number in numbers] for row in table.rows]
+
+
+def _colour(column: str, cell: Cell, clock: Clock) -> str:
+    near = isinstance(cell, Time) and column in DEADLINES and 0 <= cell.at - clock.now < HOUR
+    return URGENT if near else COLOURS.get(cell, OTHER_COLOUR[column]) if column in OTHER_COLOUR else ""
 
 
 def terminal_width() -> int:
     """Columns of the terminal. A pipe or file gets one line for each row."""
     wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return PIPED_WIDTH if wide else shutil.get_terminal_size().columns
-
-
-def text_width(text: str) -> int:
-    """Columns of a terminal that a text takes: wide characters take two, combining ones none."""
-    return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
-
-
-def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Lines of at most `width` columns, as far as ids and numbers allow; nothing is cut off.
-
-    Where the table is too wide, columns leave it for indented lines below each row: notes first, then the widest. The
-    first column and those with ids and numbers stay.
-    """
-    names = [column.name for column in columns]
-    widths = [max(map(text_width, cells)) for cells in zip(names, *rows, strict=True)]
-    kept = list(range(len(columns)))
-    movable = [index for index in kept[1:] if columns[index].kind not in ("id", "number")]
-    movable.sort(key=lambda index: (columns[index].kind == "note", widths[index]))
-    while movable and sum(widths[index] + len(GAP) for index in kept) - len(GAP) > width:
-        kept.remove(movable.pop())
-    below = [index for index in range(len(columns)) if index not in kept]
-    lines = [click.style(_join(names, kept, columns, widths), dim=True)]
-    for row in rows:
-        lines.append(_join(row, kept, columns, widths))
-        lines += _wrap(["; ".join(f"{names[index]}: {row[index]}" for index in below if row[index])], width, INDENT)
-    return lines
-
-
-def _join(cells: Sequence[str], kept: Sequence[int], columns: Sequence[Column], widths: Sequence[int]) -> str:
-    padded = []
-    for index in kept:
-        blanks = " " * (widths[index] - text_width(cells[index]))
-        padded.append(blanks + cells[index] if columns[index].kind == "number" else cells[index] + blanks)
-    return GAP.join(padded).rstrip()
-
-
-def _wrap(texts: Iterable[str], width: int, indent: str = "") -> list[str]:
-    wrap = partial(textwrap.wrap, width=width - len(indent), break_long_words=False, break_on_hyphens=False)
-    return [indent + line for text in texts for line in wrap(clean(text))]
 
 
 # --- Markdown, CSV, JSON -------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from importlib.resources import files
 from string import Template
 
 from reach_mcp.cli.document import Checklist, Document, Drawing, Message, Part, write_rows, write_text
-from reach_mcp.cli.output import Clock, Table, text_width
+from reach_mcp.cli.layout import text_width
+from reach_mcp.cli.output import Clock, Table
 
 WIDTH, BOX_WIDTH, BOX, STEP = 340, 270, 36, 60
 """Of a drawing, in its own units. Edges that skip a box run through the space on the right."""

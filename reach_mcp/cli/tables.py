@@ -80,7 +80,7 @@ def _batch_row(batch: results.BatchSummary) -> Row:
 
 
 BATCHES = Layout[results.BatchSummary](
-    "Batches", "$batch | status | type | schema | created | #records | #failed | #pending | ~errors", _batch_row
+    "Batches", "$batch | status | ~type | schema | created | #records | #failed | #pending | ~errors", _batch_row
 )
 ERRORS = Layout[results.ErrorGroup](
     "Errors",

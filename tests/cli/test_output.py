@@ -9,7 +9,8 @@ import pytest
 from reach_mcp.analysis.results import BatchSummary, CauseFinding, Record
 from reach_mcp.api.errors import NoConnection
 from reach_mcp.api.pagination import Coverage
-from reach_mcp.cli.output import Clock, Report, Table, Time, lay_out, text_width, to_csv, to_json, to_markdown, to_text
+from reach_mcp.cli.layout import lay_out, text_width
+from reach_mcp.cli.output import Clock, Report, Table, Time, to_csv, to_json, to_markdown, to_text
 from reach_mcp.cli.session import needs_attention
 from reach_mcp.cli.tables import evidence, sentences
 from tests.cli.helpers import BERLIN, NOW
