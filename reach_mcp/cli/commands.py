@@ -12,12 +12,14 @@ import click
 
 from reach_mcp.analysis.batch_stats import describe_batch
 from reach_mcp.analysis.report import Question, explain
-from reach_mcp.analysis.results import Cause, Order, Section, View
+from reach_mcp.analysis.results import BatchListing, Cause, Explanation, Order, Section, View
 from reach_mcp.api.query import BatchType
 from reach_mcp.cli.hosts import to_type
+from reach_mcp.cli.layout import fit
 from reach_mcp.cli.output import Clock, Format, terminal_width, to_text, write
 from reach_mcp.cli.session import Command, Session, demo_option, exit_code, needs_attention
 from reach_mcp.cli.tables import report_detail, report_explanation, report_listing
+from reach_mcp.cli.watch import WatchedBatches, WatchedExplanation, repeat, watch_option
 from reach_mcp.tools.arguments import ExplainArguments, ListBatchesArguments, Status
 from reach_mcp.tools.batch_filter import build_filter
 from reach_mcp.tools.list_batches import select
@@ -26,6 +28,7 @@ EVERYTHING = 1_000_000_000
 """A limit that no list reaches: the command line has no budget."""
 SUMMARY_ROWS = 10
 TYPES = ("ingest", "delete", "patch", "json_ingest", *get_args(BatchType))
+PENDING = "only_batches_with_pending_resources"
 FILTERS = ("status", "batch_type", "schema", "created_after", "created_before")
 STATUSES, CAUSES, ORDERS, VIEWS, FORMATS = map(get_args, (Status, Cause, Order, View, Format))
 
@@ -62,28 +65,36 @@ def filter_options(command: Command) -> Command:
 
 @click.command("list")
 @filter_options
-@click.option("--only-pending", is_flag=True, help="Only batches with pending records.")
+@click.option("--only-pending", PENDING, is_flag=True, help="Only batches with pending records.")
 @click.option("--limit", type=click.IntRange(1), help="Rows to show, newest batch first.  [default: all]")
 @click.option("--scope", type=click.Choice(["all"]), hidden=True, expose_value=False, help="Always all batches.")
+@watch_option
 @reading_options
 @click.pass_context
 def list_command(
-    ctx: click.Context, /, output: Format, tenant_id: str | None, limit: int | None, only_pending: bool, **filters: Any
+    ctx: click.Context, /, output: Format, tenant_id: str | None, limit: int | None, watch: int | None, **filters: Any
 ) -> None:
     """Count the batches that match and show a row for each.
 
     \b
-    Example:
+    Examples:
       embedreach-mcp list --demo --status failure --created-after 24h
+      embedreach-mcp list --demo --status processing --watch 30
     """
     session = ctx.ensure_object(Session)
-    arguments = ListBatchesArguments(only_batches_with_pending_resources=only_pending, scope="all", **filters)
-    conditions = build_filter(arguments, session.now())
-    analysis = anyio.run(lambda: session.read_all(tenant_id, details=False))
+    arguments = ListBatchesArguments(scope="all", **filters)
     everything = arguments.model_copy(update={"limit": EVERYTHING})
-    listing = select(analysis.snapshot, everything, conditions, error_groups=EVERYTHING)
+
+    def read() -> BatchListing:
+        conditions = build_filter(arguments, session.now())
+        analysis = anyio.run(lambda: session.read_all(tenant_id, details=False))
+        return select(analysis.snapshot, everything, conditions, error_groups=EVERYTHING)
+
+    if watch:
+        repeat(session, watch, WatchedBatches(read, limit or EVERYTHING), output)
+    listing = read()
     shown = replace(listing, batches=Section.of(listing.batches.items, 0, limit or EVERYTHING))
-    write(report_listing(shown), shown, output, Clock(analysis.as_of, session.zone))
+    write(report_listing(shown), shown, output, Clock(listing.as_of, session.zone))
     ctx.exit(exit_code(any(map(needs_attention, listing.batches.items)), listing.coverage.complete))
 
 
@@ -117,11 +128,12 @@ def batch_command(ctx: click.Context, batch_id: str, output: Format, tenant_id: 
 )
 @click.option("--since", default="", help="'start' prints a token; with that token: what changed since.")
 @click.option("--limit", type=click.IntRange(1), help="Rows of the view.  [default: 10 in the summary, else all]")
+@watch_option
 @filter_options
 @reading_options
 @click.pass_context
 def explain_command(
-    ctx: click.Context, /, output: Format, tenant_id: str | None, view: str | None, limit: int | None, **arguments: Any
+    ctx: click.Context, /, output: Format, tenant_id: str | None, limit: int | None, watch: int | None, **arguments: Any
 ) -> None:
     """Explain why records wait: what is missing, why, what is lost first and what to send.
 
@@ -131,15 +143,22 @@ def explain_command(
       embedreach-mcp explain --demo --focus appointments:apt_5001
       embedreach-mcp explain --demo --view plan --format csv
       embedreach-mcp explain --demo --view expired --format csv
+      embedreach-mcp explain --demo --watch 30
     """
     session = ctx.ensure_object(Session)
     filters = {name: arguments.pop(name) for name in FILTERS}
-    chosen = build_filter(ExplainArguments(**filters), session.now())
-    view = view or ("blockers" if output == "csv" else "summary")
+    view, since = arguments.pop("view") or ("blockers" if output == "csv" else "summary"), arguments.pop("since")
     in_brief = view == "summary" and not (arguments["focus"] or arguments["assume_arrived"])
     rows = limit or (SUMMARY_ROWS if in_brief else EVERYTHING)
-    analysis = anyio.run(lambda: session.read_all(tenant_id, details=True))
-    explanation = explain(analysis, Question(view=view, limit=rows, filter=chosen, **arguments))  # type: ignore[arg-type]
+
+    def ask(token: str) -> Explanation:
+        chosen = build_filter(ExplainArguments(**filters), session.now())
+        analysis = anyio.run(lambda: session.read_all(tenant_id, details=True))
+        return explain(analysis, Question(view=view, limit=rows, filter=chosen, since=token, **arguments))  # type: ignore[arg-type]
+
+    if watch:
+        repeat(session, watch, WatchedExplanation(ask), output, since)
+    explanation = ask(since)
     write(report_explanation(explanation), explanation, output, Clock(explanation.as_of, session.zone))
     if explanation.token and output != "json":
         click.echo(f"Token for --since: {explanation.token}", err=True)
@@ -163,6 +182,7 @@ Try next:
 
 
 @click.command("demo")
+@demo_option
 @click.pass_context
 def demo_command(ctx: click.Context) -> None:
     """Show one question and its answer on the built-in demo tenant, and how to connect a host.
@@ -176,11 +196,13 @@ def demo_command(ctx: click.Context) -> None:
     analysis = anyio.run(lambda: session.read_all(None, details=True))
     explanation = explain(analysis, Question(limit=5))
     brief = replace(report_explanation(explanation), after=[])
-    answer = to_text(brief, Clock(explanation.as_of, session.zone), terminal_width())
+    width = terminal_width()
+    answer = to_text(brief, Clock(explanation.as_of, session.zone), width)
     calls = "The model calls: explain_pending_dependencies {}"
     asked = f'Somebody asks: "{QUESTION}"\n{calls}\nThe answer, as a person reads it:'
     following = NEXT.replace("embedreach-mcp", to_type())
-    click.echo("\n\n".join([SITUATION, asked, answer, following, how_to_connect()]))
+    shown = [fit(text, width) for text in (SITUATION, asked, following, how_to_connect())]
+    click.echo("\n\n".join([*shown[:2], answer, *shown[2:]]))
 
 
 def how_to_connect() -> str:

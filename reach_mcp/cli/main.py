@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -31,10 +32,6 @@ COMMANDS = {
 
 ENDINGS = """Exit codes: 0 nothing waits or failed, 1 something does, 2 wrong usage or configuration, 3 Reach is
 unreachable or the reading is incomplete without findings, 70 a bug."""
-MAX_ERROR_CHARS = 2_000
-OPTIONS = ("tenant_id", "batch_type", "created_after", "created_before")
-NAMES = {name: f"--{name.replace('_', '-')}" for name in OPTIONS} | {"list_batches": "embedreach-mcp list"}
-"""Names of tools and arguments in errors, and of the commands and options that stand for them."""
 
 
 class Commands(click.Group):
@@ -60,43 +57,19 @@ class Commands(click.Group):
         except click.exceptions.Exit:
             raise
         except Exception as error:
-            raise _translate(error) from error
+            from reach_mcp.cli.errors import translate
+
+            raise translate(error) from error
 
     def main(self, *args: Any, **options: Any) -> Any:
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            options["color"] = False
         try:
             return super().main(*args, **options)
         except Exception:
             traceback.print_exc()
             click.echo("Error: this is a bug in embedreach-mcp; please report it with the lines above.", err=True)
             sys.exit(session.CRASH)
-
-
-def _translate(error: Exception) -> Exception:
-    """Our errors as a message with an exit code; any other exception as it is."""
-    from reach_mcp.analysis.errors import QuestionError
-    from reach_mcp.api.errors import BatchNotFound, CredentialMissing, InvalidArgument, ReachError
-    from reach_mcp.render.sanitize import visible
-    from reach_mcp.settings import ConfigurationError
-
-    text = " ".join(f"{getattr(error, 'message', error)} {getattr(error, 'advice', '')}".split())
-    for name, option in NAMES.items():
-        text = text.replace(name, option)
-    match error:
-        case ConfigurationError() | QuestionError():
-            return _failure(visible(text, MAX_ERROR_CHARS), session.USAGE)
-        case ReachError():
-            quotes = "; ".join(f'"{visible(quote)}"' for quote in error.quotes)
-            usage = isinstance(error, InvalidArgument | BatchNotFound | CredentialMissing)
-            code = session.USAGE if usage else session.UNREACHABLE
-            return _failure(f"{text} {error.introduces}: {quotes}" if quotes else text, code)
-        case _:
-            return error
-
-
-def _failure(message: str, code: int) -> click.ClickException:
-    failure = click.ClickException(message)
-    failure.exit_code = code  # type: ignore[misc]  # click declares it for the class, and reads it here
-    return failure
 
 
 @click.group(

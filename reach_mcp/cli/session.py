@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from reach_mcp.analysis.report import Analysis
     from reach_mcp.analysis.results import BatchSummary
     from reach_mcp.api.models import Batch
-    from reach_mcp.tools.context import Call
+    from reach_mcp.tools.context import Call, Report
     from reach_mcp.tools.snapshot import KeptAnalysis
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 OK, FINDINGS, USAGE, UNREACHABLE, CRASH, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 70, 130, 141
 """Exit codes."""
+QUIET_SECONDS = 1
+"""A reading that ends within this time shows no progress."""
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Session:
     transport: Any = None
     now: Callable[[], float] = time.time
     """Unix seconds."""
+    sleep: Callable[[float], None] = time.sleep
     zone: tzinfo | None = None
     """Time zone of the reader; None is that of this machine."""
     kept: KeptAnalysis | None = None
@@ -59,7 +63,7 @@ class Session:
         from reach_mcp.api.query import BatchQuery
         from reach_mcp.tools.snapshot import read
 
-        async with self._call(tenant) as call:
+        async with self._call(tenant, build_progress(self.now, with_rows=details)) as call:
             self.kept = (await read(call, BatchQuery(include_pending_details=details or None))).value
             return self.kept.analysis
 
@@ -71,7 +75,7 @@ class Session:
             return await fetch_batch(call, batch_id)
 
     @asynccontextmanager
-    async def _call(self, tenant: str | None) -> AsyncIterator[Call]:
+    async def _call(self, tenant: str | None, progress: Report | None = None) -> AsyncIterator[Call]:
         """A call as a tool makes it, which shows its progress on a terminal."""
         from reach_mcp.api.client import build_client
         from reach_mcp.api.deadline import Deadline
@@ -81,7 +85,7 @@ class Session:
         for name in unknown_variables(os.environ):
             click.echo(f"Warning: unknown setting, ignored: {name}", err=True)
         context = ToolContext(self.settings, partial(build_client, self.settings, self.transport), clock=self.now)
-        CALLER.set(Caller(report=show_progress))
+        CALLER.set(Caller(report=progress))
         try:
             yield Call(context, Deadline(self.settings.deadline), tenant=context.tenant(tenant))
         finally:
@@ -89,14 +93,24 @@ class Session:
             await context.close()
 
 
-async def show_progress(batches: float, total: float | None, _: str | None) -> None:
-    show_line(f"Reading: {batches:.0f}{f' of {total:.0f}' if total else ''} batches")
+def build_progress(clock: Callable[[], float], *, with_rows: bool) -> Report:
+    """Shows how many batches are read, of how many, and an estimate of the time left; `with_rows` also the message."""
+    started = clock()
+
+    async def show(batches: float, total: float | None, message: str | None) -> None:
+        seconds = clock() - started
+        of = f" of {total:,.0f}" if total else ""
+        left = f", {seconds / batches * (total - batches):,.0f} s left" if total and 0 < batches < total else ""
+        if seconds >= QUIET_SECONDS:
+            show_line(f"Reading: {batches:,.0f}{of} batches{left}" + (f" ({message})" if with_rows else ""))
+
+    return show
 
 
 def show_line(text: str) -> None:
     """Rewrite the line on the terminal. A pipe or file gets nothing."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
         sys.stderr.flush()
 
 

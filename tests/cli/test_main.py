@@ -29,6 +29,21 @@ def test_every_command_has_help_with_an_example(command: str, flag: str) -> None
     assert f"embedreach-mcp {command}" in result.stdout.partition("Example")[2]
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, ""])
+def test_a_misspelt_option_ends_with_two(command: str) -> None:
+    result = run(*command.split(), "--dmeo")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No such option" in result.stderr
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "token"])
+def test_every_command_about_a_tenant_knows_the_demo(command: str) -> None:
+    assert all(
+        "--demo" in run(*arguments, "-h").stdout for arguments in ((command,), (command, "--demo"), ("--demo", command))
+    )
+
+
 def test_help_lists_commands_and_exit_codes() -> None:
     result = run("-h")
 
