@@ -132,11 +132,11 @@ def edges(draw: st.DrawFn) -> Edges:
 
 
 @st.composite
-def tenants(draw: st.DrawFn, *, named: bool = False) -> list[Json]:
-    """Batches with distinct ids, whose rows have distinct ids; unless `named`, some rows leave out schema names."""
+def tenants(draw: st.DrawFn) -> list[Json]:
+    """Batches with distinct ids, whose rows have distinct ids; some rows leave out schema names."""
     found = draw(edges())
     rows = [
-        pending(key, *missing, id=f"pr_{number}", expires=draw(expiries), names=named or draw(st.booleans()))
+        pending(key, *missing, id=f"pr_{number}", expires=draw(expiries), names=draw(st.booleans()))
         for number, (key, missing) in enumerate(found)
     ]
     return _deal(draw, rows)

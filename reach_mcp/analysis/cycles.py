@@ -102,10 +102,9 @@ class StuckGraph:
 
     def references(self, number: int) -> dict[int, list[int]]:
         """Member to the members that its rows list."""
-        return {
-            key: [lower for lower in self.lower[key] if self.cycle_of.get(lower) == number]
-            for key in self.cycles[number]
-        }
+        members = self.cycles[number]
+        place = {key: number for number, key in enumerate(members)}
+        return {key: sorted(place.keys() & set(self.lower[key]), key=place.__getitem__) for key in members}
 
     def missing_below(self, number: int) -> set[int]:
         """Root blockers for which members wait as well, directly or through others."""
@@ -126,8 +125,8 @@ def find_reachable(
     return order
 
 
-def order_walk(references: Mapping[int, Sequence[int]]) -> list[int]:
-    """The members in the order of one walk around, each waiting for the next, where a short search finds one."""
+def order_walk(references: Mapping[int, Sequence[int]]) -> list[int] | None:
+    """The members in the order of one walk around, each waiting for the next; None where a short search finds none."""
     start = next(iter(references))
     walk, choices = [start], [iter(references[start])]
     on_walk = {start}
@@ -144,7 +143,7 @@ def order_walk(references: Mapping[int, Sequence[int]]) -> list[int]:
         else:
             on_walk.discard(walk.pop())
             choices.pop()
-    return list(references)
+    return None
 
 
 def choose_references(references: Mapping[int, Sequence[int]]) -> list[tuple[int, int]]:
@@ -181,7 +180,8 @@ def describe_cycle(graph: DependencyGraph, stuck: StuckGraph, cycle: KeyCycle, *
     walk = order_walk(references)
     record = graph.snapshot.record
     return Cycle(
-        members=Section(graph.snapshot.records(walk[:members]), len(walk)),
+        members=Section(graph.snapshot.records((walk or list(references))[:members]), len(references)),
+        one_walk=walk is not None,
         leave_out=tuple((record(source), record(target)) for source, target in choose_references(references)),
         rows=cycle.rows,
         behind=cycle.behind,

@@ -72,10 +72,6 @@ class DependencyGraph:
             return self.links.get(key, ())
         return [row for row in self.live if self.key_of[row] == key]
 
-    def lists(self, key: int) -> Sequence[int]:
-        """The distinct keys that the live rows of a key list."""
-        return _union(self.missing, self.rows_of(key))
-
     def waits_on(self, key: int) -> Sequence[int]:
         """The live rows that list a key."""
         return self.listed_by.get(key, ())

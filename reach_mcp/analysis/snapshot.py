@@ -132,9 +132,8 @@ class SnapshotBuilder:
         lists = [row.missing_dependencies for row in resources]
         listed = list(chain.from_iterable(lists))
         own_schemas, schemas = list(map(_SCHEMA_ID, resources)), list(map(_SCHEMA_ID, listed))
-        names = dict(zip(schemas, map(_SCHEMA_NAME, listed), strict=True))
-        names |= zip(own_schemas, map(_SCHEMA_NAME, resources), strict=True)
-        self._names |= dict.fromkeys(names.items())
+        self._names |= dict.fromkeys(zip(schemas, map(_SCHEMA_NAME, listed), strict=True))
+        self._names |= dict.fromkeys(zip(own_schemas, map(_SCHEMA_NAME, resources), strict=True))
         number_of = self._keys.number_of
         keys = [number_of[row.schema_definition_id](row.resource_external_id) for row in resources]
         flat = iter([number_of[one.schema_definition_id](one.external_id) for one in listed])

@@ -94,8 +94,10 @@ def _cycles(cycles: Items[pending.Cycle], pen: Pen) -> list[str]:
 
 def _cycle(cycle: pending.Cycle, pen: Pen) -> str:
     hidden = cycle.members_total - len(cycle.members)
-    ring = pen.ids(cycle.members, " -> ") + (f" -> {hidden} more" if hidden else "") + " -> back"
+    arrow = ", " if cycle.overlapping else " -> "
+    ring = pen.ids(cycle.members, arrow) + (f"{arrow}{hidden} more" if hidden else "")
     pieces = [
+        "cycles that share members" if cycle.overlapping else "",
         plural(cycle.members_total, "record"),
         plural(cycle.rows, "resource"),
         plural(cycle.behind, "waits behind", "wait behind") if cycle.behind else "",
@@ -105,6 +107,7 @@ def _cycle(cycle: pending.Cycle, pen: Pen) -> str:
     ways = [f"{pen.id(each.resend)} without its reference to {pen.id(each.without)}" for each in cycle.leave_out]
     more = cycle.leave_out_total - len(ways)
     opening = listing([*ways, f"{more} more" if more else ""])
+    ring += "" if cycle.overlapping else " -> back"
     return f"- {ring} ({', '.join(filter(None, pieces))}){'. Resend ' + opening if opening else ''}"
 
 

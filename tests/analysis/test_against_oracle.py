@@ -116,7 +116,7 @@ def test_hours_are_the_oracles(batches: list[Json]) -> None:
 
 
 @example(batch_and_order=([batch("b1", *(pending("a:0", f"a:{n}", id=str(n)) for n in range(3)))],) * 2)
-@given(tenants(named=True).flatmap(lambda batches: st.tuples(st.just(batches), reordered(batches))))
+@given(tenants().flatmap(lambda batches: st.tuples(st.just(batches), reordered(batches))))
 def test_the_order_of_pages_and_rows_does_not_matter(batch_and_order: tuple[list[Json], list[Json]]) -> None:
     batches, other = batch_and_order
     focus = {"focus": "orders:1", "since": "start"}

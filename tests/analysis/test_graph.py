@@ -27,7 +27,6 @@ def test_a_key_has_rows_and_is_listed_by_rows() -> None:
     assert list(graph.rows_of(key(graph, "c"))) == []
     assert list(graph.waits_on(key(graph, "a"))) == [3]
     assert list(graph.waits_on(key(graph, "x"))) == []
-    assert names(graph, graph.lists(key(graph, "a"))) == "b d"
     assert names(graph, sorted(graph.links)) == names(graph, sorted(keys(graph, "a b")))
 
 

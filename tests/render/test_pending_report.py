@@ -415,6 +415,15 @@ def test_hidden_members_and_references_of_a_cycle_are_counted() -> None:
     assert f"-> {hidden} more -> back (300 records, 300 resources, 1 waits behind). Resend invoices:inv_0" in text
 
 
+def test_cycles_that_share_members_are_shown_without_an_order() -> None:
+    members = tuple(record(f"inv_{number}", "invoices") for number in range(3))
+    cycle = results.Cycle(section(*members), ((members[0], members[1]),), 3, 0, 0, None, one_walk=False)
+    found = explanation(view="cycles", cycles=section(cycle))
+    assert structured(found)["cycles"]["items"][0]["overlapping"]
+    shown = "- invoices:inv_0, invoices:inv_1, invoices:inv_2 (cycles that share members, 3 records, 3 resources)."
+    assert shown in text_of(found)
+
+
 def test_ids_are_exact_in_structured_content_and_messages_inert_in_both() -> None:
     odd = 'a"<b>|`c` @x.com'
     cause = finding("failed", failures=(fabricated.failure(message="see https://evil.com <b>"),))

@@ -91,7 +91,7 @@ class Cycle:
     """Records that wait for each other, so that none clears by itself."""
 
     members: Section[Record]
-    """In the order of one walk around where there is one; each waits for the next."""
+    """In the order of one walk around if `one_walk`: each waits for the next, the last for the first."""
     leave_out: tuple[tuple[Record, Record], ...]
     """References (from member, to member) that open the whole cycle when left out: resend `from` without `to`."""
     rows: int
@@ -101,6 +101,8 @@ class Cycle:
     missing: int
     """Missing records outside the cycle for which its members wait as well."""
     earliest_expiry: float | None
+    one_walk: bool = True
+    """False where several cycles share members, so that no single walk leads through all of them."""
 
 
 @dataclass(frozen=True, slots=True)

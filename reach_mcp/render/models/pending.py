@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -60,7 +61,10 @@ class LeaveOut(Model):
 
 class Cycle(Model):
     members: Annotated[list[Name], first(200), attribute("items")] = Field(
-        description="Each waits for the next, the last for the first"
+        description="Each waits for the next, the last for the first, unless overlapping"
+    )
+    overlapping: Annotated[bool, BeforeValidator(operator.not_)] = Field(
+        default=False, description="Cycles that share members", validation_alias="one_walk"
     )
     members_total: Annotated[int, attribute("total")] = Field(default=0, validation_alias="members")
     leave_out: Annotated[list[LeaveOut], first(common.MAX_NAMED)] = Field(
