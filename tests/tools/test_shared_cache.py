@@ -38,15 +38,16 @@ class FakeRedis:
         self.values: dict[str, bytes] = {}
         self.locks: dict[str, object] = {}
         self.asked: list[str] = []
-        self.fails: dict[str, Exception] = {}
-        self.hangs = False
+        self.fails: dict[str, Exception | None] = {}
+        """Errors by operation, None for one that does not answer."""
 
     async def answer(self, operation: str) -> None:
         self.asked.append(operation)
-        if self.hangs:
-            await anyio.sleep_forever()
+        failure = self.fails.get(operation)
+        if failure is not None:
+            raise failure
         if operation in self.fails:
-            raise self.fails[operation]
+            await anyio.sleep_forever()
 
     async def getrange(self, name: str, start: int, end: int) -> bytes:
         await self.answer("get")
@@ -62,9 +63,6 @@ class FakeRedis:
 
     def lock(self, name: str, **_: object) -> FakeLock:
         return FakeLock(self, name)
-
-    async def aclose(self) -> None:
-        self.asked.append("close")
 
 
 class FakeLock:
@@ -238,12 +236,13 @@ async def test_value_of_another_tenant_is_refused_under_the_name_of_this_one() -
 
 @pytest.mark.parametrize(
     ("operation", "error", "rests"),
-    [("get", ConnectionError(), True), ("get", OSError(), True), ("lock", OutOfMemoryError(), False),
+    [("get", ConnectionError(), True), ("get", OSError(), True), ("get", None, True),
+     ("lock", OutOfMemoryError(), False),
      ("set", OutOfMemoryError(), False), ("release", LockError(), False), ("set", ConnectionError(), True)],
-    ids=["gone", "network", "full", "full at the end", "lock lost", "gone at the end"],
+    ids=["gone", "network", "no answer", "full", "full at the end", "lock lost", "gone at the end"],
 )  # fmt: skip
 async def test_failing_cache_costs_no_answer(
-    operation: str, error: Exception, rests: bool, caplog: pytest.LogCaptureFixture
+    operation: str, error: Exception | None, rests: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     redis, api = FakeRedis(), api_of(BATCHES)
     redis.fails[operation] = error
@@ -258,31 +257,18 @@ async def test_failing_cache_costs_no_answer(
     assert caplog.text.count("the cache failed") == (not isinstance(error, LockError))
 
 
-async def test_cache_that_does_not_answer_is_left_alone() -> None:
-    redis, api = FakeRedis(), api_of(BATCHES)
-    redis.hangs = True
-
-    await ask(replica(redis, api), EXPLAIN)
-
-    assert redis.asked == ["get"]
-
-
 async def test_reading_that_broke_off_or_is_too_large_is_not_shared() -> None:
     redis = FakeRedis()
     broken = ScriptedTransport(page(BATCHES[0], cursor="2", total=2), *[400] * 9)
     many = api_of([batch(f"b{number}", schema="long" * 10**4) for number in range(20)])
 
     await ask(replica(redis, broken), EXPLAIN)
-    await ask(replica(redis, many), EXPLAIN)
+    await ask(server := replica(redis, many), EXPLAIN)
 
     assert redis.values == {}
-
-
-def test_value_that_no_network_brings_in_time_is_not_shared() -> None:
-    cache = SharedCache(cast(Any, FakeRedis()), [KEY], seconds=30, max_bytes=10**6)
+    assert server.context.shared is not None
     reading = Reading("name", NOW_SECONDS, NOW_SECONDS, Coverage(), [bytes(MAX_VALUE_BYTES)])
-
-    assert cache.seal(reading) == b""
+    assert server.context.shared.seal(reading) == b""  # no network brings it in time
 
 
 async def test_keys_are_replaced_one_replica_after_the_other() -> None:
@@ -306,16 +292,6 @@ async def test_age_of_a_shared_reading_counts_from_its_end() -> None:
     [entry] = second.context.snapshots._entries.values()
     assert entry.ends - second.context.snapshots._clock() < 1
     assert 29 < entry.loaded.value.age_seconds < 31
-
-
-async def test_server_closes_its_connections() -> None:
-    redis = FakeRedis()
-    server = replica(redis, api_of(BATCHES))
-
-    server.context.open()
-    await server.context.close()
-
-    assert redis.asked == ["close"]
 
 
 @pytest.mark.parametrize("scheme", ["redis", "valkey"])
