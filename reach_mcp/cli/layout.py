@@ -35,6 +35,8 @@ class Column:
 
 def text_width(text: str) -> int:
     """Columns of a terminal that a text takes: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
     return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
 
 
@@ -113,6 +115,6 @@ def _fold(cell: str, colour: str, width: int) -> list[str]:
 def _join(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
     padded = []
     for cell, column, width in zip(cells, columns, widths, strict=True):
-        blanks = " " * (width - text_width(click.unstyle(cell)))
+        blanks = " " * (width - text_width(click.unstyle(cell) if "\x1b" in cell else cell))
         padded.append(blanks + cell if column.kind == "number" else cell + blanks)
     return GAP.join(padded).rstrip()
