@@ -102,7 +102,9 @@ def lay_out(columns: Sequence[Column], rows: Grid, width: int, colours: Grid = (
         folded = [_fold(cells[index], shades[index], widths[index]) for index in kept]
         lines += [_join(parts, shown, room) for parts in zip_longest(*folded, fillvalue="")]
         notes = [
-            [("; ", ""), (f"{names[index]}: ", ""), (cells[index], shades[index])] for index in below if cells[index]
+            [("; ", ""), (f"{names[index]}: ", ""), (cells[index].lstrip(), shades[index])]
+            for index in below
+            if cells[index]
         ]
         lines += wrap([*chain.from_iterable(notes)][1:], width, INDENT)
     return lines
