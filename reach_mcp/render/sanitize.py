@@ -48,11 +48,12 @@ def is_hidden(char: str) -> bool:
 
 def visible(text: str, longest: int = MAX_MESSAGE_CHARS) -> str:
     """The text on one line, bounded, each run of hidden characters shown as U+FFFD."""
-    head = _SPACES.sub(" ", text[:MAX_READ_CHARS])
+    read = max(longest, MAX_READ_CHARS)
+    head = _SPACES.sub(" ", text[:read])
     if not _PRINTABLE_ASCII.match(head):
         hidden = {ord(char): "\ufffd" for char in set(head) if is_hidden(char)}
         head = re.sub("\ufffd+", "\ufffd", head.translate(hidden))
-    return shorten(head, longest, unread=len(text) - MAX_READ_CHARS)
+    return shorten(head, longest, unread=len(text) - read)
 
 
 def inert(text: str, longest: int = MAX_MESSAGE_CHARS) -> str:

@@ -39,6 +39,11 @@ def test_a_run_of_hidden_characters_is_shown_as_one_replacement() -> None:
     assert all(chr(code).isspace() for code, text in shown.items() if text == "a b")
 
 
+def test_a_long_text_is_read_to_the_length_asked_for() -> None:
+    assert visible("x" * 50_000, 100_000) == "x" * 50_000
+    assert visible("x" * 50_000, 10_000).endswith("x…(+40000 characters)")
+
+
 @pytest.mark.parametrize("text", ["plain", "Grüße", "顧客番号", "e\u0301", "한국어", "👩"])
 def test_letters_of_all_scripts_stay(text: str) -> None:
     assert visible(text) == text
