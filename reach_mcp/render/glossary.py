@@ -59,7 +59,7 @@ LEGEND: Mapping[str, str] = {
     '"frees":': "waiting: resources that wait for the record, directly or through others; direct: that list it; "
     "frees: that clear if it alone arrives; first lost: the first of them expires (UTC).",
     '"gain":': "gain: that clear in addition once the records above it have arrived; freed so far: the sum of gains.",
-    r'"by_cause":\[{[^}]*},': "Resources may wait for several causes, so the tally adds up to more than the total.",
+    r'"by_cause":\[{[^}]*},': "Lines of the tally overlap, and the records of a cycle are pending, not missing.",
     '"cause":"not_seen"': "Not seen: no batch read reports an ingest error, deletion or pending resource of the "
     "record. It may exist: batches list no successes, and records sent singly, by database sync or CSV appear in none.",
     '"kind":"not_pending"': "Batches list no successes, and records sent singly, by database sync or CSV never appear "

@@ -137,7 +137,10 @@ def _focus(report: models.PendingReport, explanation: results.Explanation, focus
         yield f"It waits for {plural(focus.paths.total, 'missing record')}, directly or through others."
     if focus.cycles_total:
         cycles = plural(focus.cycles_total, "cycle")
-        yield f"It is in or behind {cycles} and does not clear until references are left out."
+        if focus.kind == "batch":
+            yield f"Resources of it are in or behind {cycles}: these do not clear until references are left out."
+        else:
+            yield f"It is in or behind {cycles} and does not clear until references are left out."
     if focus.expired_rows and focus.kind != "expired":
         own = plural(focus.expired_rows, "resource of it has", "resources of it have")
         yield f"{own} expired and {agree(focus.expired_rows, 'is', 'are')} lost: resend."
