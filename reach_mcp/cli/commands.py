@@ -17,9 +17,10 @@ from reach_mcp.api.query import BatchType
 from reach_mcp.cli.hosts import to_type
 from reach_mcp.cli.layout import fit
 from reach_mcp.cli.output import Clock, Format, terminal_width, to_text, write
-from reach_mcp.cli.session import Command, Session, demo_option, exit_code, needs_attention
+from reach_mcp.cli.session import UNREACHABLE, USAGE, Command, Session, demo_option, exit_code, needs_attention
 from reach_mcp.cli.tables import report_detail, report_explanation, report_listing
 from reach_mcp.cli.watch import WatchedBatches, WatchedExplanation, repeat, watch_option
+from reach_mcp.render.glossary import LEGEND
 from reach_mcp.tools.arguments import ExplainArguments, ListBatchesArguments, Status
 from reach_mcp.tools.batch_filter import build_filter
 from reach_mcp.tools.list_batches import select
@@ -29,6 +30,7 @@ EVERYTHING = 1_000_000_000
 SUMMARY_ROWS = 10
 TYPES = ("ingest", "delete", "patch", "json_ingest", *get_args(BatchType))
 PENDING = "only_batches_with_pending_resources"
+NOT_NAMED = [LEGEND['"kind":"not_pending"'], "Name a record as schema:external_id, and a batch by its id."]
 FILTERS = ("status", "batch_type", "schema", "created_after", "created_before")
 STATUSES, CAUSES, ORDERS, VIEWS, FORMATS = map(get_args, (Status, Cause, Order, View, Format))
 
@@ -159,12 +161,17 @@ def explain_command(
     if watch:
         repeat(session, watch, WatchedExplanation(ask), output, since)
     explanation = ask(since)
-    write(report_explanation(explanation), explanation, output, Clock(explanation.as_of, session.zone))
+    report, focus, complete = report_explanation(explanation), explanation.focus, explanation.coverage.complete
+    unknown = focus is not None and focus.kind == "not_pending" and focus.record is None
+    report.lines.extend(NOT_NAMED if unknown else [])
+    write(report, explanation, output, Clock(explanation.as_of, session.zone))
     if explanation.token and output != "json":
         click.echo(f"Token for --since: {explanation.token}", err=True)
+    if unknown:
+        ctx.exit(USAGE if complete else UNREACHABLE)
     counts = explanation.counts
     found = counts.pending or counts.expired or counts.unreadable_resources or counts.batches_with_counter_but_no_rows
-    ctx.exit(exit_code(found, explanation.coverage.complete))
+    ctx.exit(exit_code(found, complete))
 
 
 SITUATION = """\

@@ -48,7 +48,8 @@ def rows(text: str) -> list[dict[str, str]]:
         ("explain --focus customers:cust_2201", 1, "Evidence: batch bat_cus_0912: email is not a valid address"),
         ("explain --focus invoices:inv_9001", 1, "It is in or behind 1 cycle"),
         ("explain --focus transactions:txn_1001", 1, "it is lost, resend it"),
-        ("explain --focus customers:cust_4471", 1, "Did you mean"),
+        ("explain --focus customers:cust_4471", 2, "Did you mean"),
+        ("explain --focus nope", 2, "it may exist.\nName a record as schema:external_id, and a batch by its id.\n"),
         ("explain --focus bat_txn_0933", 1, "Waits for\n"),
         (
             "explain --assume-arrived locations:loc_harbor_12",
@@ -263,6 +264,12 @@ def test_changes_since_an_incomplete_reading_say_so() -> None:
 
     assert "Since 12:00Z: how much has changed cannot be told" in output
     assert "The earlier reading was incomplete" in output
+
+
+def test_an_unknown_focus_may_be_in_the_part_that_was_not_read() -> None:
+    part = ScriptedTransport(page(batch("b1"), cursor="next", total=2), *[403] * 9)
+
+    assert run("explain", "--focus", "orders:o9", transport=part).exit_code == 3
 
 
 def test_error_messages_can_be_switched_off() -> None:

@@ -83,7 +83,7 @@ def test_an_encoding_without_a_character_replaces_it() -> None:
     process = start("explain", "--demo", "--focus", "顧客:1", PYTHONIOENCODING="cp1252")
     out, err = process.communicate(timeout=60)
 
-    assert (process.returncode, err) == (1, "")
+    assert (process.returncode, err) == (2, "")
     assert "??:1" in out
 
 
