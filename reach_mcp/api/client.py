@@ -42,6 +42,8 @@ MAX_REQUEST_ID_CHARS = 80
 LARGE_BODY_BYTES = 262_144
 """Larger bodies are decoded in a thread, so that the event loop goes on."""
 
+TENANT_NEEDED = "Name the tenant in tenant_id, or set REACH_TENANT_ID."
+
 Decoded = TypeVar("Decoded")
 _TENANT = re.compile("[!-~]([ -~]*[!-~])?")
 _STATUS_ERRORS: dict[int, type[errors.ReachError]] = {
@@ -189,8 +191,14 @@ class ReachClient:
         )
         if status == 404 and one_batch and not response.content.lstrip().startswith(b"<"):
             kind = errors.BatchNotFound
+        elif status == 404 and (path := re.search("/api(/batches)?$", self.base_url)):
+            message = "Reach has nothing at this address (404)."
+            advice = f"REACH_API_URL ends in {path[0]}, which every request adds: leave it out."
         elif status == 404 and quotes:
             message, advice = "Reach did not find the list of batches (404).", "Check tenant_id, then REACH_API_URL."
+        elif kind is errors.BadRequest and "tenant" in " ".join(quotes).lower():
+            named = "reach-tenant-id" in response.request.headers
+            advice = "Check tenant_id and REACH_TENANT_ID." if named else TENANT_NEEDED
         elif kind in (errors.ServerFailed, errors.UnexpectedStatus):
             message = f"Reach answered with status {status}{', a redirect' if response.is_redirect else ''}."
         elif kind is errors.Unauthorized:

@@ -202,6 +202,27 @@ async def test_a_404_of_the_list_with_a_message_may_be_about_the_tenant() -> Non
     assert "without a path" in error.advice
 
 
+async def test_a_404_under_a_base_url_with_a_path_names_the_path() -> None:
+    settings = load_settings(api_url="https://reach.test/api/batches", api_token=TOKEN)
+    async with build_client(settings, ScriptedTransport(reply(404, {"message": "Not Found"}))) as client:
+        with pytest.raises(errors.UnexpectedStatus, match=r"REACH_API_URL ends in /api/batches, .* leave it out"):
+            await client.list_batches(BatchQuery(), tenant=None, deadline=Deadline(30))
+
+
+@pytest.mark.parametrize(
+    ("tenant", "advice"),
+    [
+        (None, "Name the tenant in tenant_id, or set REACH_TENANT_ID."),
+        ("acme", "Check tenant_id and REACH_TENANT_ID."),
+    ],
+)
+async def test_a_400_about_the_tenant_says_where_to_name_it(tenant: str | None, advice: str) -> None:
+    async with client_of(ScriptedTransport(reply(400, {"message": "Tenant is required"}))) as client:
+        with pytest.raises(errors.BadRequest) as raised:
+            await client.list_batches(BatchQuery(), tenant=tenant, deadline=Deadline(30))
+    assert raised.value.advice == advice
+
+
 def test_every_error_has_two_sentences_and_a_stable_kind() -> None:
     kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ReachError)]
     for each in kinds:
