@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reach_mcp.analysis.errors import QuestionError
-from reach_mcp.api.errors import BatchNotFound, CredentialMissing, InvalidArgument, ReachError
+from reach_mcp.api.errors import BatchNotFound, CredentialMissing, Forbidden, InvalidArgument, ReachError, Unauthorized
 from reach_mcp.cli.session import UNREACHABLE, USAGE
 from reach_mcp.render.sanitize import visible
 from reach_mcp.settings import ConfigurationError
@@ -14,6 +14,9 @@ MAX_ERROR_CHARS = 2_000
 OPTIONS = ("tenant_id", "batch_type", "created_after", "created_before")
 NAMES = {name: f"--{name.replace('_', '-')}" for name in OPTIONS} | {"list_batches": "embedreach-mcp list"}
 """Names of tools and arguments in errors, and of the commands and options that stand for them."""
+
+CORRECTABLE = (InvalidArgument, BatchNotFound, CredentialMissing, Unauthorized, Forbidden)
+"""Errors that another argument or setting avoids."""
 
 
 def translate(error: Exception) -> Exception:
@@ -26,8 +29,7 @@ def translate(error: Exception) -> Exception:
             return _failure(visible(text, MAX_ERROR_CHARS), USAGE)
         case ReachError():
             quotes = "; ".join(f'"{visible(quote)}"' for quote in error.quotes)
-            usage = isinstance(error, InvalidArgument | BatchNotFound | CredentialMissing)
-            code = USAGE if usage else UNREACHABLE
+            code = USAGE if isinstance(error, CORRECTABLE) else UNREACHABLE
             return _failure(f"{text} {error.introduces}: {quotes}" if quotes else text, code)
         case _:
             return error

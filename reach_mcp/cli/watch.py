@@ -12,7 +12,7 @@ import click
 from reach_mcp.analysis import results
 from reach_mcp.analysis.results import Section
 from reach_mcp.analysis.times import to_utc
-from reach_mcp.api.errors import ReachError
+from reach_mcp.api.errors import Forbidden, ReachError, Unauthorized
 from reach_mcp.api.transport import asgi_transport
 from reach_mcp.cli.errors import translate
 from reach_mcp.cli.output import Clock, Report, terminal_width, to_text
@@ -63,7 +63,7 @@ def repeat(session: Session, seconds: int, look: Callable[[], Look], output: str
                 click.echo(f"{click.style(head, bold=True)}\n{text}" if terminal else f"{changed}\n{text}\n")
         except ReachError as error:
             failure = translate(error)
-            if getattr(failure, "exit_code", USAGE) == USAGE:
+            if getattr(failure, "exit_code", USAGE) == USAGE and not isinstance(error, Unauthorized | Forbidden):
                 raise
             click.echo(f"{_moment(session)}: {failure} The next reading is in {seconds} s.", err=True)
         session.sleep(seconds)

@@ -133,13 +133,27 @@ def test_every_command_names_an_unknown_setting(command: str) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "text"),
-    [(httpx.ConnectError("refused"), "can't be reached"), (403, "403"), (b"<html>", "JSON")],
+    [(httpx.ConnectError("refused"), "can't be reached"), (418, "418"), (b"<html>", "JSON")],
 )
 def test_a_reach_that_can_not_be_asked_ends_with_three(answer: Any, text: str) -> None:
     result = run("list", transport=ScriptedTransport(lambda _: answer))
 
     assert result.exit_code == 3
     assert text in result.stderr
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_credential_that_reach_refuses_ends_with_two(status: int) -> None:
+    result = run("list", transport=ScriptedTransport(status))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"({status})" in result.stderr
+
+
+def test_a_partner_token_without_a_tenant_is_told_the_option() -> None:
+    result = run("list", REACH_API_TOKEN="demo-partner")
+
+    assert "Name the tenant in --tenant-id, or set REACH_TENANT_ID." in result.stderr
 
 
 def test_an_error_quotes_the_upstream_text_without_control_characters() -> None:
