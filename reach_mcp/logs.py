@@ -11,9 +11,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import SecretStr
+
 from reach_mcp import __version__
 from reach_mcp.api.redaction import REDACTED, remove, secret_forms
-from reach_mcp.settings import ConfigurationError, Settings, describe_settings, secret, unknown_variables
+from reach_mcp.secret_files import secret
+from reach_mcp.settings import ConfigurationError, Settings, unknown_variables
 
 logger = logging.getLogger(__name__)
 
@@ -137,3 +140,12 @@ def _quoted(value: object) -> str:
 def _visible(line: str) -> str:
     """The line with control and invisible characters escaped."""
     return _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], line)
+
+
+def describe_settings(settings: Settings) -> Iterable[tuple[str, object]]:
+    """The settings that differ from their defaults, for the log. Secrets show as `set`."""
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if value != field.default:
+            shown = value if isinstance(value, int | float) else str(value)
+            yield name, "set" if isinstance(value, SecretStr) else shown

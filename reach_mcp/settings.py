@@ -5,14 +5,13 @@ The table of settings in the docs is generated from this class: a field's descri
 
 from __future__ import annotations
 
-import codecs
 import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -23,7 +22,6 @@ from reach_mcp.wrong_values import describe_errors
 REACH_SETTINGS = ("api_url", "api_token", "api_token_file", "partner_id", "jwt_secret", "jwt_secret_file", "tenant_id")
 """Settings of the Reach API itself: their variables start with REACH_, those of this server with REACH_MCP_."""
 
-UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _PLACEHOLDER = re.compile(
@@ -207,17 +205,61 @@ def split_list(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+class Loaded(NamedTuple):
+    """Settings with the default in place of each wrong value, the variables that are wrong, and sentences on them."""
+
+    settings: Settings
+    wrong: frozenset[str]
+    errors: list[str]
+
+
 def load_settings(**flags: Any) -> Settings:
     """Settings of the environment, overridden by every flag that is not None.
 
     Raises ConfigurationError that names each wrong or mistyped variable. Values are not repeated: they may be secret.
     """
-    _refuse_mistyped(os.environ)
-    given = {name: value for name, value in flags.items() if value is not None}
+    loaded = load_valid(**flags)
+    if loaded.errors:
+        raise ConfigurationError(" ".join(loaded.errors))
+    return loaded.settings
+
+
+def load_valid(**flags: Any) -> Loaded:
+    """Settings as `load_settings` reads them, whatever is wrong with some."""
+    aliases = {name: str(field.alias) for name, field in Settings.model_fields.items()}
+    return _load(Settings, os.environ, {aliases[name]: value for name, value in flags.items() if value is not None})
+
+
+def find_errors(environment: Mapping[str, str]) -> list[str]:
+    """Sentences on wrong variables that a host sets. Values with `${`, which the host fills, are skipped."""
+    known, plain = known_variables(), {name: value for name, value in environment.items() if "${" not in value}
+    return _load(_Given, plain, {name: plain[name] for name in known if plain.get(name)}).errors
+
+
+class _Given(Settings):
+    """Settings from arguments alone."""
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, init_settings: Any, **__: Any) -> tuple[Any]:  # type: ignore[override]
+        return (init_settings,)
+
+
+def _load(kind: type[Settings], environment: Mapping[str, str], given: dict[str, Any]) -> Loaded:
+    defaults = {str(field.alias): field.default for field in Settings.model_fields.values()}
+    errors, (empty, unfilled) = _find_mistyped(environment), _find_placeholders(environment)
+    if unfilled:
+        errors.append(
+            f"Unfilled placeholder in {', '.join(unfilled)}: the host passed it on as it is written. "
+            "Put the value itself there, or leave the variable out."
+        )
+    given = {name: defaults[name] for name in (*empty, *unfilled)} | given
     try:
-        return Settings(**_without_placeholders(os.environ), **given)
+        return Loaded(kind(**given), frozenset(unfilled), errors)
     except ValidationError as error:
-        raise ConfigurationError(f"Wrong setting: {describe_errors(Settings, error)}.") from None
+        errors.append(f"Wrong setting: {describe_errors(Settings, error)}.")
+        wrong = frozenset(str(one["loc"][0]) for one in error.errors(include_input=False))
+        right = kind(**given | {name: defaults[name] for name in wrong})
+        return Loaded(right, wrong.union(unfilled), errors)
 
 
 def known_variables() -> list[str]:
@@ -239,59 +281,17 @@ def _hint(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {parts[near[0]]}?)" if near else ""
 
 
-def _refuse_mistyped(environment: Mapping[str, str]) -> None:
-    """Raise ConfigurationError for variables that nearly are one of ours: their value would be ignored."""
+def _find_mistyped(environment: Iterable[str]) -> list[str]:
+    """A sentence on variables that nearly are one of ours, if there are any: their value would be ignored."""
     known = known_variables()
     candidates = sorted(name for name in environment if name.startswith("REACH_") and name not in known)
     near = [(name, difflib.get_close_matches(name, known, n=1, cutoff=0.85)) for name in candidates]
     mistyped = [f"{name} is no setting, did you mean {match[0]}?" for name, match in near if match]
-    if mistyped:
-        raise ConfigurationError(f"Mistyped setting: {' '.join(mistyped)}")
+    return [f"Mistyped setting: {' '.join(mistyped)}"] if mistyped else []
 
 
-def _without_placeholders(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Overrides for the fields that a host left empty. Raises ConfigurationError for any other placeholder."""
-    defaults = {str(field.alias): (name, field.default) for name, field in Settings.model_fields.items()}
-    found = {name: environment[name].strip(" \t\r\n\"'`") for name in defaults if name in environment}
+def _find_placeholders(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Our variables that a host left empty, and those with any other placeholder."""
+    found = {name: environment[name].strip(" \t\r\n\"'`") for name in known_variables() if name in environment}
     empty = [name for name, value in found.items() if value.startswith(LEFT_EMPTY)]
-    unfilled = [name for name, value in found.items() if name not in empty and _PLACEHOLDER.fullmatch(value)]
-    if unfilled:
-        raise ConfigurationError(
-            f"Unfilled placeholder in {', '.join(unfilled)}: the host passed it on as it is written. "
-            "Put the value itself there, or leave the variable out."
-        )
-    return dict(defaults[name] for name in empty)
-
-
-def secret(value: SecretStr | None, file: Path | None, name: str) -> str | None:
-    """A secret from its setting, else from its file. None when neither is set."""
-    if value is not None:
-        return value.get_secret_value().strip()
-    if file is None:
-        return None
-    return read_secret(file, f"{name}_FILE")
-
-
-def read_secret(file: Path, name: str) -> str:
-    """The content of a secret's file without surrounding white space. Raises ConfigurationError when it has none."""
-    try:
-        content = file.read_bytes()
-        # PowerShell and Notepad write a byte order mark, the former with UTF-16.
-        text = content.decode("utf-16" if content.startswith(UTF16_MARKS) else "utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "it is not text"
-        raise ConfigurationError(
-            f"{name} can't be read: {reason}. Name a readable file that holds the secret."
-        ) from None
-    if not text:
-        raise ConfigurationError(f"{name} names an empty file. Put the secret into it.")
-    return text
-
-
-def describe_settings(settings: Settings) -> Iterable[tuple[str, object]]:
-    """The settings that differ from their defaults, for the log. Secrets show as `set`."""
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        if value != field.default:
-            shown = value if isinstance(value, int | float) else str(value)
-            yield name, "set" if isinstance(value, SecretStr) else shown
+    return empty, [name for name, value in found.items() if name not in empty and _PLACEHOLDER.fullmatch(value)]

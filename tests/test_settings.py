@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from reach_mcp.logs import describe_settings
+from reach_mcp.secret_files import read_secret, secret
 from reach_mcp.settings import (
     ConfigurationError,
-    describe_settings,
+    find_errors,
     known_variables,
     load_settings,
-    read_secret,
-    secret,
+    load_valid,
     unknown_variables,
 )
 
@@ -110,6 +111,26 @@ def test_field_that_was_left_empty_in_a_desktop_host_is_unset(monkeypatch: pytes
     assert (found.api_token, found.deadline) == (None, 45.0)
 
 
+def test_all_that_is_wrong_is_said_at_once_and_the_rest_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"DEADLIN": "3", "HOST": "<host>", "DEADLINE": "x", "PORT": "-1", "MAX_CALLS": "3"}.items():
+        monkeypatch.setenv(f"REACH_MCP_{name}", value)
+
+    found = load_valid(demo=True)
+
+    assert (found.settings.max_calls, found.settings.port, found.settings.demo) == (3, 8765, True)
+    assert found.wrong == {"REACH_MCP_HOST", "REACH_MCP_DEADLINE", "REACH_MCP_PORT"}
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert all(f"REACH_MCP_{name}" in str(caught.value) for name in ("DEADLIN ", "HOST", "DEADLINE can't", "PORT"))
+
+
+def test_variables_of_a_host_are_checked_without_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REACH_MCP_PORT", "x")
+
+    assert find_errors({"REACH_API_TOKEN": "${input:token}", "REACH_TENANT_ID": "", "PATH": "/bin"}) == []
+    assert "REACH_MCP_DEADLINE can't be read" in find_errors({"REACH_MCP_DEADLINE": "x"})[0]
+
+
 def test_unknown_variables_of_ours_are_listed() -> None:
     names = ("REACH_MCP_COLOUR_SCHEME", "REACH_MCP_PORT", "REACH_OTHER", "REACH_MCP_AUTH_TO", "REACH_MCP_X\n")
 
@@ -165,5 +186,5 @@ def test_unusable_secret_file_is_named(tmp_path: Path, content: bytes | None, ex
     if content is not None:
         file.write_bytes(content)
 
-    with pytest.raises(ConfigurationError, match=f"X_FILE.*{expected}"):
-        read_secret(file, "X_FILE")
+    with pytest.raises(ConfigurationError, match=f"X_FILE.*{expected}.* the callers"):
+        read_secret(file, "X_FILE", "the callers")

@@ -12,7 +12,8 @@ import jwt
 
 from reach_mcp.api.deadline import http_date
 from reach_mcp.api.errors import CredentialMissing, Unauthorized
-from reach_mcp.settings import ConfigurationError, Settings, secret
+from reach_mcp.secret_files import secret
+from reach_mcp.settings import ConfigurationError, Settings
 
 JWT_SECONDS = 3600
 """Seconds a signed JWT is valid: the recommendation of Reach."""

@@ -44,7 +44,7 @@ def parse(text: str, file: Path) -> dict[str, Any]:
 
 def _broken(file: Path, reason: str) -> ConfigurationError:
     kind = "TOML" if file.suffix == ".toml" else "JSON"
-    return ConfigurationError(f"{file} is not valid {kind}: {reason}. Nothing was changed. Repair the file first.")
+    return ConfigurationError(f"{file} is not valid {kind}: {reason}. Repair the file first.")
 
 
 def set_entry(text: str, file: Path, table: str, name: str | None, value: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ class HostFile:
             self._write(after, command)
         except OSError as error:
             raise ConfigurationError(f"{self.path} can't be written: {error.strerror}. Nothing was changed.") from None
-        click.echo(f"Changed: {self.path}\nRestart {self.host.title} to see it.")
+        click.echo(f"Changed: {self.path}\nRestart {self.host.title}: it reads this file when it starts.")
 
     def _write(self, after: str, command: list[str] | None) -> None:
         target = self.path.resolve()  # a link to the file stays a link

@@ -18,7 +18,8 @@ from reach_mcp.cli.config_text import NotEditable, block, parse, remove_entry, s
 from reach_mcp.cli.host_file import HostFile
 from reach_mcp.cli.hosts import HOSTS, Host, Scope, is_ours, own_command
 from reach_mcp.cli.session import Command, Session, demo_option
-from reach_mcp.settings import ConfigurationError, Settings, known_variables, read_secret
+from reach_mcp.secret_files import read_secret
+from reach_mcp.settings import ConfigurationError, Settings, find_errors, known_variables
 
 Entry = dict[str, Any]
 """A server as a host writes it: type, command, args, env, and keys of the host's own."""
@@ -82,7 +83,10 @@ def _variables(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -
             raise click.BadParameter(f"{name} is a secret. Name a file that holds it, see --help.")
         if name.startswith("REACH_") and name not in known_variables():
             raise click.BadParameter(f"{name} is no setting. docs/settings.md lists them.")
-    return {name: value for name, _, value in pairs}
+    variables = {name: value for name, _, value in pairs}
+    if errors := find_errors(variables):
+        raise click.BadParameter(" ".join(errors))
+    return variables
 
 
 @click.command("install")
@@ -128,7 +132,7 @@ def install_command(
     file, name, demo = HostFile.open(host, scope), _entry_name(ctx, name), ctx.ensure_object(Session).demo
     old = file.servers().get(name)
     env |= {variable: value for variable, value in settings.items() if value}
-    question = None if demo else _credential(file.host, env)
+    question = _credential(file.host, env, demo)
     entry = _build_entry(file.host, env, demo)
     if isinstance(old, dict) and _essence(old) == _essence(entry):
         click.echo(f"Nothing to change: {file.path} has this entry as {name}.")
@@ -139,26 +143,39 @@ def install_command(
     claude = shutil.which("claude") if file.host.name == "claude-code" and scope == "user" and old is None else None
     pairs = [word for variable, value in env.items() for word in ("--env", f"{variable}={value}")]
     add = ["mcp", "add", "--scope", "user", name, *pairs, "--", entry["command"], *entry["args"]]
+    another = f"{file.path} has another entry {name}{_foreign(old)}."
+    if old is not None and (yes or dry_run):
+        click.echo(f"{another} It is replaced{'' if yes else ' only with --yes'}.")
     differs = old is not None and not yes
     file.change(after, dry_run=dry_run or differs, yes=yes, command=[claude, *add] if claude else None)
     if differs and not dry_run:
-        raise ConfigurationError(
-            f"{file.path} has another entry {name}. Add --yes to replace it, or --name for a new one."
-        )
+        raise ConfigurationError(f"{another} Add --yes to replace it, or --name for a new one.")
 
 
-def _credential(host: Host, env: dict[str, str]) -> Entry | None:
+def _foreign(old: object) -> str:
+    """Words on an entry that is there, unless it starts this program."""
+    if isinstance(old, dict) and is_ours(old):
+        return ""
+    command = old.get("command") or old.get("url") if isinstance(old, dict) else None
+    return f", which starts another program ({command})" if command else ", which is of another program"
+
+
+def _credential(host: Host, env: dict[str, str], demo: bool) -> Entry | None:
     """The question by which the host asks for a secret, if it can. Its answer is then one of the variables."""
-    if "REACH_JWT_SECRET_FILE" in env and "REACH_PARTNER_ID" not in env:
+    token, partner, key = (f"REACH_{name}" in env for name in ("API_TOKEN_FILE", "PARTNER_ID", "JWT_SECRET_FILE"))
+    if demo and (token or partner or key):
+        raise click.UsageError("--demo needs no credential. Leave out --token-file, --partner-id, --jwt-secret-file.")
+    if key and not partner:
         raise click.UsageError("--jwt-secret-file needs --partner-id.")
-    if "REACH_API_TOKEN_FILE" in env or "REACH_JWT_SECRET_FILE" in env:
+    if partner and not (key or token or host.asks_secrets):
+        raise click.UsageError("--partner-id needs --jwt-secret-file.")
+    if demo or token or key:
         return None
     if not host.asks_secrets:
-        click.echo(
-            "Without a credential: add --token-file FILE, or --partner-id ID and --jwt-secret-file FILE.", err=True
-        )
+        text = "The entry has no credential. Add --token-file FILE, or --partner-id ID and --jwt-secret-file FILE."
+        click.echo(text, err=True)
         return None
-    variable = "REACH_JWT_SECRET" if "REACH_PARTNER_ID" in env else "REACH_API_TOKEN"
+    variable = "REACH_JWT_SECRET" if partner else "REACH_API_TOKEN"
     env[variable] = f"${{input:{variable}}}"
     return {"id": variable, "type": "promptString", "description": INPUTS[variable], "password": True}
 

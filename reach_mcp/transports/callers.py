@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.routing import Route
 
-from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings, read_secret
+from reach_mcp.secret_files import read_secret
+from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings
 from reach_mcp.tools.context import Caller
 from reach_mcp.transports.refusals import Refusal
 from reach_mcp.wrong_values import quote_name
@@ -116,7 +117,7 @@ class WatchedFile:
         return self._digests
 
     def _read(self) -> Digests:
-        return self._parse(read_secret(self._file, self._setting))
+        return self._parse(read_secret(self._file, self._setting, "the callers"))
 
     def _stat(self) -> tuple[int, ...]:
         try:

@@ -168,6 +168,23 @@ def test_a_different_entry_is_replaced_only_when_told_to(home: Path, host: str, 
     assert servers(file)["reach-demo"] == {"command": command, "args": [*args, "--demo"], "timeout": 1.5}
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ('{"command": "npx"}', "has another entry files, which starts another program (npx)."),
+        ('{"url": "https://x.test"}', "has another entry files, which starts another program (https://x.test)."),
+        ("1", "has another entry files, which is of another program."),
+        ('{"command": "embedreach-mcp"}', "has another entry files."),
+    ],
+)
+def test_the_program_of_an_entry_in_the_way_is_said(home: Path, entry: str, told: str) -> None:
+    put(home / FILES["cursor"], f'{{"mcpServers": {{"files": {entry}}}}}')
+    arguments = ("install", "cursor", "--demo", "--name", "files")
+    assert f"{told} It is replaced only with --yes." in run(*arguments, "--dry-run").output
+    assert f"{told} Add --yes to replace it" in run(*arguments).output
+    assert f"{told} It is replaced." in run(*arguments, "--yes").output
+
+
 def test_a_terminal_is_asked_first(home: Path) -> None:
     file = home / FILES["cursor"]
     assert "Nothing was changed." in run("install", "cursor", "--demo", terminal=Terminal("n\n")).output
@@ -175,7 +192,9 @@ def test_a_terminal_is_asked_first(home: Path) -> None:
     assert run("install", "cursor", "--demo").exit_code == 2
     assert run("install", "cursor", "--demo", "--dry-run").exit_code == 0
     assert not file.exists()
-    assert "Changed:" in run("install", "cursor", "--demo", terminal=Terminal("y\n")).output
+    changed = run("install", "cursor", "--demo", terminal=Terminal("y\n")).output
+    assert "Changed:" in changed
+    assert "Restart Cursor: it reads this file when it starts." in changed
     assert file.exists()
 
 
@@ -239,7 +258,7 @@ def test_settings_and_the_file_of_a_secret_are_written(home: Path) -> None:
 
 
 def test_a_missing_credential_is_said(home: Path) -> None:
-    assert "Without a credential: add --token-file" in run("install", "gemini", "--dry-run").output
+    assert "The entry has no credential. Add --token-file" in run("install", "gemini", "--dry-run").output
 
 
 @pytest.mark.parametrize(
@@ -254,6 +273,9 @@ def test_a_missing_credential_is_said(home: Path) -> None:
         ("cursor --token-file ../open", "Type: chmod 600 "),
         ("cursor --token-file ../none", "--token-file can't be read: No such file"),
         ("cursor --jwt-secret-file ../secret", "--jwt-secret-file needs --partner-id"),
+        ("cursor --partner-id p", "--partner-id needs --jwt-secret-file"),
+        ("cursor --demo --token-file ../secret", "--demo needs no credential"),
+        ("cursor --env REACH_MCP_DEADLINE=x", "REACH_MCP_DEADLINE can't be read: it must be a number above 0"),
         ("claude-desktop --scope project", "Claude Desktop has no servers for one project"),
     ],
 )
