@@ -47,9 +47,14 @@ class Session:
     kept: KeptAnalysis | None = None
     """The last reading: its analysis is emptied as soon as nothing refers to it."""
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Settings that the command line gives."""
+        return ({"demo": True} if self.demo else {}) | self.flags
+
     @cached_property
     def settings(self) -> Settings:
-        return load_settings(**({"demo": True} if self.demo else {}), **self.flags)
+        return load_settings(**self.options)
 
     def configure_logging(self) -> None:
         """People read answers, not log lines: these are shown only where somebody asks for them."""

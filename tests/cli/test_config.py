@@ -26,9 +26,19 @@ def test_every_setting_is_shown_with_its_default() -> None:
 def test_sources() -> None:
     found = read("--demo", REACH_MCP_DEADLINE="7", REACH_TENANT_ID="${user_config.tenant_id}")
 
-    assert found["REACH_MCP_DEMO"] == ("True", "flag")
+    assert found["REACH_MCP_DEMO"] == ("true", "flag")
     assert found["REACH_MCP_DEADLINE"] == ("7.0", "environment")
     assert found["REACH_TENANT_ID"] == ("", "default")
+
+
+def test_wrong_settings_are_named_next_to_the_others() -> None:
+    result = run("config", REACH_MCP_DEADLINE="x", REACH_MCP_PORT="x", REACH_MCP_HOST="h")
+
+    assert result.exit_code == 2
+    assert "REACH_MCP_HOST" in result.stdout
+    assert "REACH_MCP_DEADLINE" not in result.stdout
+    assert "REACH_MCP_DEADLINE can't be read" in result.stderr
+    assert "REACH_MCP_PORT can't be read" in result.stderr
 
 
 def test_no_secret_is_shown(tmp_path: Path) -> None:
