@@ -60,6 +60,7 @@ def focus_on(analysis: Analysis, asked: str, assumed: Iterable[str], limit: int,
     graph, snapshot, cycles = analysis.graph, analysis.snapshot, _find_cycles(analysis, subject.rows)
     above = _find_above(analysis, subject.keys) - (set(subject.rows) if subject.batch else set())
     flags = subject.flags or bytearray(len(snapshot.rows))
+    rows = analysis.sort_by_expiry(above) if subject.kind == "missing" else subject.rows
     expired = describe_expired(graph, flags, offset=offset, limit=limit).records
     paths = _list_paths(analysis, subject.rows, flags, limit, offset)
     holders = paths.map(lambda path: Holder(path.records[-1], path.waiting))
@@ -68,13 +69,13 @@ def focus_on(analysis: Analysis, asked: str, assumed: Iterable[str], limit: int,
         asked=asked,
         record=subject.record,
         batch=subject.batch,
-        rows=Section.of(subject.rows, offset, limit).map(lambda row: describe_row(snapshot, snapshot.rows[row])),
+        rows=Section.of(rows, offset, limit).map(lambda row: describe_row(snapshot, snapshot.rows[row])),
         expired_rows=expired.total,
         paths=paths,
         cycles=() if offset else tuple(describe_cycle(graph, analysis.stuck, one) for one in cycles[:MAX_CYCLES]),
         cycles_total=len(cycles),
         waits_for_it=len(above),
-        earliest_expiry=min(filter(isfinite, map(graph.expires.__getitem__, subject.rows or above)), default=None),
+        earliest_expiry=min(filter(isfinite, map(graph.expires.__getitem__, rows or above)), default=None),
         finding=_find_cause(analysis, subject),
         alternatives=subject.alternatives,
         ambiguous=subject.ambiguous,

@@ -34,6 +34,9 @@ LISTS: dict[View, tuple[str, int, int]] = {
 }
 """View to what an answer calls its list where that is skipped, its items by default, and its items in a summary."""
 
+RANKED: tuple[View, ...] = ("summary", "blockers", "plan")
+"""Views with missing records, which a cause restricts."""
+
 SUMMARY_MEMBERS = 20
 """Members of one cycle in a summary."""
 
@@ -103,9 +106,10 @@ def explain(
         AnalysisStopped: the checkpoint ended the work of the filter itself.
     """
     before = read_token(question.token, binding, question.filter.bound_text) if question.token else None
+    asked, question = question, replace(question, view="summary") if question.focus else question
     analysis.checkpoint = checkpoint
     try:
-        return _Answer(analysis, question).write(before, binding)
+        return _Answer(analysis, question, asked).write(before, binding)
     finally:
         analysis.checkpoint = never_stop
 
@@ -113,9 +117,11 @@ def explain(
 class _Answer:
     """The parts of one answer, and the names of those that were skipped."""
 
-    def __init__(self, analysis: Analysis, question: Question) -> None:
+    def __init__(self, analysis: Analysis, question: Question, asked: Question) -> None:
         self.analysis = analysis
         self.question = question
+        self.asked = asked
+        """The question as it came: one with a focus is answered without a view."""
         self.selected = analysis.select(question.filter)
         self.measure = cache(measure)
         self.skipped: list[str] = []
@@ -205,6 +211,10 @@ class _Answer:
     def note(self, counts: Counts, before: TokenState | None) -> Iterator[str]:
         """Facts that qualify the answer."""
         yield from _write_notes(self.analysis.snapshot, counts, self.selected.batches())
+        if self.question.focus and self.asked.view != "summary":
+            yield f"view={self.asked.view} is a list of all records, so it was left out: focus answers about one thing."
+        if self.question.cause and (self.question.focus or self.question.view not in RANKED):
+            yield "cause restricts missing records and the plan alone (view=blockers, view=plan): it was left out here."
         if self.question.cause == "cycle":
             yield "A record in a cycle is pending, not missing: view=cycles lists cycles with all members."
         if before is not None and (then := self.filter_of(before)) != self.question.filter:

@@ -179,6 +179,8 @@ def report_explanation(explanation: results.Explanation) -> Report:
         lines.append(f"Nothing waits for {listing(explanation.what_if.not_waited_for)}.")
     if explanation.changes and explanation.changes.note:
         lines.append(explanation.changes.note)
+    if explanation.focus:
+        return Report(lines, tables[0], [], tables[1:], answer.notes)
     return Report(
         lines,
         VIEWS["blockers" if summary else explanation.view](explanation, suffix),
@@ -195,7 +197,8 @@ def _tally(explanation: results.Explanation) -> Table:
 
 def _focus_tables(explanation: results.Explanation) -> Iterable[Table]:
     if focus := explanation.focus:
-        yield from (PATHS.table(focus.paths), RESOURCES.table(focus.rows))
+        found = PATHS.table(focus.paths), RESOURCES.table(focus.rows)
+        yield from found if focus.paths.total else reversed(found)
         yield CYCLES.table(Section(focus.cycles, focus.cycles_total))
     if explanation.what_if:
         yield STILL_MISSING.table(explanation.what_if.missing)

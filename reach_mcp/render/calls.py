@@ -104,9 +104,9 @@ def _after_focus(report: PendingReport) -> Iterator[Proposal]:
     assert report.focus is not None
     if report.focus.expired_rows and not (report.resources and report.resources.total):
         yield "All that has expired, to resend", EXPLAIN, {"view": "expired"}
-    for part in (report.focus.paths, report.resources, report.focus.expired):
-        if part is not None and part.more:
-            yield "The rest of this focus", EXPLAIN, {"offset": part.end}, SAME_VIEW
+    parts = (report.focus.paths, report.resources, report.focus.expired)
+    if ends := [part.end for part in parts if part is not None and part.more]:
+        yield "The rest of this focus", EXPLAIN, {"offset": min(ends)}, SAME_VIEW
     if report.focus.batch:
         yield "State and errors of the batch", GET, {"batch_id": report.focus.batch}
     if report.focus.alternatives:

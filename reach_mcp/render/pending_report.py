@@ -94,7 +94,7 @@ def _findings(explanation: results.Explanation) -> Iterator[tuple[results.Record
 def _tell_parents_apart(report: PendingReport, focus: results.Focus) -> None:
     """Resources in focus: which of the records that they list are pending themselves. The paths lead to the others."""
     missing = {path.records[-1] for path in focus.paths.items}
-    if report.resources is None or len(focus.paths.items) < focus.paths.total:
+    if report.resources is None or focus.kind == "missing" or len(focus.paths.items) < focus.paths.total:
         return
     for row, found in zip(report.resources.items, focus.rows.items, strict=False):
         pending = [exact_id(each.name) for each in found.misses if each not in missing]

@@ -64,12 +64,18 @@ def write_report(report: PendingReport, delimiter: str) -> str:
         _cycles(report.cycles, pen) if report.cycles else [],
         _expiry(report.expiry, pen) if report.expiry else [],
         _expired(report.expired, pen) if report.expired else [],
-        text.resource_lines(report.resources, "Its pending resources" if report.focus else "Pending resources", pen),
+        text.resource_lines(report.resources, _title_of_resources(report.focus), pen),
         _counters(report.counters, pen) if report.counters else [],
         _chains(report.chains, pen) if report.chains else [],
         [f"Token for since: {report.since}"] if report.since else [],
     ]
     return text.assemble(blocks, report, pen)
+
+
+def _title_of_resources(focus: pending.Focus | None) -> str:
+    if focus is None:
+        return "Pending resources"
+    return "Pending resources that wait for it" if focus.kind == "missing" else "Its pending resources"
 
 
 def _oldest(oldest: pending.OldestBatch, pen: Pen) -> list[str]:

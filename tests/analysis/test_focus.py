@@ -46,7 +46,8 @@ def test_a_missing_record_has_a_cause_and_what_waits_for_it() -> None:
     found = focus("locations:l1", *CHAIN)
     assert (found.kind, found.waits_for_it, found.earliest_expiry) == ("missing", 2, NOW_SECONDS + HOUR)
     assert (some(found.finding).cause, some(found.finding).action) == ("not_seen", "send")
-    assert (found.rows.total, found.paths.total) == (0, 0)
+    assert [one.record.external_id for one in found.rows.items] == ["c1", "o1"]
+    assert found.paths.total == 0
 
 
 def test_an_expired_record_has_to_be_sent_again() -> None:
@@ -160,8 +161,13 @@ def test_a_chain_of_ten_thousand_rows_with_a_root_each_is_walked_once() -> None:
     assert put(analysis, view="blockers", offset=length - 1).blockers is not None
 
 
-def test_a_focus_takes_the_place_of_the_summary_but_not_of_a_view() -> None:
+def test_a_focus_takes_the_place_of_the_summary_and_of_a_view() -> None:
     assert ask(batch("b1", *CHAIN), focus="orders:o1").blockers is None
-    answer = ask(batch("b1", *CHAIN), focus="orders:o1", view="blockers")
-    assert answer.blockers
+    answer = ask(batch("b1", *CHAIN), focus="orders:o1", view="blockers", cause="failed")
     assert answer.focus
+    assert answer.blockers is None
+    said = [note.split(",")[0] for note in answer.notes]
+    assert said == [
+        "view=blockers is a list of all records",
+        "cause restricts missing records and the plan alone (view=blockers",
+    ]

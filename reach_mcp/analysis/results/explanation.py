@@ -51,7 +51,7 @@ class Focus:
     record: Record | None
     batch: BatchSummary | None
     rows: Section[WaitingResource]
-    """Its own live pending resources."""
+    """Its own live rows; of a missing record, those that wait for it. Soonest lost first."""
     expired_rows: int
     paths: Section[Path]
     """One per missing record below it; ranked by rows in focus that wait for it."""
