@@ -15,11 +15,17 @@ _DATE_CHARS = len("2026-11-23")
 
 
 def build_filter(arguments: ListBatchesArguments | ExplainArguments, now: float) -> BatchFilter:
-    """The filter that a call asks for. Raises InvalidArgument for a time that can't be read."""
+    """The filter that a call asks for. Raises InvalidArgument for a time that can't be read or can't match."""
     after = read_moment("created_after", arguments.created_after, now)
     before = read_moment("created_before", arguments.created_before, now)
     if after is not None and before is not None and after >= before:
         raise InvalidArgument("created_after must be earlier than created_before.")
+    if after is not None and after > now:
+        seen = datetime.fromtimestamp(now, UTC)
+        raise InvalidArgument(
+            "created_after is in the future, so no batch can match.",
+            advice=f"It is {seen:%Y-%m-%dT%H:%MZ} now: give an earlier time, or an age such as 24h or 7d.",
+        )
     return BatchFilter(
         status=arguments.status or "",
         batch_type=arguments.batch_type or "",
