@@ -31,6 +31,7 @@ SUMMARY_ROWS = 10
 TYPES = ("ingest", "delete", "patch", "json_ingest", *get_args(BatchType))
 PENDING = "only_batches_with_pending_resources"
 NOT_NAMED = [LEGEND['"kind":"not_pending"'], "Name a record as schema:external_id, and a batch by its id."]
+ERRORS_IN = "The batch has errors too: see --format table or json."
 FILTERS = ("status", "batch_type", "schema", "created_after", "created_before")
 STATUSES, CAUSES, ORDERS, VIEWS, FORMATS = map(get_args, (Status, Cause, Order, View, Format))
 
@@ -115,6 +116,8 @@ def batch_command(ctx: click.Context, batch_id: str, output: Format, tenant_id: 
     batch = anyio.run(lambda: session.read_one(batch_id, tenant_id))
     detail = describe_batch(batch, session.now(), limit=EVERYTHING, with_resources=True)
     write(report_detail(detail), detail, output, Clock(detail.as_of, session.zone))
+    if output == "csv" and detail.error_groups.total:
+        click.echo(f"CSV lists pending records, here {detail.pending}. {ERRORS_IN}", err=True)
     ctx.exit(exit_code(needs_attention(detail.batch) or detail.pending or detail.expired))
 
 

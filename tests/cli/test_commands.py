@@ -88,6 +88,7 @@ def test_a_batch_that_partly_failed_counts_without_counters() -> None:
         ("list --limit 0", "0 is not in the range"),
         ("list --status bad", "'bad' is not one of"),
         ("list --created-after soon", "--created-after is not a time"),
+        ("list --created-after 2027-01-01", "--created-after is in the future"),
         ("list --batch-type upload", "'upload' is not one of"),
         ("batch", "Missing argument 'BATCH_ID'"),
         ("serve --port 1", "--host, --port and --workers need --http"),
@@ -225,6 +226,14 @@ def test_csv_of_expired_records_lists_what_to_resend() -> None:
     assert len(expired) == 38
     assert {row["batch"] for row in expired} == {"bat_txn_0898", "bat_inv_0901"}
     assert {row["pending_again"] for row in expired} == {"false"}
+
+
+def test_csv_of_a_batch_says_where_its_errors_are() -> None:
+    failed = run("batch", "bat_cus_0912", "--format", "csv")
+
+    assert rows(failed.stdout) == []
+    assert "CSV lists pending records, here 0. The batch has errors too: see --format table or json." in failed.stderr
+    assert run("batch", "bat_ok_0001", "--format", "csv", transport=demo_transport(STORY["healthy"])).stderr == ""
 
 
 def test_csv_keeps_a_spreadsheet_from_running_a_text() -> None:
