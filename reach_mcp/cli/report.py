@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +27,9 @@ from reach_mcp.render.glossary import LEGEND
 from reach_mcp.render.options import RenderOptions
 from reach_mcp.render.pending_report import build_report
 
+_VIEW = re.compile(r" \(view=\w+\)")
+"""Where a tool or a command lists more. The page's readers have neither."""
+
 
 class ZonedClock(Clock):
     """Writes a date and the name of the reader's zone: a file is read on other days and in other places."""
@@ -39,9 +43,21 @@ class ZonedClock(Clock):
         return f"{moment.day} {moment:%b}{year} {moment:%H:%M %Z}"
 
 
+ENDINGS = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+"""Of files, with the format that each stands for."""
+
+
 @click.command("report")
-@click.option("--format", "form", type=click.Choice(["markdown", "html"]), help="[default: html for FILE.html]")
-@click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option(
+    "--format", "form", type=click.Choice(["markdown", "html"]), help="[default: by the ending of FILE, else markdown]"
+)
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file: .md, .markdown, .html or .htm.",
+)
 @click.option("--tenant-id", help="The tenant, where the credential may read several and REACH_TENANT_ID names none.")
 @demo_option
 @click.pass_context
@@ -53,21 +69,24 @@ def report_command(ctx: click.Context, form: str | None, file: Path | None, tena
       embedreach-mcp report --demo
       embedreach-mcp report --demo -o report.html
     """
-    session = ctx.ensure_object(Session)
+    session, ending = ctx.ensure_object(Session), file.suffix.lower() if file and not form else ""
+    if file and not form and ending not in ENDINGS:
+        raise click.UsageError(f"{file}: name a file that ends in .md, .markdown, .html or .htm, or add --format.")
     analysis = anyio.run(lambda: session.read_all(tenant_id, details=True))
     settings, clock = session.settings, ZonedClock(analysis.as_of, session.zone)
     tenant = tenant_id or settings.tenant_id or (settings.demo_tenant if settings.demo else "")
     document = build_document(analysis, clock, tenant)
-    as_html = form == "html" or (form is None and file is not None and file.suffix.lower() in (".html", ".htm"))
+    as_html = (form or ENDINGS.get(ending)) == "html"
     text = (to_html if as_html else to_markdown)(document, clock)
     if file is None:
         click.echo(text)
     else:
+        wrote = "Replaced" if file.exists() else "Wrote"
         try:
             file.write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             raise click.UsageError(f"{file} can't be written: {error.strerror}") from error
-        click.echo(f"Wrote {file}.", err=True)
+        click.echo(f"{wrote} {file}.", err=True)
     found = any(map(needs_attention, analysis.snapshot.batches))
     ctx.exit(exit_code(found, analysis.snapshot.coverage.complete))
 
@@ -115,8 +134,8 @@ def _limits(found: results.Explanation) -> Iterator[Part]:
     part = f"{read.batches:,} of {batches(read.of)}" if read.of else batches(read.batches)
     whole = f"All {batches(read.batches)} were read." if read.batches else "There are no batches."
     yield whole if read.complete else f"Not everything was read: {part}; {read.why}."
-    yield from (line for line in sentences(answer.verdict) if line.startswith("The batches' counters"))
-    yield from (" ".join(sentences(note)) for note in answer.notes)
+    yield from (line for line in sentences(_VIEW.sub("", answer.verdict)) if line.startswith("The batches' counters"))
+    yield from (" ".join(sentences(_VIEW.sub("", note))) for note in answer.notes)
     yield (
         "Records are counted as Reach lists them: one that was sent twice may wait twice. A list shows at most "
         f"{chapter.MAX_ROWS} records, a drawing {chapter.MAX_NODES} boxes. {LEGEND['']}"

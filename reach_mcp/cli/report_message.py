@@ -21,6 +21,8 @@ K = TypeVar("K")
 
 MAX_NAMED = 10
 """Records that one list names."""
+MAX_REJECTED = 20
+"""Rejected records that are named: nobody else tells the customer which these are."""
 SEND = {"send": "", "resend": ", lost: send it again", "restore": ", deleted: restore it, or remove the reference"}
 CHECK = "A record may be there already if it was sent in another way: please check before you send it again."
 
@@ -111,7 +113,7 @@ def _reason(blocker: Blocker) -> str:
 
 def _correct(found: results.Explanation, urgent: Sequence[Blocker], clock: Clock) -> str:
     """Records that were rejected, those with the same reason in one line."""
-    chosen = [each for each in urgent if each.finding.cause == "failed"][:MAX_NAMED]
+    chosen = [each for each in urgent if each.finding.cause == "failed"][:MAX_REJECTED]
     lines = [
         f"{_by_schema(each.record for each in group)}: {reason}{before(group[0].earliest_expiry, clock)}"
         for reason, group in group_by(chosen, _reason).items()

@@ -145,6 +145,25 @@ def test_the_form_follows_the_name_of_the_file(
 
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Wrote {name}.\n")
     assert Path(name).read_text(encoding="utf-8").startswith(start)
+    assert run("report", *arguments.split()).stderr == f"Replaced {name}.\n"
+
+
+@pytest.mark.parametrize("name", ["x.pdf", "x", ".html"])
+def test_a_file_of_an_unknown_ending_is_refused_before_anything_is_read(name: str) -> None:
+    result = run("report", "-o", name, transport=ScriptedTransport())
+
+    assert result.exit_code == 2
+    assert f"{name}: name a file that ends in .md, .markdown, .html or .htm, or add --format." in result.stderr
+
+
+def test_the_message_names_all_of_twenty_rejected_records_and_the_page_no_option() -> None:
+    failed = {f"c{number:02}": ([f"wrong {number}"], ["VALIDATION_ERROR"]) for number in range(21)}
+    rows = [pending(f"o:{name}", f"c:{name}") for name in failed]
+    message = chapter(report(batch("b", *rows, pending=50), batch("f", schema="c", failed=failed)), CHAPTERS[6])
+
+    assert message.count(": wrong ") == 20
+    assert "- and 1 more" in message
+    assert "(--view" not in demo_report()
 
 
 def test_a_file_that_can_not_be_written_is_wrong_usage(tmp_path: Path) -> None:
