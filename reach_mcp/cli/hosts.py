@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
@@ -57,13 +57,14 @@ class HostEntry:
 
     host: str
     """Name of the host."""
+    scope: Scope
     file: Path
     name: str
     """Name of the entry."""
     command: str
     args: tuple[str, ...]
-    environment_names: tuple[str, ...]
-    """Variables that the entry sets. Their values may be secret."""
+    variables: tuple[tuple[str, str], ...] = field(repr=False)
+    """Names and values of the variables that the entry sets. A value may be secret."""
 
 
 def _application_data(home: Path, environment: Mapping[str, str], platform: str) -> Path:
@@ -119,20 +120,53 @@ def find_entries(
 
     `platform` is as in `sys.platform`. Files that are missing, unreadable or broken have none.
     """
-    found: list[HostEntry] = []
+    return [
+        _describe(host, scope, file, *server)
+        for host, scope, file in _list_files(home, environment, platform, project)
+        for server in _servers(host, file)
+        if is_ours(server[1])
+    ]
+
+
+def find_broken_files(
+    home: Path, environment: Mapping[str, str], platform: str, project: Path | None = None
+) -> list[str]:
+    """Sentences on files of hosts that are there and can't be read. The arguments are those of `find_entries`."""
+    found = []
+    for host, _, file in _list_files(home, environment, platform, project):
+        try:
+            _read(file)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            found.append(f"{host.name}: {file} can't be read: {error.strerror}.")
+        except UnicodeDecodeError:
+            found.append(f"{host.name}: {file} is not UTF-8 text.")
+        except ConfigurationError as error:
+            found.append(f"{host.name}: {error}")
+    return found
+
+
+def _list_files(
+    home: Path, environment: Mapping[str, str], platform: str, project: Path | None
+) -> Iterator[tuple[Host, Scope, Path]]:
+    """The files of all hosts. One of the user that is that of the project too counts once."""
     for host in HOSTS.values():
         files = host.user_files(home, environment, platform)
-        if project and host.project_file:
-            files.append(project / host.project_file)
-        for file in files:
-            found += (_describe(host, file, *server) for server in _servers(host, file) if is_ours(server[1]))
-    return found
+        yield from ((host, "user", file) for file in files)
+        if project and host.project_file and project / host.project_file not in files:
+            yield host, "project", project / host.project_file
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The content of a file. Raises OSError, UnicodeDecodeError or ConfigurationError."""
+    return parse(file.read_text(encoding="utf-8"), file)
 
 
 def _servers(host: Host, file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and entry of each server in the file. Claude Code keeps those for one user and project there as well."""
     try:
-        content = parse(file.read_text(encoding="utf-8"), file)
+        content = _read(file)
     except (OSError, UnicodeDecodeError, ConfigurationError):
         return
     projects = content.get("projects") if host.name == "claude-code" else None
@@ -152,10 +186,11 @@ def _texts(value: object) -> Iterable[str]:
     return map(str, value) if isinstance(value, list) else ()
 
 
-def _describe(host: Host, file: Path, name: str, server: Mapping[str, Any]) -> HostEntry:
-    variables = server.get("env")
-    names = tuple(variables) if isinstance(variables, dict) else ()
-    return HostEntry(host.name, file, name, str(server.get("command", "")), tuple(_texts(server.get("args"))), names)
+def _describe(host: Host, scope: Scope, file: Path, name: str, server: Mapping[str, Any]) -> HostEntry:
+    command, args, set_here = str(server.get("command", "")), tuple(_texts(server.get("args"))), server.get("env")
+    pairs = set_here.items() if isinstance(set_here, dict) else ()
+    variables = tuple((variable, str(value)) for variable, value in pairs)
+    return HostEntry(host.name, scope, file, name, command, args, variables)
 
 
 def own_command() -> list[str]:

@@ -286,6 +286,26 @@ def test_the_key_of_the_vendors_guide_is_no_credential() -> None:
     assert "PARTNER_API_KEY is not read; set REACH_API_TOKEN (a JWT)" in findings["settings"]["seen"]
 
 
+@pytest.mark.parametrize(
+    ("text", "status", "told"),
+    [
+        (None, "failed", "REACH_MCP_CALLERS_FILE can't be read: No such file or directory. Name a readable file that"),
+        ("", "failed", "names an empty file. Put the callers into it."),
+        ("[callers.x]", "failed", "callers.x.tokens must be a list"),
+        (f'[callers.x]\ntokens = ["sha256:{"0" * 64}"]\ntenants = "any"', "ok", "callers show a token"),
+    ],
+)
+def test_callers(text: str | None, status: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "callers.toml"
+    if text is not None:
+        file.write_text(text)
+    code, findings = diagnose("--demo", REACH_MCP_CALLERS_FILE=str(file))
+
+    assert (code, findings["callers"]["status"]) == (2 if status == "failed" else 0, status)
+    assert told in f"{findings['callers']['seen']} {findings['callers']['advice']}"
+    assert findings["reading"]["status"] == "ok"
+
+
 SIGNING = {"REACH_API_TOKEN": "", "REACH_PARTNER_ID": "p1", "REACH_JWT_SECRET": SECRET}
 
 
@@ -296,6 +316,7 @@ SIGNING = {"REACH_API_TOKEN": "", "REACH_PARTNER_ID": "p1", "REACH_JWT_SECRET": 
         ({"REACH_PARTNER_ID": "p1", "REACH_JWT_SECRET": SECRET}, "warning", "is set too and not used"),
         (SIGNING, "ok", "JWTs are signed for partner p1"),  # at any time: they are renewed
         (SIGNING | {"REACH_JWT_SECRET": TENANT}, "warning", "The secret is a JWT itself"),
+        (SIGNING | {"REACH_JWT_SECRET": "k" * 31}, "warning", "The secret is shorter than 32 bytes"),
     ],
 )
 def test_credentials(environment: dict[str, str], status: str, told: str) -> None:
@@ -330,6 +351,7 @@ def test_tokens(credential: str, status: str, told: str) -> None:
     ("command", "variables", "status", "told"),
     [
         (sys.executable, {"REACH_API_TOKEN": "x"}, "ok", "Started by cursor (reach in "),
+        (sys.executable, {"REACH_MCP_DEADLINE": "x"}, "failed", "cursor: Wrong setting: REACH_MCP_DEADLINE can't be"),
         ("/gone/embedreach-mcp", {}, "failed", "cursor starts /gone/embedreach-mcp, which does not exist"),
         (sys.executable, {"X-Tenant-Id": "x"}, "warning", "cursor: X-Tenant-Id is not read"),
     ],
@@ -344,6 +366,42 @@ def test_hosts(command: str, variables: dict[str, str], status: str, told: str, 
     assert (code, findings["hosts"]["status"]) == (2 if status == "failed" else 0, status)
     assert told in findings["hosts"]["seen"]
     assert findings["hosts"]["seen"].count("(reach in ") == 1  # the home is the project's folder here
+
+
+@pytest.mark.parametrize(
+    ("folder", "entry", "told"),
+    [
+        ("", {"args": ["--demo"]}, "Run `embedreach-mcp install cursor --demo --name mine --yes` to correct it."),
+        ("", {}, "Run `embedreach-mcp install cursor --name mine --yes` to correct it."),
+        ("project", {}, "Run `embedreach-mcp install cursor --name mine --scope project --yes` to correct it."),
+        ("", {"env": {"REACH_TENANT_ID": "t"}}, "Write into its entry mine how it is started here: "),
+    ],
+)
+def test_the_command_of_an_entry_is_corrected_in_place(
+    folder: str, entry: dict[str, object], told: str, empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = empty_home / folder / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"mcpServers": {"mine": {"command": "/gone/embedreach-mcp"} | entry}}))
+    monkeypatch.chdir(empty_home / folder)
+
+    assert diagnose("--demo")[1]["hosts"]["advice"].startswith(told)
+
+
+def test_a_broken_file_of_a_host_is_a_warning(empty_home: Path) -> None:
+    (empty_home / ".claude.json").write_text("{ bad")
+    code, findings = diagnose("--demo")
+
+    assert (code, findings["hosts"]["status"]) == (0, "warning")
+    assert "claude-code: " in findings["hosts"]["seen"]
+    assert ".claude.json is not valid JSON: line 1" in findings["hosts"]["seen"]
+
+
+def test_a_token_of_another_tenant_is_seen_without_reach() -> None:
+    _, findings = diagnose(transport=demo_transport(), REACH_API_TOKEN=TENANT, REACH_TENANT_ID="other")
+
+    assert findings["token"]["status"] == "warning"
+    assert findings["token"]["seen"].endswith("The tenant is set to other.")
 
 
 # --- Reach -----------------------------------------------------------------------------------------------------------

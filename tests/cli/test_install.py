@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reach_mcp.cli.config_text import NotEditable, parse, remove_entry, set_entry
-from reach_mcp.cli.hosts import HOSTS, Host, HostEntry, find_entries, own_command, to_type
+from reach_mcp.cli.hosts import HOSTS, Host, HostEntry, find_broken_files, find_entries, own_command, to_type
 from reach_mcp.cli.main import cli
 from reach_mcp.cli.session import Session
 from reach_mcp.settings import ConfigurationError
@@ -350,9 +350,11 @@ def test_entries_of_this_program_are_found_in_all_hosts(home: Path) -> None:
     run("install", "cursor", "--demo", "--yes", "--scope", "project")
     found = find_entries(home, {}, "linux", home / "project")
     assert sorted(entry.host for entry in found) == sorted([*HOSTS, "cursor"])
-    names = ("REACH_TENANT_ID", "REACH_API_TOKEN_FILE")
+    variables = (("REACH_TENANT_ID", "t"), ("REACH_API_TOKEN_FILE", str(home / "secret")))
     command, *args = own_command()
-    assert found[0] == HostEntry("claude-desktop", home / FILES["claude-desktop"], "reach", command, tuple(args), names)
+    file = home / FILES["claude-desktop"]
+    assert found[0] == HostEntry("claude-desktop", "user", file, "reach", command, tuple(args), variables)
+    assert [entry.host for entry in found if entry.scope == "project"] == ["cursor"]
 
 
 @pytest.mark.parametrize(
@@ -372,6 +374,19 @@ def test_an_entry_counts_by_what_it_starts(home: Path, server: object, ours: boo
     put(home / ".claude.json", json.dumps({"projects": projects}))
     put(home / FILES["gemini"], "{")
     assert [entry.name for entry in find_entries(home, {}, "linux")] == ["x"] * ours
+
+
+def test_broken_files_of_hosts_are_named(home: Path) -> None:
+    put(home / FILES["gemini"], "{ bad")
+    put(home / "project" / ".codex" / "config.toml", "a = ")
+    put(home / FILES["vscode"], "").write_bytes(b"\xff")
+    (home / FILES["cursor"]).mkdir(parents=True)
+    code, cursor, codex, gemini = find_broken_files(home, {}, "linux", home / "project")
+    assert code == f"vscode: {home / FILES['vscode']} is not UTF-8 text."
+    assert cursor == f"cursor: {home / FILES['cursor']} can't be read: Is a directory."
+    assert "codex: " in codex
+    assert "config.toml is not valid TOML: " in codex
+    assert f"gemini: {home / FILES['gemini']} is not valid JSON: line 1, column 3: " in gemini
 
 
 def test_each_platform_has_its_folders(tmp_path: Path) -> None:
