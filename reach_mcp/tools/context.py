@@ -156,8 +156,7 @@ class ToolContext:
         self.snapshots.clear()
         if self.shared is not None:
             await self.shared.close()
-        client = vars(self).pop("client", None)
-        if client is not None:
+        if client := vars(self).pop("client", None):
             await client.__aexit__(None, None, None)
 
 
@@ -186,6 +185,7 @@ class Call:
     threads: threading.Semaphore = field(default_factory=threading.Semaphore)
     """The caller's share of threads."""
     tenant: str | None = None
+    refused: bool = False
     notes: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
     answer_bytes: int = 0
@@ -206,17 +206,18 @@ class Call:
         """Set the tenant. Raises InvalidArgument, and Forbidden where the credential is of another tenant."""
         from reach_mcp.api.auth import token_tenant
 
+        self.tenant, self.refused = named or CALLER.get().header_tenant, True  # for the log
         self.tenant = self.context.tenant(named)
         if CALLER.get().tenants is not None and token_tenant(self.client.credential.token()) not in ("", self.tenant):
             raise Forbidden(
                 "The credential for Reach is of another tenant than the one asked for.",
                 advice="The claim tenantExternalId of the JWT must be that tenant.",
             )
+        self.refused = False
 
     def redact(self, text: str) -> str:
         """The text without any secret of the server, nor of the caller."""
-        client = vars(self).get("client", self.context.client)
-        text = self.context.redact(text)
+        client, text = vars(self).get("client", self.context.client), self.context.redact(text)
         return text if client is self.context.client else client.redact(text)
 
     def read_deadline(self) -> Deadline:
@@ -283,7 +284,7 @@ class Call:
             "tenant": (self.tenant or "default")[:100],
             **({"reach_request": self.reach_request} if self.reach_request else {}),
         }
-        logger.info("call", extra={"facts": facts})
+        logger.log(logging.WARNING if self.refused else logging.INFO, "call", extra={"facts": facts})
         context = self.context
         context.metrics.count_call(tool, outcome=outcome, error=error, seconds=seconds, answer_bytes=self.answer_bytes)
         spent = {"answer_bytes": self.answer_bytes, "requests": self.deadline.requests}

@@ -443,6 +443,18 @@ async def test_call_is_logged_in_one_line_with_outcome_kind_caller_and_tenant(ca
     ]
 
 
+async def test_a_refused_tenant_is_logged_as_a_warning_with_the_tenant_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    CALLER.set(Caller(name="alice", tenants=frozenset({"acme", "globex"})))
+
+    await refused(serve(ScriptedTransport()), LIST, tenant_id="initech" * 20)
+    await refused(serve(ScriptedTransport(403)), LIST, tenant_id="acme")
+
+    logged = [record for record in caplog.records if record.message == "call"]
+    assert [(one.levelname, one.facts["tenant"]) for one in logged] == [("WARNING", ("initech" * 20)[:100])]  # type: ignore[attr-defined]
+
+
 async def test_crash_is_logged_as_one(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "reach_mcp")
     server = serve(ScriptedTransport(RuntimeError("a bug")))
