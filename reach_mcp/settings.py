@@ -136,7 +136,9 @@ class Settings(BaseSettings):
     audit: str | None = Field(None, description="File for one JSON line per call; `-` is stdout, over HTTP alone.")
     send_trace: bool = Field(False, description="Send the `traceparent` of a call on to Reach.")
     demo: bool = Field(False, description="Serve the embedded demo API. No credential is needed.")
-    demo_tenant: str = Field("northwind", description="Tenant of the demo to serve.")
+    demo_tenant: Literal["northwind", "healthy", "empty"] = Field(
+        "northwind", description="The tenant of the demo to serve: northwind, healthy or empty."
+    )
 
     @field_validator("api_url")
     @classmethod

@@ -7,6 +7,7 @@ import json
 import logging
 import ssl
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from email.utils import formatdate
 from urllib.parse import quote
 
@@ -23,7 +24,8 @@ from reach_mcp.api.deadline import Deadline
 from reach_mcp.api.errors import ReachError
 from reach_mcp.api.models import Batch, Page
 from reach_mcp.api.query import BatchQuery
-from reach_mcp.settings import load_settings
+from reach_mcp.demo.story import build_story
+from reach_mcp.settings import ConfigurationError, load_settings
 from tests.builders import batch, detail, page, pending
 from tests.fakes import Answer, Handler, ScriptedTransport
 
@@ -438,6 +440,8 @@ async def test_the_client_of_the_settings() -> None:
     assert str(transport.requests[0].url) == "https://reach.test/api/batches"
     async with build_client(settings):
         pass
-    for name in ("northwind", "healthy"):
+    for name in build_story(datetime.now(UTC)):
         async with build_client(load_settings(demo=True, demo_tenant=name)) as client:
             await client.list_batches(BatchQuery(), tenant=client.pinned_tenant, deadline=Deadline(30))
+    with pytest.raises(ConfigurationError, match=r"REACH_MCP_DEMO_TENANT .* one of northwind, healthy, empty"):
+        load_settings(demo_tenant="zz")
