@@ -258,7 +258,7 @@ def _load(kind: type[Settings], environment: Mapping[str, str], given: dict[str,
     try:
         return Loaded(kind(**given), frozenset(unfilled), errors)
     except ValidationError as error:
-        errors.append(f"Wrong setting: {describe_errors(Settings, error)}.")
+        errors.append(f"Wrong setting: {describe_errors(Settings, error, limit=error.error_count())}.")
         wrong = frozenset(str(one["loc"][0]) for one in error.errors(include_input=False))
         right = kind(**given | {name: defaults[name] for name in wrong})
         return Loaded(right, wrong.union(unfilled), errors)

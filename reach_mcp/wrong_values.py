@@ -29,8 +29,8 @@ _WRONG = {
 }
 
 
-def describe_errors(model: type[BaseModel], error: ValidationError) -> str:
-    """Each wrong field once, by its alias. The values given are not repeated: they may be secret, or long.
+def describe_errors(model: type[BaseModel], error: ValidationError, limit: int = MAX_ERRORS) -> str:
+    """Each wrong field once, by its alias, up to the limit. Values are not repeated: they may be secret, or long.
 
     >>> describe_errors(ListBatchesArguments, error)
     'limit can't be read: it must be a whole number from 1 to 1000'
@@ -41,7 +41,7 @@ def describe_errors(model: type[BaseModel], error: ValidationError) -> str:
     for one in error.errors(include_input=False, include_url=False):
         name = aliases.get(str(one["loc"][0]), str(one["loc"][0]))
         found.setdefault(name, _sentence(name, one, schemas[name], model.model_config.get("str_max_length")))
-    return "; ".join(list(found.values())[:MAX_ERRORS])
+    return "; ".join(list(found.values())[:limit])
 
 
 def _sentence(name: str, error: Mapping[str, Any], schema: Mapping[str, Any], max_chars: int | None) -> str:

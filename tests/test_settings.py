@@ -112,16 +112,18 @@ def test_field_that_was_left_empty_in_a_desktop_host_is_unset(monkeypatch: pytes
 
 
 def test_all_that_is_wrong_is_said_at_once_and_the_rest_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"DEADLIN": "3", "HOST": "<host>", "DEADLINE": "x", "PORT": "-1", "MAX_CALLS": "3"}.items():
+    wrong = ("DEADLINE", "PORT", "MAX_BODY_MB", "REUSE_MB", "REUSE_SECONDS", "ANSWER_BYTES")
+    values = {"DEADLIN": "3", "HOST": "<host>", "MAX_CALLS": "3"} | dict.fromkeys(wrong, "x")
+    for name, value in values.items():
         monkeypatch.setenv(f"REACH_MCP_{name}", value)
 
     found = load_valid(demo=True)
 
     assert (found.settings.max_calls, found.settings.port, found.settings.demo) == (3, 8765, True)
-    assert found.wrong == {"REACH_MCP_HOST", "REACH_MCP_DEADLINE", "REACH_MCP_PORT"}
+    assert found.wrong == {"REACH_MCP_HOST", *(f"REACH_MCP_{name}" for name in wrong)}
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
-    assert all(f"REACH_MCP_{name}" in str(caught.value) for name in ("DEADLIN ", "HOST", "DEADLINE can't", "PORT"))
+    assert all(f"REACH_MCP_{name}" in str(caught.value) for name in ("DEADLIN ", "HOST", *wrong))
 
 
 def test_variables_of_a_host_are_checked_without_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:

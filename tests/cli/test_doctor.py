@@ -388,11 +388,15 @@ def test_the_command_of_an_entry_is_corrected_in_place(
     assert diagnose("--demo")[1]["hosts"]["advice"].startswith(told)
 
 
-def test_a_broken_file_of_a_host_is_a_warning(empty_home: Path) -> None:
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_broken_file_of_a_host_is_a_warning(lost: bool, empty_home: Path) -> None:
     (empty_home / ".claude.json").write_text("{ bad")
+    (empty_home / ".cursor").mkdir()
+    entries = {"reach": {"command": "/gone/embedreach-mcp"}} if lost else {}
+    (empty_home / ".cursor" / "mcp.json").write_text(json.dumps({"mcpServers": entries}))
     code, findings = diagnose("--demo")
 
-    assert (code, findings["hosts"]["status"]) == (0, "warning")
+    assert (code, findings["hosts"]["status"]) == ((2, "failed") if lost else (0, "warning"))
     assert "claude-code: " in findings["hosts"]["seen"]
     assert ".claude.json is not valid JSON: line 1" in findings["hosts"]["seen"]
 

@@ -128,7 +128,7 @@ async def check_hosts(examination: Examination) -> Finding:
     if not entries and not broken:
         return skip("No known host here starts embedreach-mcp.", "`embedreach-mcp install HOST` adds it to one.")
     started = ", ".join(f"{entry.host} ({entry.name} in {entry.file})" for entry in entries)
-    seen = f"Started by {started}." if entries else "No known host here starts embedreach-mcp."
+    seen = " ".join([f"Started by {started}." if entries else "No known host here starts embedreach-mcp.", *broken])
     lost = [entry for entry in entries if not shutil.which(entry.command)]
     if lost:
         told = " ".join(f"{entry.host} starts {entry.command}, which does not exist." for entry in lost)
@@ -137,7 +137,7 @@ async def check_hosts(examination: Examination) -> Finding:
     if wrong:
         return misconfigured(" ".join([seen, *wrong]), "Correct it in the file of the host, then restart the host.")
     odd = [f"{entry.host}: {told}" for entry in entries for told in find_foreign(name for name, _ in entry.variables)]
-    return warn(" ".join([seen, *odd, *broken]), WHERE if odd else REPAIR) if odd or broken else ok(seen)
+    return warn(" ".join([seen, *odd]), WHERE if odd else REPAIR) if odd or broken else ok(seen)
 
 
 def advise_command(entry: HostEntry) -> str:
