@@ -229,8 +229,8 @@ def _sampled_errors(census: results.Census, failed: int) -> str:
     named, whole = census.errors_named, census.errors_covered - census.errors_named
     if named >= failed or not census.errors_covered:
         return ""
-    others = f"; {whole} of the others {agree(whole, 'is', 'are')} in batches that failed as a whole" if whole else ""
-    return f" The API lists messages of {named} of {plural(failed, 'failed record')}{others}."
+    others = f"; {whole} {agree(whole, 'is', 'are')} in batches that failed as a whole" if whole else ""
+    return f" The API lists messages of {named or 'none'} of {plural(failed, 'failed record')}{others}."
 
 
 def detail_verdict(report: models.BatchDetailReport, detail: results.BatchDetail, options: RenderOptions) -> str:

@@ -108,10 +108,7 @@ def test_live_and_expired_resources_stand_next_to_the_counter() -> None:
     assert " | 3 | 0 | 3\n" in text
     assert f"Oldest with live pending resources: {shown[0].id}" in text
     assert "All pending resources have expired: of 1 batch, so they are lost" in text
-    assert (
-        "The API lists messages of 900 of 6000 failed records; 600 of the others are in batches that failed as a whole."
-        in text
-    )
+    assert "The API lists messages of 900 of 6000 failed records; 600 are in batches that failed as a whole." in text
     assert "live" not in structured["batches"]["items"][1]
     assert {"view": "resources"} in [call["arguments"] for call in structured["next"]]
 
