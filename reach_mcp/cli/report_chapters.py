@@ -13,8 +13,8 @@ from reach_mcp.cli.commands import EVERYTHING
 from reach_mcp.cli.document import Checklist, Drawing, Part, code
 from reach_mcp.cli.output import Clock, Table, Time
 from reach_mcp.cli.report_message import T, before, group_by
-from reach_mcp.cli.tables import at
-from reach_mcp.render.formatting import listing, plural, tally
+from reach_mcp.cli.tables import at, count_each
+from reach_mcp.render.formatting import listing, plural
 from reach_mcp.render.glossary import ACTIONS, CAUSES, LEGEND, MATCHED
 from reach_mcp.render.sanitize import MAX_ID_CHARS, inert, visible
 from reach_mcp.tools.arguments import ListBatchesArguments
@@ -186,7 +186,7 @@ def list_failed(analysis: Analysis) -> Iterator[Part]:
     failed = [batch for batch in found.batches.items if batch.status == "failure"]
     part = f"Failed as a whole, {MAX_ROWS} of {len(failed):,}" if len(failed) > MAX_ROWS else "Failed as a whole"
     rows = [
-        (code(it.id), code(it.schema), at(it.created), it.total, code(it.message or tally(it.categories)))
+        (code(it.id), code(it.schema), at(it.created), it.total, code(it.message or count_each(it.categories)))
         for it in failed[:MAX_ROWS]
     ]
     yield from [Table(part, "batch | schema | created | #records | error", rows)] if rows else []

@@ -12,7 +12,7 @@ from reach_mcp.analysis.results import Section
 from reach_mcp.cli.output import Cell, Report, Table, Time
 from reach_mcp.render.batch_detail import render_detail
 from reach_mcp.render.batch_list import render_listing
-from reach_mcp.render.formatting import listing, tally
+from reach_mcp.render.formatting import listing
 from reach_mcp.render.glossary import ACTIONS, CAUSES
 from reach_mcp.render.models.batches import type_label
 from reach_mcp.render.options import RenderOptions
@@ -66,7 +66,12 @@ def evidence(finding: results.CauseFinding) -> str:
 
 
 def _names(records: Iterable[results.Holder]) -> str:
-    return ", ".join(f"{held.record.name} ({held.waiting})" for held in records)
+    return ", ".join(f"{held.record.name} ({held.waiting:,})" for held in records)
+
+
+def count_each(pairs: Iterable[tuple[str, int]]) -> str:
+    """`1,380 VALIDATION_ERROR, 20 other`, with separators as in the cells of numbers."""
+    return ", ".join(f"{count:,} {name}" for name, count in pairs)
 
 
 def _leave_out(cycle: results.Cycle) -> str:
@@ -74,7 +79,7 @@ def _leave_out(cycle: results.Cycle) -> str:
 
 
 def _batch_row(batch: results.BatchSummary) -> Row:
-    error, kind = batch.message or tally(batch.categories), type_label(batch.type)
+    error, kind = batch.message or count_each(batch.categories), type_label(batch.type)
     counts = (batch.total, batch.failed, batch.pending)
     return (batch.id, batch.status, kind, batch.schema, at(batch.created), *counts, error)
 
@@ -157,7 +162,7 @@ def report_listing(listing: results.BatchListing) -> Report:
     """Counts over all batches that matched, and a row for each batch shown."""
     lines = sentences(getattr(render_listing(listing, RenderOptions()).model, "verdict", ""))
     if listing.census.categories:
-        lines.append(f"Errors by category: {tally(listing.census.categories[:8])}.")
+        lines.append(f"Errors by category: {count_each(listing.census.categories[:8])}.")
     return Report(lines, BATCHES.table(listing.batches), after=[ERRORS.table(listing.error_groups)])
 
 
