@@ -21,7 +21,7 @@ from reach_mcp.cli.session import UNREACHABLE, USAGE, Command, Session, demo_opt
 from reach_mcp.cli.tables import report_detail, report_explanation, report_listing
 from reach_mcp.cli.watch import WatchedBatches, WatchedExplanation, repeat, watch_option
 from reach_mcp.render.glossary import LEGEND
-from reach_mcp.tools.arguments import ExplainArguments, ListBatchesArguments, Status
+from reach_mcp.tools.arguments import SYNONYMS, ExplainArguments, ListBatchesArguments, Status
 from reach_mcp.tools.batch_filter import build_filter
 from reach_mcp.tools.list_batches import select
 
@@ -53,9 +53,16 @@ def reading_options(command: Command) -> Command:
     )
 
 
+class StatusChoice(click.Choice[str]):
+    """Also takes the words that the tools take, such as `failed`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(SYNONYMS.get(str(value).lower(), value), param, ctx)
+
+
 def filter_options(command: Command) -> Command:
     """Options that make a `BatchFilter`, named as the arguments of the tools."""
-    statuses, types = click.Choice(STATUSES, case_sensitive=False), click.Choice(TYPES, case_sensitive=False)
+    statuses, types = StatusChoice(STATUSES, case_sensitive=False), click.Choice(TYPES, case_sensitive=False)
     return apply_options(
         command,
         click.option("--status", type=statuses, help="Only batches in this state."),

@@ -18,10 +18,18 @@ NAMES = {name: f"--{name.replace('_', '-')}" for name in OPTIONS} | {"list_batch
 CORRECTABLE = (InvalidArgument, BatchNotFound, CredentialMissing, Unauthorized, Forbidden)
 """Errors that another argument or setting avoids."""
 
+NO_CREDENTIAL = (
+    "Set REACH_API_TOKEN or REACH_API_TOKEN_FILE (a JWT), or REACH_PARTNER_ID with REACH_JWT_SECRET or "
+    "REACH_JWT_SECRET_FILE; or add --demo to try it without one."
+)
+"""Advice without the words about a server."""
+
 
 def translate(error: Exception) -> Exception:
     """Our errors as a message with an exit code; any other exception as it is."""
-    text = " ".join(f"{getattr(error, 'message', error)} {getattr(error, 'advice', '')}".split())
+    advice = getattr(error, "advice", "")
+    advice = NO_CREDENTIAL if advice == CredentialMissing.advice else advice
+    text = " ".join(f"{getattr(error, 'message', error)} {advice}".split())
     for name, option in NAMES.items():
         text = text.replace(name, option)
     match error:

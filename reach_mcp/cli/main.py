@@ -47,6 +47,18 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(f"reach_mcp.cli.{module}"), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from reach_mcp.wrong_values import closest
+
+            near = closest(args[0], COMMANDS)
+            hint = f" Did you mean {near}?" if near else ""
+            raise click.UsageError(error.format_message() + hint, ctx) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

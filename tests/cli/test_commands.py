@@ -26,6 +26,7 @@ def rows(text: str) -> list[dict[str, str]]:
     [
         ("list", 1, "142 batches: 101 success, 38 partial_success, 2 processing, 1 failure."),
         ("list --status failure", 1, "bat_cus_0918  failure"),
+        ("list --status Failed", 1, "bat_cus_0918  failure"),
         ("list --batch-type patch", 1, "no resource with this externalId exists"),
         ("list --batch-type PARTNER_RESOURCE_BATCH_DELETE", 1, "1 batch matches: 1 partial_success."),
         ("list --only-pending --limit 2", 1, "Batches, 2 of 20"),
@@ -93,7 +94,8 @@ def test_a_batch_that_partly_failed_counts_without_counters() -> None:
         ("batch", "Missing argument 'BATCH_ID'"),
         ("serve --port 1", "--host, --port and --workers need --http"),
         ("explain --since nonsense", "token"),
-        ("nosuch", "No such command"),
+        ("nosuch", "No such command 'nosuch'.\n"),
+        ("confg", "No such command 'confg'. Did you mean config?\n"),
         ("list --watch 9", "9 is not in the range"),
         ("list --watch --json", "--watch shows tables"),
         ("list --watch --created-after soon", "--created-after is not a time"),
@@ -111,7 +113,7 @@ def test_wrong_usage_ends_with_two(arguments: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("environment", "text"),
     [
-        ({"REACH_API_TOKEN": ""}, "No Reach credential is set."),
+        ({"REACH_API_TOKEN": ""}, "REACH_JWT_SECRET_FILE; or add --demo to try it without one.\n"),
         ({"REACH_API_TOKEN": "${REACH_API_TOKEN}"}, "REACH_API_TOKEN"),
         ({"REACH_API_URL": "nonsense"}, "REACH_API_URL"),
         ({"REACH_MCP_AUTH_TOKN": "x"}, "did you mean REACH_MCP_AUTH_TOKEN?"),
@@ -234,6 +236,15 @@ def test_csv_of_a_batch_says_where_its_errors_are() -> None:
     assert rows(failed.stdout) == []
     assert "CSV lists pending records, here 0. The batch has errors too: see --format table or json." in failed.stderr
     assert run("batch", "bat_ok_0001", "--format", "csv", transport=demo_transport(STORY["healthy"])).stderr == ""
+
+
+def test_numbers_in_cells_of_text_have_separators_too() -> None:
+    failed = {f"c{number}": ([str(number)], ["VALIDATION_ERROR"]) for number in range(1_001)}
+    waiting = [pending(f"orders:o{number}", "customers:c9") for number in range(1_001)]
+    transport = ScriptedTransport(lambda _: page(batch("b1", *waiting, failed=failed)))
+
+    assert "1,001 VALIDATION_ERROR" in run("list", transport=transport).stdout
+    assert "customers:c9 (1,001)" in run("explain", "--view", "expiry", transport=transport).stdout
 
 
 def test_csv_keeps_a_spreadsheet_from_running_a_text() -> None:
