@@ -23,8 +23,12 @@ logger = logging.getLogger(__name__)
 QUIET_LIBRARIES = ("httpx", "httpcore", "mcp", "uvicorn", "sse_starlette", "asyncio")
 """Below WARNING these log URLs, headers and bodies."""
 
-_TOKEN_SHAPES = re.compile(r"(?i:\b(bearer)\s+)(?!token\b)[\w.~+/=-]{8,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
-"""Bearer tokens and JWTs that are no secret of ours, such as those of a caller."""
+_TOKEN_SHAPES = re.compile(
+    r"(?i:\b(bearer)\s+)(?!token\b)[\w.~+/=-]{8,}|\brmcp_[\w-]{20,}"
+    r"|(?<![\w-])(?=[\w-]*?\beyJ)[\w-]++\.[\w-]++\.[\w-]*+"
+)
+"""Bearer tokens, our own and JWTs, which are no secrets of the settings, such as those of a caller. Possessive
+quantifiers keep the search linear: it runs over whatever strangers send."""
 
 LOG_EVERY_SECONDS = 10.0
 """A repeated event is logged at most so often."""

@@ -189,9 +189,11 @@ class ReachServer(MCPServer[None]):
 async def _identify(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Set the caller of a request, and refuse what an error would repeat at length."""
     if len(ctx.method) > MAX_METHOD_CHARS:
+        if ctx.request_id is None:  # a notification has no answer, and the SDK would log the method whole
+            return None
         raise MCPError(code=METHOD_NOT_FOUND, message=f"Method not found: {quote_name(ctx.method)}")
     uri = (ctx.params or {}).get("uri")
-    if isinstance(uri, str) and len(uri) > MAX_URI_CHARS:
+    if isinstance(uri, str) and len(uri) > MAX_URI_CHARS and ctx.request_id is not None:
         raise MCPError(code=INVALID_PARAMS, message=f"uri is longer than {MAX_URI_CHARS} characters.")
     caller: Caller = Caller() if ctx.request is None else ctx.request.scope[CALLER_KEY]  # never absent over HTTP
     CALLER.set(replace(caller, request=str(ctx.request_id), method=ctx.method))

@@ -12,6 +12,7 @@ import pytest
 
 from reach_mcp.logs import Redactor, configure_logging, log_configuration
 from reach_mcp.settings import load_settings
+from tests.helpers import settings_of
 
 SECRET = "s3cret/token+value=="
 
@@ -50,12 +51,18 @@ def test_json_line_has_facts_as_fields(capsys: pytest.CaptureFixture[str]) -> No
         quote(quote(SECRET, safe=""), safe=""),
         "".join(f"%{byte:02X}" for byte in SECRET.encode()),
         "eyJhbGc.eyJpc3M.c2ln",
+        "rmcp_Zm9vYmFyYmF6cXV4cXV1eA",
     ],
 )
 def test_secrets_never_show(capsys: pytest.CaptureFixture[str], form: str) -> None:
     _configure().warning("refused %s", form, extra={"facts": {"why": form}})
 
     assert form not in capsys.readouterr().err
+
+
+def test_what_looks_like_many_tokens_costs_little() -> None:
+    """A search that starts again at each `eyJ` would take minutes."""
+    assert Redactor(settings_of()).log_text("eyJ-" * 500_000) == "eyJ-" * 500_000
 
 
 def test_control_and_invisible_characters_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:

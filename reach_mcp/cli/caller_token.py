@@ -8,6 +8,9 @@ import secrets
 
 import click
 
+TOKEN_PREFIX = "rmcp_"  # noqa: S105 - the beginning of each
+"""By which logs recognise a token, and people what it is for."""
+
 
 @click.command("token")
 @click.argument("name")
@@ -23,7 +26,7 @@ def token_command(name: str, tenants: tuple[str, ...]) -> None:
 
     if not re.fullmatch(CALLER_NAME, name):
         raise click.UsageError("NAME has letters, digits, _, . and - (at most 40).")
-    token = secrets.token_urlsafe(32)
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     table = json.dumps(name) if "." in name else name
     click.echo(f"{token}\n\nThis is its only copy. For the file that REACH_MCP_CALLERS_FILE names:\n")
     click.echo(f'[callers.{table}]\ntokens = ["sha256:{digest(token).hex()}"]')

@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+import anyio
 from mcp_types import CallToolResult, TextContent
 
 from reach_mcp.analysis.errors import QuestionError
@@ -23,6 +24,9 @@ A = TypeVar("A", bound=ToolArguments)
 
 DETAILED_FACTOR = 3
 """A detailed answer may be this many times as long as a concise one."""
+
+OVERTIME_SECONDS = 2.0
+"""Seconds after its deadline at which a call is cut, whatever it waits for. Before, it ends by itself with a part."""
 
 
 async def run_call(
@@ -57,8 +61,14 @@ async def _answer(
     call.notes.extend(notes)
     call.resolve_tenant(getattr(arguments, "tenant_id", None))
     try:
-        async with call.context.limiter.slot(CALLER.get().name, call.deadline) as call.threads:
-            return await work(call, arguments)
+        with anyio.fail_after(call.deadline.left() + OVERTIME_SECONDS):
+            async with call.context.limiter.slot(CALLER.get().name, call.deadline) as call.threads:
+                return await work(call, arguments)
+    except TimeoutError as error:
+        raise TimedOut(
+            f"The call did not end within the deadline of {call.context.settings.deadline:g} s.",
+            advice="Try again later.",
+        ) from error
     except QuestionError as error:
         raise InvalidArgument(error.message, advice=error.advice) from error
     except AnalysisStopped as error:

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field, fields
 from functools import partial
 
+import anyio
+
 from reach_mcp.analysis.analysis import ROWS_AT_ONCE
 from reach_mcp.analysis.report import Analysis
 from reach_mcp.analysis.snapshot import SnapshotBuilder
@@ -25,6 +27,8 @@ DETAILED_PAGE_SIZES = PAGE_SIZES[1:]
 
 ALL_BATCHES = BatchQuery(include_pending_details=True)
 
+REPORT_SECONDS = 1.0
+"""A caller that does not take its progress by then gets none: others wait for the same reading."""
 WAITING_SHARE = 0.5
 """Part of a call's time for which it waits for a reading of another replica, before it reads for itself."""
 
@@ -136,7 +140,9 @@ async def read(
             if report is not None:
                 done = f"{reader.coverage.pages} page{'s'[: reader.coverage.pages != 1]} read"
                 rows = f"{builder.rows:,} pending resources"
-                await report(reader.coverage.batches, reader.coverage.total, f"{done}, {rows}")
+                with anyio.move_on_after(REPORT_SECONDS) as sent:
+                    await report(reader.coverage.batches, reader.coverage.total, f"{done}, {rows}")
+                report = None if sent.cancelled_caught else report
     finally:
         call.spend(deadline)
     call.coverage = coverage = reader.coverage

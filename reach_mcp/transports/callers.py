@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import re
 import time
 import tomllib
@@ -16,15 +15,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.routing import Route
 
+from reach_mcp.logs import ThrottledLog
 from reach_mcp.secret_files import read_secret
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings
 from reach_mcp.tools.context import Caller
 from reach_mcp.transports.refusals import Refusal
 from reach_mcp.wrong_values import quote_name
 
-logger = logging.getLogger(__name__)
-
 MIN_TOKEN_CHARS = 16
+TRY_EVERY_SECONDS = 2.0
 CALLER_NAME = r"[A-Za-z0-9_.-]{1,40}"
 
 _NAMED_TOKEN = re.compile(rf"({CALLER_NAME}):(\S+)")
@@ -103,17 +102,20 @@ class WatchedFile:
         self._parse = parse
         self._mark = self._stat()
         self._digests = self._read()
+        self._failed: tuple[int, ...] | None = None
+        """The state in which it could not be read. It is tried again at times, for the reason may pass."""
+        self._next_try = 0.0
+        self._failures = ThrottledLog()
 
     def digests(self) -> Digests:
         """The callers of the file."""
         mark = self._stat()
-        if mark != self._mark:
-            self._mark = mark
+        if mark != self._mark and (mark != self._failed or time.monotonic() >= self._next_try):
             try:
-                self._digests = self._read()
+                self._digests, self._mark = self._read(), mark
             except ConfigurationError as error:
-                facts = {"reason": str(error)}
-                logger.warning("callers can't be read; the callers read before stay valid", extra={"facts": facts})
+                self._failed, self._next_try = mark, time.monotonic() + TRY_EVERY_SECONDS
+                self._failures.warning("callers can't be read; the callers read before stay valid", reason=str(error))
         return self._digests
 
     def _read(self) -> Digests:

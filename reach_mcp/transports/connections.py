@@ -9,20 +9,22 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from reach_mcp.logs import ThrottledLog
 
 HEADER_SECONDS = 10.0
+WRITE_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 30
 
 
 class GuardedProtocol(H11Protocol):
-    """uvicorn's HTTP protocol with a bound on connections and a time limit on headers.
+    """uvicorn's HTTP protocol with a bound on connections, and time limits on headers and on answers that nobody reads.
 
-    uvicorn limits neither for a connection that has not sent a request (Kludex/uvicorn#157): it can go when uvicorn has
-    a time-out for headers.
+    uvicorn bounds none of them (Kludex/uvicorn#157): it can go when uvicorn has such time limits.
     """
 
     max_connections = 256
     header_seconds = HEADER_SECONDS
     refusals = ThrottledLog()
+    write_seconds = WRITE_SECONDS
     _timer: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
@@ -36,8 +38,22 @@ class GuardedProtocol(H11Protocol):
         super().data_received(data)
         self._watch()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._stop_waiting()
         super().connection_lost(exc)
 
     def _watch(self) -> None:

@@ -188,7 +188,10 @@ class OAuthCallers:
         allowed = frozenset(name for name in tenants if isinstance(name, str) and name)
         if not allowed:
             raise Refusal(403, f"The access token names no tenant: its claim {self._claim!r} is missing or empty.")
-        return Caller((access.subject or access.client_id)[:MAX_NAME_CHARS], allowed)
+        name = (access.subject or access.client_id)[:MAX_NAME_CHARS]
+        if not name:
+            raise Refusal(403, "The access token names nobody: it has neither sub nor client_id.")
+        return Caller(name, allowed)
 
     def routes(self) -> list[Route]:
         """The public metadata of RFC 9728, for the server as a whole and for its endpoint."""

@@ -64,18 +64,22 @@ def _metrics(context: ToolContext, settings: Settings, *, over_http: bool) -> It
         return
     try:
         metrics = build_metrics(context)
-        from prometheus_client import disable_created_metrics, start_http_server
+        from prometheus_client import disable_created_metrics
+
+        from reach_mcp.transports.metrics_server import MetricsServer
     except ImportError:
         raise ConfigurationError(
             "REACH_MCP_METRICS_PORT needs prometheus-client: install embedreach-mcp[service]."
         ) from None
     try:
-        listener, thread = start_http_server(settings.metrics_port, settings.host, metrics.registry)
+        listener = MetricsServer(settings.host, settings.metrics_port, metrics)
     except OSError as error:
         raise ConfigurationError(
             f"Can't listen on {settings.host}, port {settings.metrics_port}, for metrics: {error.strerror or error}."
         ) from None
     disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
+    thread = threading.Thread(target=listener.serve_forever, daemon=True)
+    thread.start()
     context.metrics = metrics
     logger.info("metrics", extra={"facts": {"host": settings.host, "port": listener.server_port, "path": "/metrics"}})
     try:

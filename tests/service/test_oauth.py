@@ -152,6 +152,8 @@ TOKENS: dict[str, tuple[dict[str, Any], int]] = {
     "weak key": ({"name": "weak"}, 401),
     "key for encryption": ({"name": "sealed"}, 401),
     "nobody": ({"sub": None}, 401),
+    "no name": ({"sub": ""}, 403),
+    "an empty client": ({"sub": "", "client_id": ""}, 403),
     "without scope": ({"scope": "other"}, 403),
     "without tenants": ({"tenants": None}, 403),
     "no tenant": ({"tenants": [""]}, 403),

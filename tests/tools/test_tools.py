@@ -18,9 +18,9 @@ import pytest
 from reach_mcp.analysis.analysis import MAX_KEPT_FILTERS, ROWS_AT_ONCE
 from reach_mcp.analysis.stop import AnalysisStopped
 from reach_mcp.render.options import Rendered
-from reach_mcp.tools import TOOLS
+from reach_mcp.tools import TOOLS, answers, snapshot
 from reach_mcp.tools.answers import run_call
-from reach_mcp.tools.arguments import GetBatchArguments
+from reach_mcp.tools.arguments import GetBatchArguments, ListBatchesArguments
 from reach_mcp.tools.context import CALLER, Call, Caller
 from tests.builders import DELETE, NOW, NOW_SECONDS, PATCH, batch, detail, page, pending
 from tests.fakes import Answer, ScriptedTransport
@@ -426,6 +426,32 @@ async def test_progress_names_pages_and_rows() -> None:
     await ask(serve(api_of(BATCHES)), EXPLAIN)
 
     assert told == [(3, 3, "1 page read, 2 pending resources")]
+
+
+async def test_caller_that_takes_no_progress_gets_none_and_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "REPORT_SECONDS", 0.01)
+    told: list[float] = []
+
+    async def report(done: float, total: float | None = None, message: str | None = None) -> None:
+        told.append(done)
+        await anyio.sleep_forever()
+
+    CALLER.set(Caller(report=report))
+    await ask(serve(api_of([batch(f"b{number}") for number in range(150)])), EXPLAIN)
+
+    assert told == [100]
+
+
+async def test_call_that_waits_for_ever_is_cut_after_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait(*_: object) -> Rendered:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    monkeypatch.setattr(answers, "OVERTIME_SECONDS", 0.0)
+    shown = await answers.run_call(serve(api_of([]), deadline=0.01).context, LIST, ListBatchesArguments, {}, wait)
+
+    assert shown.is_error
+    assert "did not end within the deadline" in text_of(shown)
 
 
 async def test_call_is_logged_in_one_line_with_outcome_kind_caller_and_tenant(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from reach_mcp.settings import ConfigurationError
+from reach_mcp.transports import callers as module
 from reach_mcp.transports.auth import MAX_RATES, Rates, build_callers
 from reach_mcp.transports.callers import StaticCallers, digest, parse_callers
 from reach_mcp.transports.refusals import Refusal
@@ -46,6 +48,24 @@ async def test_file_is_followed_while_the_server_runs(tmp_path: Path, caplog: py
     assert len(logged) == 1
     assert ended == ["The bearer token is wrong", "The bearer token has expired"]
     assert await tenants("second-token") is None
+
+
+async def test_change_that_could_not_be_read_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "callers.toml"
+    file.write_text(ONE)
+    callers = StaticCallers(settings_of(callers_file=file))
+    file.write_text(ONE.replace(HASH, SECOND))
+
+    def fail(*_: object) -> str:
+        raise ConfigurationError("too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "read_secret", fail)
+        assert (await callers.find("first-token")).name == "chat"
+    assert (await callers.find("first-token")).name == "chat"
+    monkeypatch.setattr(time, "monotonic", lambda: float("inf"))
+    with pytest.raises(Refusal):
+        await callers.find("first-token")
 
 
 async def test_token_that_is_restricted_in_the_file_is_restricted(tmp_path: Path) -> None:

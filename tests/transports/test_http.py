@@ -9,7 +9,9 @@ from typing import Any
 
 import anyio
 import pytest
+import uvicorn
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from reach_mcp.server import CALLER_KEY
 from reach_mcp.settings import ConfigurationError
@@ -93,6 +95,17 @@ async def test_errors_repeat_little_of_the_request(method: str, name: str) -> No
 
     assert len(response.content) < 500
     assert "error" in read_events(response)
+
+
+@pytest.mark.parametrize(("method", "params"), [("m" * 900, {}), ("notifications/x", {"uri": "u" * 9000})])
+async def test_long_notification_is_ignored(
+    method: str, params: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with http_client(serve(api_of([]))) as client:
+        response = await client.post("/mcp", json={"jsonrpc": "2.0", "method": method, "params": params})
+
+    assert response.status_code == 202
+    assert caplog.text == ""
 
 
 async def test_health_and_readiness_are_two_questions() -> None:
@@ -253,30 +266,41 @@ def test_address_in_use_is_named() -> None:
         listen("127.0.0.1", listener.getsockname()[1])
 
 
+class Memory:
+    """The part of a transport that the protocol uses."""
+
+    closed = False
+
+    def get_extra_info(self, _: str) -> None: ...
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def abort(self) -> None:
+        self.closed = True
+
+    close = abort
+
+    def write(self, _: bytes) -> None: ...
+    def resume_reading(self) -> None: ...
+
+
+async def test_connection_that_does_not_read_its_answer_is_closed() -> None:
+    protocol, transport = guarded(2)(uvicorn.Config(Seen(), log_config=None), ServerState(), {}), Memory()
+    protocol.write_seconds = 0.01
+    protocol.connection_made(transport)  # type: ignore[arg-type]
+    protocol.pause_writing()
+    protocol.resume_writing()
+    assert protocol._stalled is None
+    protocol.pause_writing()
+    while not transport.closed:
+        await anyio.lowlevel.checkpoint()
+    protocol.connection_lost(None)
+
+
 async def test_silent_and_surplus_connections_are_closed(caplog: pytest.LogCaptureFixture) -> None:
     """A connection that sends no headers ends, one with an open call does not, and there is a bound on both."""
-    import uvicorn
-    from uvicorn.server import ServerState
-
     state, config = ServerState(), uvicorn.Config(Seen(), ws="none", log_config=None)
     config.load()
-
-    class Memory:
-        """The part of a transport that the protocol uses."""
-
-        closed = False
-
-        def get_extra_info(self, _: str) -> None: ...
-        def is_closing(self) -> bool:
-            return self.closed
-
-        def abort(self) -> None:
-            self.closed = True
-
-        close = abort
-
-        def write(self, _: bytes) -> None: ...
-        def resume_reading(self) -> None: ...
 
     def connect() -> tuple[Any, Memory]:
         protocol, transport = guarded(2)(config, state, {}), Memory()

@@ -132,13 +132,15 @@ async def test_metrics_have_a_port_of_their_own(caplog: pytest.LogCaptureFixture
         await call(server, LIST)
         port = next(record for record in caplog.records if record.message == "metrics").facts["port"]  # type: ignore[attr-defined]
         async with httpx.AsyncClient(trust_env=False) as client:
-            response = await client.get(f"http://127.0.0.1:{port}/metrics")
+            odd = {"Accept": "application/openmetrics-text; version=abc"}
+            response = await client.get(f"http://127.0.0.1:{port}/metrics", headers=odd)
+            other = await client.get(f"http://127.0.0.1:{port}/secret")
         async with http_client(server) as client:
             main = await client.get("/metrics")
 
     assert 'reach_mcp_calls_total{error="",outcome="ok",tool="list_batches"} 1.0' in response.text
     assert "_created" not in response.text
-    assert main.status_code == 404
+    assert (main.status_code, other.status_code) == (404, 404)
 
 
 @pytest.mark.parametrize("over_http", [True, False])
