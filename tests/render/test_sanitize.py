@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from linkify_it import LinkifyIt  # type: ignore[import-untyped]
 from markdown_it import MarkdownIt
 
+from reach_mcp.render import sanitize
 from reach_mcp.render.sanitize import Quoter, draw_delimiter, exact_id, inert, is_hidden, is_plain_id, visible
 
 MARKDOWN = MarkdownIt("gfm-like")
@@ -37,6 +38,14 @@ def test_a_run_of_hidden_characters_is_shown_as_one_replacement() -> None:
     shown = {code: visible(f"a{chr(code)}{chr(code)}b") for code in HIDDEN}
     assert set(shown.values()) == {"a\ufffdb", "a b"}
     assert all(chr(code).isspace() for code, text in shown.items() if text == "a b")
+
+
+@given(st.text("aZ9_- w.:"), st.integers(1, 20))
+def test_harmless_words_stay_as_they_are(text: str, longest: int) -> None:
+    found = inert(text, longest)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sanitize, "_HARMLESS", re.compile("(?!)"))
+        assert inert(text, longest) == found
 
 
 def test_a_long_text_is_read_to_the_length_asked_for() -> None:
