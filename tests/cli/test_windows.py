@@ -41,7 +41,7 @@ def run(*arguments: str, code_page: str) -> subprocess.CompletedProcess[bytes]:
 def test_every_character_is_printed_in_any_code_page(code_page: str) -> None:
     result = run("explain", "--demo", "--focus", "顧客→ü:1", code_page=code_page)
 
-    assert (result.returncode, result.stderr) == (1, b"")
+    assert (result.returncode, result.stderr) == (2, b"")
     assert b":1" in result.stdout
 
 
