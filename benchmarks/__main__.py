@@ -14,6 +14,7 @@ COMMANDS = (
     "benchmarks.explain",
     "benchmarks.startup --runs 21",
     "benchmarks.calls",
+    "benchmarks.callers",
     "benchmarks.load --seconds 60",
     "benchmarks.definitions",
     "benchmarks.shapes",
