@@ -159,6 +159,12 @@ async def test_readiness_names_a_wrong_credential_and_sends_nothing(flags: dict[
     assert reason in await serve(ScriptedTransport(), **flags).readiness()
 
 
+async def test_server_that_ends_is_not_ready() -> None:
+    server = serve(ScriptedTransport())
+    server.stop()
+    assert await server.readiness() == "This server is shutting down."
+
+
 async def test_readiness_asks_reach_rarely() -> None:
     answers: dict[str, bytes | int] = {"now": b"<html>"}
     api = ScriptedTransport(lambda _: answers["now"])

@@ -37,13 +37,14 @@ async def find_unreachable(context: ToolContext) -> str:
     """The reason why Reach can't be reached, empty where it can."""
     upstream = context.upstream
     async with upstream.lock:
-        if time.monotonic() >= upstream.next_probe:
-            upstream.next_probe = time.monotonic() + PROBE_EVERY_SECONDS
-            kind = await _probe(context)
-            at = datetime.fromtimestamp(context.clock(), UTC)
-            failed = f"Reach could not be reached (last asked at {at:%Y-%m-%d %H:%M:%S} UTC: {kind})."
-            upstream.reason = failed if kind in UNREACHABLE else ""
-    return upstream.reason
+        if time.monotonic() < upstream.next_probe:
+            return upstream.reason
+        upstream.next_probe = time.monotonic() + PROBE_EVERY_SECONDS
+        kind = await _probe(context)
+        at = datetime.fromtimestamp(context.clock(), UTC)
+        failed = f"Reach could not be reached (last asked at {at:%Y-%m-%d %H:%M:%S} UTC: {kind})."
+        upstream.reason = failed if kind in UNREACHABLE else ""
+        return upstream.reason
 
 
 async def _probe(context: ToolContext) -> str:
