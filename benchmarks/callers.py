@@ -1,6 +1,7 @@
 """32 callers of `list_batches` at once, compared with a hello-world server: `python -m benchmarks.callers`.
 
-Both servers are asked in turns for the same time. Then `--calls` more calls go to ours alone, and its memory is read
+All of one tenant, where identical calls share an answer, and each of its own, where none can. The servers are asked in
+turns for the same time. Then `--calls` more calls go to ours alone, and its memory is read
 after each tenth of them. Needs Linux (/proc).
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from functools import partial
 from time import perf_counter
 
 import httpx
@@ -19,13 +21,18 @@ TURNS = 3
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 
 
-async def load(server: Process, tool: str, callers: int, *, seconds: float = 1e9, calls: int = 10**9) -> list[float]:
-    """Seconds that each call took, of so many callers for so long, or of so many calls. Raises where one fails."""
-    headers, body = request(tool)
+async def load(
+    server: Process, tool: str, callers: int, *, tenants: bool = False, seconds: float = 1e9, calls: int = 10**9
+) -> list[float]:
+    """Seconds that each call took, of so many callers for so long, or of so many calls. Raises where one fails.
+
+    With `tenants` each caller asks for a tenant of its own.
+    """
     found: list[float] = []
     end = perf_counter() + seconds
 
-    async def call(client: httpx.AsyncClient) -> None:
+    async def call(client: httpx.AsyncClient, number: int) -> None:
+        headers, body = request(tool, {"tenant_id": f"tenant-{number}"} if tenants else {})
         while perf_counter() < end and len(found) < calls:
             start = perf_counter()
             response = await client.post(server.url, headers=headers, content=body)
@@ -33,7 +40,7 @@ async def load(server: Process, tool: str, callers: int, *, seconds: float = 1e9
             found.append(perf_counter() - start)
 
     async with httpx.AsyncClient(timeout=60, limits=LIMITS) as client:
-        await asyncio.gather(*(call(client) for _ in range(callers)))
+        await asyncio.gather(*(call(client, number) for number in range(callers)))
     return found
 
 
@@ -44,18 +51,27 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=20_000)
     options = parser.parse_args()
     with running_api(rows=3_000) as api, running_server(api) as ours, running_hello() as hello:
-        took: dict[str, list[float]] = {"hello": [], "list_batches": []}
+        runs = {
+            "hello": partial(load, hello, "hello"),
+            "list_batches, one tenant": partial(load, ours, "list_batches"),
+            "list_batches, own tenants": partial(load, ours, "list_batches", tenants=True),
+        }
+        took: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(TURNS):
-            for tool, server in (("hello", hello), ("list_batches", ours)):
-                took[tool] += asyncio.run(load(server, tool, options.callers, seconds=options.seconds))
-        rates = {tool: len(found) / TURNS / options.seconds for tool, found in took.items()}
+            for name, run in runs.items():
+                took[name] += asyncio.run(run(options.callers, seconds=options.seconds))
         rows = [
-            [tool, f"{rates[tool]:.0f}/s", f"{1000 * middle(found):.0f} ms", f"{1000 * p99(found):.0f} ms"]
-            for tool, found in took.items()
+            [
+                name,
+                f"{len(found) / TURNS / options.seconds:.0f}/s",
+                f"{len(found) / len(took['hello']):.2f}",
+                f"{1000 * middle(found):.0f} ms",
+                f"{1000 * p99(found):.0f} ms",
+                f"{p99(found) / p99(took['hello']):.1f}",
+            ]
+            for name, found in took.items()
         ]
-        ratio = p99(took["list_batches"]) / p99(took["hello"])
-        rows.append(["ratio", f"{rates['list_batches'] / rates['hello']:.2f}", "", f"{ratio:.1f}"])
-        print_table(("tool", "rate", "p50", "p99"), rows)
+        print_table(("tool", "rate", "of hello's", "p50", "p99", "of hello's"), rows)
         memory = [ours.memory]
         for _ in range(10 if options.calls else 0):
             asyncio.run(load(ours, "list_batches", options.callers, calls=options.calls // 10))
