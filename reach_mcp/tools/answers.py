@@ -56,14 +56,26 @@ async def run_call(
 async def _answer(
     call: Call, model: type[A], raw: Mapping[str, object], work: Callable[[Call, A], Awaitable[Rendered]]
 ) -> Rendered:
-    """Read the arguments, wait for a slot, do the work. Raises ReachError or ConfigurationError."""
+    """Read the arguments, wait for a slot, do the work. Raises ReachError or ConfigurationError.
+
+    Identical calls at the same time get one answer, where reading it is one request.
+    """
     arguments, notes = read_arguments(model, raw)
     call.notes.extend(notes)
     call.resolve_tenant(getattr(arguments, "tenant_id", None))
+
+    async def run() -> tuple[Call, Rendered]:
+        async with call.context.limiter.slot(CALLER.get().name, call.deadline) as call.threads:
+            return call, await work(call, arguments)
+
     try:
         with anyio.fail_after(call.deadline.left() + OVERTIME_SECONDS):
-            async with call.context.limiter.slot(CALLER.get().name, call.deadline) as call.threads:
-                return await work(call, arguments)
+            if not arguments.one_request:
+                return (await run())[1]
+            key = (call.client.credential.token(), call.tenant, arguments, *call.notes)
+            first, rendered = await call.context.runs.join(key, run)
+            call.take_over(first)
+            return rendered
     except TimeoutError as error:
         raise TimedOut(
             f"The call did not end within the deadline of {call.context.settings.deadline:g} s.",

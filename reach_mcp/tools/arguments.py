@@ -109,6 +109,11 @@ class ToolArguments(BaseModel):
     def detailed(self) -> bool:
         return self.response_format == "detailed"
 
+    @property
+    def one_request(self) -> bool:
+        """Whether the answer rests on one request to Reach, so that identical calls at the same time can share it."""
+        return False
+
     def given(self) -> dict[str, str | int | bool | list[str]]:
         """The arguments that differ from their defaults, for the next calls to repeat."""
         return self.model_dump(by_alias=True, exclude_defaults=True, exclude={"fresh"})
@@ -189,6 +194,10 @@ class ListBatchesArguments(ToolArguments):
         return self.scope == "page" or (self.scope is None and (bool(self.cursor) or not narrowed))
 
     @property
+    def one_request(self) -> bool:
+        return self.one_page and not self.fresh
+
+    @property
     def ordered(self) -> bool:
         """Whether another order than the API's default is asked for."""
         return (self.sort_by, self.sort_direction) != ("createdAt", "desc")
@@ -204,6 +213,10 @@ class GetBatchArguments(ToolArguments):
     include_pending_details: Annotated[bool, Field(description="List its pending resources one by one")] = False
     limit: Annotated[Limit, Field(description="Rows to show per list")] = 20
     offset: Offset = 0
+
+    @property
+    def one_request(self) -> bool:
+        return True
 
 
 class ExplainArguments(ToolArguments):

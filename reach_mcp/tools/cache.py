@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
@@ -92,3 +92,35 @@ class Cache(Generic[T]):
         """Drop everything."""
         for key in list(self._entries):
             self._drop(key)
+
+
+@dataclass(eq=False)
+class _Run(Generic[T]):
+    task: asyncio.Task[T]
+    waiting: int = 0
+
+
+class Runs(Generic[T]):
+    """Runs identical work that is asked for at the same time once, for all who ask."""
+
+    def __init__(self) -> None:
+        self._runs: dict[Hashable, _Run[T]] = {}
+
+    async def join(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of the work that runs for this key, or its error. It is cancelled when nobody waits for it."""
+        run = self._runs.get(key)
+        if run is None:
+            run = self._runs[key] = _Run(asyncio.create_task(work()))
+            run.task.add_done_callback(lambda _, run=run: self._forget(key, run))  # type: ignore[misc]
+        run.waiting += 1
+        try:
+            return await asyncio.shield(run.task)
+        finally:
+            run.waiting -= 1
+            if not run.waiting:
+                self._forget(key, run)
+                run.task.cancel()
+
+    def _forget(self, key: Hashable, run: _Run[T]) -> None:
+        if self._runs.get(key) is run:
+            del self._runs[key]

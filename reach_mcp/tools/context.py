@@ -5,23 +5,23 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reach_mcp.analysis.stop import AnalysisStopped, Checkpoint
+from reach_mcp.analysis.stop import Checkpoint
 from reach_mcp.api.deadline import Deadline
-from reach_mcp.api.errors import Busy, CredentialMissing, Forbidden, InvalidArgument
+from reach_mcp.api.errors import CredentialMissing, Forbidden, InvalidArgument
 from reach_mcp.logs import Redactor
 from reach_mcp.metrics import Metrics
 from reach_mcp.settings import Settings
 from reach_mcp.tools.audit import Audit
-from reach_mcp.tools.cache import Cache
+from reach_mcp.tools.cache import Cache, Runs
 from reach_mcp.tools.limiter import Limiter
+from reach_mcp.tools.threads import SMALL_BYTES, Stop, run_in_thread
 from reach_mcp.tools.upstream import Upstream
 from reach_mcp.wrong_values import quote_name
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reach_mcp.api.client import ReachClient
     from reach_mcp.api.models import Batch
     from reach_mcp.api.pagination import Coverage
+    from reach_mcp.render.options import Rendered
     from reach_mcp.tools.shared_cache import SharedCache
     from reach_mcp.tools.snapshot import KeptAnalysis
 
@@ -41,7 +42,6 @@ Report = Callable[[float, float | None, str | None], Awaitable[None]]
 READING_SHARE = 0.8
 """Part of a call's time that reading may take. The rest is for the analysis of what was read."""
 
-LOCK_POLL_SECONDS = 0.05
 MAX_TENANTS_NAMED = 20
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -89,6 +89,7 @@ class ToolContext:
         self.snapshots: Cache[KeptAnalysis] = Cache(
             seconds=settings.reuse_seconds, max_bytes=int(settings.reuse_mb * 1e6)
         )
+        self.runs: Runs[tuple[Call, Rendered]] = Runs()
         self.shared: SharedCache | None = None
         if settings.cache_url is not None:
             from reach_mcp.tools.shared_cache import build_shared_cache
@@ -161,21 +162,6 @@ class ToolContext:
 
 
 @dataclass
-class Stop:
-    """The checkpoint of one analysis: raises AnalysisStopped at the deadline and on cancellation, Busy at shutdown."""
-
-    deadline: Deadline
-    stopping: threading.Event
-    cancelled: bool = False
-
-    def __call__(self) -> None:
-        if self.stopping.is_set():
-            raise Busy("This server is shutting down.", advice="Try again when it has started.")
-        if self.cancelled or self.deadline.expired:
-            raise AnalysisStopped
-
-
-@dataclass
 class Call:
     """One call while it runs: its time, its notes, and what it cost."""
 
@@ -220,6 +206,11 @@ class Call:
         client, text = vars(self).get("client", self.context.client), self.context.redact(text)
         return text if client is self.context.client else client.redact(text)
 
+    def take_over(self, first: Call) -> None:
+        """Describe the answer as the call that worked it out did."""
+        self.notes, self.coverage = first.notes, first.coverage
+        self.deadline.request_id = first.deadline.request_id
+
     def read_deadline(self) -> Deadline:
         """The time for reading, out of the time of the call."""
         return Deadline(self.deadline.left() * READING_SHARE, self.deadline.caller)
@@ -238,20 +229,18 @@ class Call:
                 record.errors = ["" for _ in record.errors]
         return batch
 
-    async def analyse(self, work: Callable[[Checkpoint], T], lock: threading.Lock | None = None) -> T:
+    async def analyse(
+        self, work: Callable[[Checkpoint], T], lock: threading.Lock | None = None, *, read: int | None = None
+    ) -> T:
         """Run work in a thread, one at a time per lock, and of one caller as many at once as its share allows.
 
+        Work on few bytes that were `read` for this call alone runs at once: a thread would cost more.
         Raises AnalysisStopped when there is no time left for it, Busy at shutdown.
-        A thread cannot be cancelled: it ends by itself at its next checkpoint, and keeps its lock until then.
         """
-        from anyio import to_thread
-
         stop = Stop(self.deadline, self.context.stopping)
-        try:
-            locks = (self.threads,) if lock is None else (lock, self.threads)
-            return await to_thread.run_sync(_locked, locks, work, stop, abandon_on_cancel=True)
-        finally:
-            stop.cancelled = True
+        if read is not None and read <= SMALL_BYTES:
+            return work(stop)
+        return await run_in_thread(work, stop, (self.threads,) if lock is None else (lock, self.threads))
 
     @property
     def reach_request(self) -> str:
@@ -289,12 +278,3 @@ class Call:
         context.metrics.count_call(tool, outcome=outcome, error=error, seconds=seconds, answer_bytes=self.answer_bytes)
         spent = {"answer_bytes": self.answer_bytes, "requests": self.deadline.requests}
         context.audit.write(context.clock(), {"method": caller.method, **facts, **spent}, arguments)
-
-
-def _locked(locks: Sequence[threading.Lock | threading.Semaphore], work: Callable[[Checkpoint], T], stop: Stop) -> T:
-    with ExitStack() as held:
-        for lock in locks:
-            while not lock.acquire(timeout=LOCK_POLL_SECONDS):
-                stop()
-            held.callback(lock.release)
-        return work(stop)

@@ -32,7 +32,7 @@ async def get_batch(call: Call, arguments: GetBatchArguments) -> Rendered:
         detail = describe_batch(batch, now, with_resources=whole, limit=arguments.limit, offset=arguments.offset)
         return render_detail(detail, options)
 
-    return await call.analyse(work)
+    return await call.analyse(work, read=call.deadline.size)
 
 
 async def fetch_batch(call: Call, batch_id: str) -> Batch:

@@ -33,7 +33,11 @@ async def list_batches(call: Call, arguments: ListBatchesArguments) -> Rendered:
     conditions = _conditions(arguments, kept.analysis.as_of)
     options = render_options(call, arguments, age_seconds=kept.age_seconds)
     snapshot = kept.analysis.snapshot
-    return await call.analyse(lambda _: render_listing(select(snapshot, arguments, conditions), options), kept.lock)
+    return await call.analyse(
+        lambda _: render_listing(select(snapshot, arguments, conditions), options),
+        kept.lock,
+        read=snapshot.coverage.size if arguments.one_page else None,
+    )
 
 
 def _conditions(arguments: ListBatchesArguments, now: float) -> BatchFilter:

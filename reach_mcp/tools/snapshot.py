@@ -136,7 +136,7 @@ async def read(
     try:
         async for page in reader.pages():
             # One page may hold 100,000 pending resources: the event loop goes on meanwhile.
-            await call.analyse(lambda _, page=page: fold(page))  # type: ignore[misc]
+            await call.analyse(lambda _, page=page: fold(page), read=page.size)  # type: ignore[misc]
             if report is not None:
                 done = f"{reader.coverage.pages} page{'s'[: reader.coverage.pages != 1]} read"
                 rows = f"{builder.rows:,} pending resources"
@@ -147,5 +147,5 @@ async def read(
         call.spend(deadline)
     call.coverage = coverage = reader.coverage
     moment = float(int(read_at + coverage.clock_skew))
-    snapshot = await call.analyse(lambda _: builder.build(coverage, moment))
+    snapshot = await call.analyse(lambda _: builder.build(coverage, moment), read=coverage.size)
     return Loaded(KeptAnalysis(Analysis(snapshot), time.monotonic()), coverage.size, keep=coverage.stop != "error")
