@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,13 @@ from tests.builders import batch, page
 ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "reach_mcp")
 ENDS_WITHIN = 30.0
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def environment(**settings: str) -> dict[str, str]:

@@ -59,19 +59,20 @@ def callers_file(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def service(api: ScriptedTransport, **flags: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the server, which listens on a port of its own."""
+async def service(api: ScriptedTransport, port: int = 0, **flags: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the server, which listens on this port, else on a port of its own."""
     app = build_http_app(serve(api, **flags), settings_of(**flags))
-    listener, address = listen("127.0.0.1", 0)
+    listener, address = listen("127.0.0.1", port)
     config = uvicorn.Config(app, http=guarded(64), log_config=None, ws="none", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve, [listener])
-        try:
-            async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
-                yield client
-        finally:
-            server.should_exit = True
+    with listener:  # uvicorn closes it too, but not where a test fails
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [listener])
+            try:
+                async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
+                    yield client
+            finally:
+                server.should_exit = True
 
 
 async def post(

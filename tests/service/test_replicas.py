@@ -30,7 +30,7 @@ from redis import Redis
 from tests.builders import batch, page, pending
 from tests.cli.helpers import run
 from tests.helpers import EXPLAIN, read_events, rpc
-from tests.processes import ENDS_WITHIN, ROOT, start, wait_for_address
+from tests.processes import ENDS_WITHIN, ROOT, free_port, start, wait_for_address
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin"
 REDIS = shutil.which("redis-server", path=PATH) or shutil.which("valkey-server", path=PATH)
@@ -78,12 +78,6 @@ class Reach(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None: ...
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def wait_for_port(port: int) -> None:
