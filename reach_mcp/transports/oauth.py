@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from reach_mcp.api.errors import ReachError
 from reach_mcp.api.identity import fetch_json
+from reach_mcp.logs import ThrottledLog
 from reach_mcp.settings import ConfigurationError, Settings, split_list
 from reach_mcp.tools.context import Caller
 from reach_mcp.transports.refusals import Refusal
@@ -123,15 +124,19 @@ class JWTVerifier(TokenVerifier):
         self._keys = keys
         self._issuer = issuer
         self._audiences = audiences
+        self._invalid = ThrottledLog()
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The facts of a token, None where it is not valid. Raises Refusal where the keys can't be read."""
         try:
             header = jwt.get_unverified_header(token)
-            key = await self._keys.find(header.get("kid", "")) if header["alg"] in ACCEPTED else None
-            return None if key is None else self._verify(token, key)
-        except _UNREADABLE:
-            return None
+            if header["alg"] in ACCEPTED and (key := await self._keys.find(header.get("kid", ""))):
+                return self._verify(token, key)
+            reason = "unknown key or algorithm"
+        except _UNREADABLE as error:
+            reason = type(error).__name__
+        self._invalid.warning("access token is not valid", reason=reason)
+        return None
 
     def _verify(self, token: str, key: Key) -> AccessToken:
         claims = jwt.decode(

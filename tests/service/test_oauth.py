@@ -204,6 +204,29 @@ async def test_only_valid_tokens_let_in(era: str) -> None:
     assert answers["no tenant"].headers["www-authenticate"] == f"Bearer {known}"
 
 
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ({"ends": -60}, "ExpiredSignatureError"),
+        ({"aud": "other"}, "InvalidAudienceError"),
+        ({"aud": None}, "MissingRequiredClaimError"),
+        ({"kid": "two"}, "unknown key or algorithm"),
+        (None, "DecodeError"),
+    ],
+)
+async def test_the_log_says_why_a_token_is_not_valid(
+    how: dict[str, Any] | None, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with issuer(jwk("one")) as found:
+        verifier = JWTVerifier(KeySet(found.url, None), issuer=found.url, audiences=[AUDIENCE])
+        token = "an-opaque-token" if how is None else sign(found.url, **how)
+        assert await verifier.verify_token(token) is None
+
+    facts = [record.facts for record in caplog.records if record.message == "access token is not valid"]  # type: ignore[attr-defined]
+    assert facts == [{"reason": reason, "count": 1}]
+    assert token not in caplog.text
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_tenants_of_the_claim_hold(era: str) -> None:
     with issuer(jwk("one")) as found:
