@@ -243,6 +243,20 @@ async def test_tenants_of_the_claim_hold(era: str) -> None:
     assert ["globex-secret" in answers[0].text, "initech" in answers[1].text] == [True, False]
 
 
+async def test_a_caller_without_tenants_is_logged_also_right_after_one_without_a_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with issuer(jwk("one")) as found:
+        async with service(reach(), **flags_of(found)) as client:
+            await post(client, "modern", "tools/list", {})
+            token = sign(found.url, tenants=None)
+            await post(client, "modern", "tools/list", {}, ("authorization", f"Bearer {token}"))
+
+    logged = [record for record in caplog.records if record.message == "unauthorized request"]
+    reasons = [record.facts["reason"] for record in logged]  # type: ignore[attr-defined]
+    assert ["no bearer token" in reasons[0], "claim 'tenants' is missing" in reasons[1]] == [True, True]
+
+
 async def test_unreadable_keys_are_no_reason_to_refuse_a_token_for_good() -> None:
     with issuer() as found:
         found.documents = {}
