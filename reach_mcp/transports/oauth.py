@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 READ_EVERY_SECONDS = 30.0
 """The keys are read at most so often, however many tokens name a key that is unknown."""
+RETRY_SECONDS = 5.0
+"""They are asked for again so soon where they could not be read: an issuer that restarts is back in seconds."""
 KEYS_SECONDS = 300.0
 """Keys are read again after so long, so that one that is withdrawn ends."""
 LEEWAY_SECONDS = 30
@@ -89,6 +91,7 @@ class KeySet:
         except (ReachError, ConfigurationError, *_UNREADABLE) as error:
             reason = error.kind if isinstance(error, ReachError) else type(error).__name__
             logger.warning("keys of the issuer can't be read", extra={"facts": {"error": reason}})
+            self._next_read = self._clock() + RETRY_SECONDS
             return
         self._keys, self._url, self._stale, self._failed = keys, url, self._clock() + KEYS_SECONDS, False
 

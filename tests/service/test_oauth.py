@@ -26,7 +26,7 @@ from reach_mcp.api.errors import NoConnection, TimedOut
 from reach_mcp.api.identity import fetch_json
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.transports.auth import build_callers
-from reach_mcp.transports.oauth import READ_EVERY_SECONDS, JWTVerifier, KeySet
+from reach_mcp.transports.oauth import READ_EVERY_SECONDS, RETRY_SECONDS, JWTVerifier, KeySet
 from reach_mcp.transports.refusals import Refusal
 from tests.helpers import LIST, settings_of
 from tests.service.serving import ERAS, post, reach, service
@@ -264,7 +264,7 @@ async def test_unreadable_keys_are_no_reason_to_refuse_a_token_for_good() -> Non
             answer = await post(client, "modern", "tools/list", {}, ("authorization", f"Bearer {sign(found.url)}"))
 
     assert answer.status_code == 503
-    assert 1 <= int(answer.headers["retry-after"]) <= READ_EVERY_SECONDS
+    assert 1 <= int(answer.headers["retry-after"]) <= RETRY_SECONDS
 
 
 async def test_keys_are_followed_as_they_change_and_kept_while_they_cannot_be_read() -> None:
@@ -288,7 +288,7 @@ async def test_keys_are_followed_as_they_change_and_kept_while_they_cannot_be_re
         now[0] += 1_000
         seen += [await check("one"), await check("three"), await check("two")]
         found.documents["/keys"] = {"keys": [jwk("three")]}
-        now[0] += READ_EVERY_SECONDS
+        now[0] += RETRY_SECONDS
         seen += [await check("one"), await check("three")]
 
     assert seen == ["yes", "no", "no", "yes", "yes", "503", "yes", "no", "yes"]
