@@ -9,6 +9,8 @@ import re
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import SecretStr
@@ -32,6 +34,8 @@ quantifiers keep the search linear: it runs over whatever strangers send."""
 
 LOG_EVERY_SECONDS = 10.0
 """A repeated event is logged at most so often."""
+MAX_EVENTS = 50
+"""Events that a throttled log tells apart."""
 
 _PLAIN = re.compile(r"[\w.:/@+-]{1,200}")
 _UNSAFE = re.compile(r"[^\x20-\x7e\xa1-\u02ff\u0370-\u05ff\u3040-\u30ff\u4e00-\u9fff]")
@@ -73,17 +77,33 @@ class Redactor:
 
 
 class ThrottledLog:
-    """Logs a repeated event at most once in a while, with how often it happened since."""
+    """Logs a repeated event at most once in a while, with how often it happened since.
+
+    Events with other facts are other events. Beyond `MAX_EVENTS` of them at a time, facts are left out.
+    """
 
     def __init__(self) -> None:
-        self._next = 0.0
-        self._count = 0
+        self._events: dict[tuple[object, ...], _Event] = {}
 
     def warning(self, message: str, **facts: object) -> None:
-        self._count += 1
-        if time.monotonic() >= self._next:
-            logger.warning(message, extra={"facts": {**facts, "count": self._count}})
-            self._next, self._count = time.monotonic() + LOG_EVERY_SECONDS, 0
+        now, key = time.monotonic(), (message, *facts.items())
+        if key not in self._events and len(self._events) >= MAX_EVENTS:
+            self._events = {one: event for one, event in self._events.items() if now < event.next}
+            if len(self._events) >= MAX_EVENTS:
+                key, facts = (message,), {}
+        event = self._events.setdefault(key, _Event())
+        event.count += 1
+        if now >= event.next:
+            logger.warning(message, extra={"facts": {**facts, "count": event.count}})
+            event.next, event.count = now + LOG_EVERY_SECONDS, 0
+
+
+@dataclass
+class _Event:
+    next: float = 0.0
+    """Monotonic time before which it is not logged."""
+    count: int = 0
+    """How often it happened since it was logged."""
 
 
 def hide_tokens(text: str) -> str:
@@ -108,8 +128,7 @@ class LineFormatter(logging.Formatter):
     """A record as a line of text or as a JSON object. The record's `facts` follow its message."""
 
     def __init__(self, as_json: bool, redactor: Redactor) -> None:
-        super().__init__(datefmt="%Y-%m-%dT%H:%M:%SZ")
-        self.converter = time.gmtime
+        super().__init__()
         self._as_json = as_json
         self._redactor = redactor
 
@@ -117,9 +136,11 @@ class LineFormatter(logging.Formatter):
         facts = {name: self._clean(value) for name, value in getattr(record, "facts", {}).items()} | trace_facts()
         message = self._clean(record.getMessage())
         trace = self._clean(self.formatException(record.exc_info)) if record.exc_info else ""
-        head = {"time": self.formatTime(record, self.datefmt), "level": record.levelname, "logger": record.name}
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        head = {"time": moment, "level": record.levelname, "logger": record.name}
         if self._as_json:
-            return json.dumps(head | {"message": message} | facts | ({"trace": trace} if trace else {}))
+            more = {"trace": trace} if trace else {}
+            return json.dumps(head | {"process": record.process, "message": message} | facts | more)
         words = [*head.values(), message, *(f"{name}={_quoted(value)}" for name, value in facts.items())]
         return "\n    ".join(_visible(line) for line in [" ".join(words), *trace.splitlines()])
 

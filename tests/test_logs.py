@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
+import re
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from reach_mcp.logs import Redactor, configure_logging, log_configuration
+from reach_mcp.logs import LOG_EVERY_SECONDS, MAX_EVENTS, Redactor, ThrottledLog, configure_logging, log_configuration
 from reach_mcp.settings import load_settings
 from tests.helpers import settings_of
 
@@ -39,7 +41,44 @@ def test_json_line_has_facts_as_fields(capsys: pytest.CaptureFixture[str]) -> No
 
     record = json.loads(capsys.readouterr().err)
     assert (record["message"], record["tool"], record["level"]) == ("broken", "x", "ERROR")
+    assert record["process"] == os.getpid()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["time"])
     assert "abcdefghijkl" not in record["trace"]
+
+
+def test_repeated_event_is_logged_at_times_and_each_with_its_own_facts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("reach_mcp.logs.time.monotonic", lambda: now[0])
+    _configure()
+    log = ThrottledLog()
+
+    for address in ("a", "a", "a", "b"):
+        log.warning("refused", address=address)
+    now[0] += LOG_EVERY_SECONDS
+    log.warning("refused", address="a")
+
+    lines = [line.partition("refused ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["address=a count=1", "address=b count=1", "address=a count=3"]
+
+
+def test_many_different_events_are_logged_as_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("reach_mcp.logs.time.monotonic", lambda: now[0])
+    _configure()
+    log = ThrottledLog()
+
+    for address in range(2 * MAX_EVENTS):
+        log.warning("refused", address=address)
+    now[0] += LOG_EVERY_SECONDS
+    log.warning("refused", address="late")
+
+    lines = [line.partition("refused ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert lines[:-2] == [f"address={address} count=1" for address in range(MAX_EVENTS)]
+    assert lines[-2:] == ["count=1", "address=late count=1"]
 
 
 @pytest.mark.parametrize(
