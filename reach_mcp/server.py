@@ -206,7 +206,11 @@ def _add_resources(server: ReachServer) -> None:
         result = await TOOLS["get_batch"].call(server.context, {"batch_id": batch_id})
         text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
         if result.is_error:
-            missing = (result.meta or {}).get("reach/error") in ("batch_not_found", "invalid_argument")
+            missing = (result.meta or {}).get("reach/error") in (
+                "batch_not_found",
+                "invalid_argument",
+                "tenant_refused",
+            )
             raise (ResourceNotFoundError if missing else ResourceError)(text)
         return text
 

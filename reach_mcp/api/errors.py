@@ -2,6 +2,7 @@
 
 ReachError
  ├── InvalidArgument    an argument of the call is wrong; nothing was sent
+ │    └── TenantRefused the caller, or this server, may not ask for this tenant
  ├── CredentialMissing  no usable credential is set; nothing was sent
  ├── Busy               too many calls at once; nothing was sent
  ├── BadRequest         400, with the API's reasons
@@ -66,6 +67,10 @@ class InvalidArgument(ReachError):
     message = "An argument is wrong."
     advice = ""
     introduces = "Did you mean"
+
+
+class TenantRefused(InvalidArgument):
+    message = "This caller may not ask for this tenant."
 
 
 class CredentialMissing(ReachError):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reach_mcp.analysis.stop import Checkpoint
 from reach_mcp.api.deadline import Deadline
-from reach_mcp.api.errors import CredentialMissing, Forbidden, InvalidArgument
+from reach_mcp.api.errors import CredentialMissing, Forbidden, InvalidArgument, TenantRefused
 from reach_mcp.logs import Redactor
 from reach_mcp.metrics import Metrics
 from reach_mcp.settings import Settings
@@ -45,9 +45,17 @@ READING_SHARE = 0.8
 MAX_TENANTS_NAMED = 20
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
-_ONLY = "This caller may ask for one tenant alone, and another one is named."
-_PINNED = "This server is pinned to one tenant by REACH_TENANT_ID."
-_HEADER = "tenant_id is not the tenant that the header reach-tenant-id names."
+_LEAVE_OUT = "Leave tenant_id out, and the header reach-tenant-id."
+_ONLY = TenantRefused, "This caller may ask for one tenant alone, and another one is named.", _LEAVE_OUT
+_PINNED = TenantRefused, "This server is pinned to one tenant by REACH_TENANT_ID.", _LEAVE_OUT
+_HEADER = (
+    InvalidArgument,
+    "tenant_id is not the tenant that the header reach-tenant-id names.",
+    "Name one tenant in both, or leave one of them out.",
+)
+
+FOR_OPERATORS = ("configuration_error", "credential_missing", "forbidden", "tenant_refused", "unauthorized")
+"""Kinds of errors that are logged as warnings: a caller can do little about them, or asks for what it may not see."""
 
 
 @dataclass(frozen=True)
@@ -131,15 +139,17 @@ class ToolContext:
         caller, pinned = CALLER.get(), self.client.pinned_tenant
         allowed = caller.tenants
         only = next(iter(allowed)) if allowed is not None and len(allowed) == 1 else None
-        ranked = ((only, _ONLY), (pinned, _PINNED), (caller.header_tenant, _HEADER), (named, ""))
-        found = [(tenant, reason) for tenant, reason in ranked if tenant is not None]
-        tenant, reason = found[0] if found else (None, "")
-        if any(other != tenant for other, _ in found):
-            raise InvalidArgument(reason, advice="Leave tenant_id out, and the header reach-tenant-id.")
+        ranked = ((only, _ONLY), (pinned, _PINNED), (caller.header_tenant, _HEADER), (named, None))
+        found = [(tenant, refusal) for tenant, refusal in ranked if tenant is not None]
+        tenant, refusal = found[0] if found else (None, None)
+        if refusal is not None and any(other != tenant for other, _ in found):
+            kind, message, advice = refusal
+            raise kind(message, advice=advice)
         if allowed is not None and tenant not in allowed:
             own = ", ".join(map(quote_name, sorted(allowed)[:MAX_TENANTS_NAMED]))
             more = f" and {len(allowed) - MAX_TENANTS_NAMED} more" if len(allowed) > MAX_TENANTS_NAMED else ""
-            raise InvalidArgument("This caller must name one of its tenants.", advice=f"They are {own}{more}.")
+            kind = InvalidArgument if tenant is None else TenantRefused
+            raise kind("This caller must name one of its tenants.", advice=f"They are {own}{more}.")
         return tenant
 
     def open(self) -> None:
@@ -171,7 +181,6 @@ class Call:
     threads: threading.Semaphore = field(default_factory=threading.Semaphore)
     """The caller's share of threads."""
     tenant: str | None = None
-    refused: bool = False
     notes: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
     answer_bytes: int = 0
@@ -192,14 +201,13 @@ class Call:
         """Set the tenant. Raises InvalidArgument, and Forbidden where the credential is of another tenant."""
         from reach_mcp.api.auth import token_tenant
 
-        self.tenant, self.refused = named or CALLER.get().header_tenant, True  # for the log
+        self.tenant = named or CALLER.get().header_tenant  # for the log, if it is refused
         self.tenant = self.context.tenant(named)
         if CALLER.get().tenants is not None and token_tenant(self.client.credential.token()) not in ("", self.tenant):
             raise Forbidden(
                 "The credential for Reach is of another tenant than the one asked for.",
                 advice="The claim tenantExternalId of the JWT must be that tenant.",
             )
-        self.refused = False
 
     def redact(self, text: str) -> str:
         """The text without any secret of the server, nor of the caller."""
@@ -273,7 +281,7 @@ class Call:
             "tenant": (self.tenant or "default")[:100],
             **({"reach_request": self.reach_request} if self.reach_request else {}),
         }
-        logger.log(logging.WARNING if self.refused else logging.INFO, "call", extra={"facts": facts})
+        logger.log(logging.WARNING if error in FOR_OPERATORS else logging.INFO, "call", extra={"facts": facts})
         context = self.context
         context.metrics.count_call(tool, outcome=outcome, error=error, seconds=seconds, answer_bytes=self.answer_bytes)
         spent = {"answer_bytes": self.answer_bytes, "requests": self.deadline.requests}

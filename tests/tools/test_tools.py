@@ -469,7 +469,7 @@ async def test_call_is_logged_in_one_line_with_outcome_kind_caller_and_tenant(ca
     ]
 
 
-async def test_a_refused_tenant_is_logged_as_a_warning_with_the_tenant_asked_for(
+async def test_what_an_operator_should_see_is_logged_as_a_warning_with_the_tenant_asked_for(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     CALLER.set(Caller(name="alice", tenants=frozenset({"acme", "globex"})))
@@ -478,7 +478,12 @@ async def test_a_refused_tenant_is_logged_as_a_warning_with_the_tenant_asked_for
     await refused(serve(ScriptedTransport(403)), LIST, tenant_id="acme")
 
     logged = [record for record in caplog.records if record.message == "call"]
-    assert [(one.levelname, one.facts["tenant"]) for one in logged] == [("WARNING", ("initech" * 20)[:100])]  # type: ignore[attr-defined]
+    facts: list[dict[str, Any]] = [record.facts for record in logged]  # type: ignore[attr-defined]
+    assert [record.levelname for record in logged] == ["WARNING", "WARNING"]
+    assert [(one["error"], one["tenant"]) for one in facts] == [
+        ("tenant_refused", ("initech" * 20)[:100]),
+        ("forbidden", "acme"),
+    ]
 
 
 async def test_crash_is_logged_as_one(caplog: pytest.LogCaptureFixture) -> None:
