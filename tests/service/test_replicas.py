@@ -117,6 +117,7 @@ class Stack:
                 "serve", "--http", "--port", str(port), REACH_API_URL=self.api, REACH_API_TOKEN="x" * 20,
                 REACH_MCP_CACHE_URL=f"redis://127.0.0.1:{self.ports['redis']}", REACH_MCP_CACHE_KEY=self.key,
                 REACH_MCP_REUSE_SECONDS="1", REACH_MCP_LOG_LEVEL="WARNING", REACH_MCP_MAX_CALLS=str(CALLERS),
+                REACH_MCP_AUTH="none",
                 REACH_MCP_ALLOWED_HOSTS=f"127.0.0.1:{self.ports['nginx']}",
             )  # fmt: skip
         self.processes[name] = self.running.enter_context(process)
@@ -264,7 +265,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)])
 def test_workers_share_a_port_and_one_that_dies_is_replaced(number: int, code: int) -> None:
     with start("serve", "--demo", "--http", "--port", "0", "--workers", "2") as process:
         addresses = {wait_for_address(process)[0] for _ in range(2)}
@@ -281,6 +282,20 @@ def test_workers_share_a_port_and_one_that_dies_is_replaced(number: int, code: i
     assert health == 200
     assert len(after) == 2
     assert before[1] in after
+
+
+def test_workers_end_when_their_parent_is_killed() -> None:
+    with start("serve", "--demo", "--http", "--port", "0", "--workers", "2") as process:
+        address, *_ = [wait_for_address(process)[0] for _ in range(2)]
+        workers = children(process)
+        process.kill()
+        process.wait(ENDS_WITHIN)
+        deadline = time.monotonic() + ENDS_WITHIN
+        while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(address, trust_env=False)
 
 
 def test_workers_with_wrong_settings_are_not_replaced() -> None:
