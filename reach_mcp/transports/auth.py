@@ -38,7 +38,10 @@ MAX_RATES = 4096
 
 _TAKEN = frozenset(name.encode() for name in SINGLE_HEADERS)
 _BEARER_JWT = re.compile(r"(?i:bearer) +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
-
+_NEEDED = (
+    "needs REACH_MCP_CALLERS_FILE, REACH_MCP_AUTH_TOKEN or REACH_MCP_AUTH_TOKEN_FILE (long random values that callers "
+    "show as bearer tokens), or REACH_MCP_AUTH=oauth."
+)
 
 Callers: TypeAlias = "StaticCallers | OAuthCallers"
 """Finds callers by their token. `expects` says which one, `challenge` has the parameters of `WWW-Authenticate`."""
@@ -61,10 +64,11 @@ def build_callers(settings: Settings) -> Callers | None:
 
         return OAuthCallers(settings)
     if settings.host not in LOOPBACK:
+        raise ConfigurationError(f"Listening on {settings.host} {_NEEDED} Without one, listen on 127.0.0.1.")
+    if settings.auth is None and (settings.allowed_hosts or settings.trusted_proxies):
         raise ConfigurationError(
-            f"Listening on {settings.host} needs REACH_MCP_AUTH_TOKEN or REACH_MCP_AUTH_TOKEN_FILE, "
-            "a long random value that callers show as a bearer token, or REACH_MCP_CALLERS_FILE, or "
-            "REACH_MCP_AUTH=oauth. Without one, listen on 127.0.0.1."
+            "REACH_MCP_ALLOWED_HOSTS and REACH_MCP_TRUSTED_PROXIES are for a server behind a proxy, which "
+            f"{_NEEDED} If the proxy itself checks all callers, set REACH_MCP_AUTH=none."
         )
     return None
 

@@ -49,7 +49,7 @@ LONG_TOKEN = "a-long-random-token-1"
     ],
 )
 async def test_small_differences_are_served(path: str, headers: dict[str, str]) -> None:
-    flags = {"allowed_hosts": "mcp.example.com", "allowed_origins": "https://chat.example.com"}
+    flags = {"auth": "none", "allowed_hosts": "mcp.example.com", "allowed_origins": "https://chat.example.com"}
     async with http_client(serve(api_of([batch("b1")])), **flags) as client:
         response = await client.post(path, json=CALL, headers=headers)
 
@@ -217,7 +217,9 @@ async def test_token_file_is_read_again_when_it_changes(tmp_path: Path, caplog: 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"host": "0.0.0.0"}, "needs REACH_MCP_AUTH_TOKEN"),
+        ({"host": "0.0.0.0"}, "needs REACH_MCP_CALLERS_FILE, REACH_MCP_AUTH_TOKEN"),
+        ({"allowed_hosts": "mcp.example.com"}, "server behind a proxy, which needs REACH_MCP_CALLERS_FILE"),
+        ({"trusted_proxies": "127.0.0.1"}, "all callers, set REACH_MCP_AUTH=none"),
         ({"host": "0.0.0.0", "auth_token": "short"}, "too short"),
         ({"auth_token": " , "}, "nothing but white space"),
         ({"auth_token_file": Path("/nonexistent")}, "REACH_MCP_AUTH_TOKEN_FILE can't be read"),
@@ -228,8 +230,9 @@ def test_app_that_would_be_open_does_not_start(flags: dict[str, Any], words: str
         build_http_app(serve(api_of([])), settings_of(**flags))
 
 
-def test_long_token_opens_other_addresses() -> None:
-    for flags in ({"host": "::", "auth_token": LONG_TOKEN}, {"host": "::1"}):
+def test_app_that_checks_callers_or_was_told_not_to_starts() -> None:
+    proxied = {"auth": "none", "allowed_hosts": "mcp.example.com"}
+    for flags in ({"host": "::", "auth_token": LONG_TOKEN}, {"host": "::1"}, proxied):
         build_http_app(serve(api_of([])), settings_of(**flags))
 
 
