@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 import time
 import tomllib
@@ -22,6 +23,8 @@ from reach_mcp.tools.context import Caller
 from reach_mcp.transports.refusals import Refusal
 from reach_mcp.wrong_values import quote_name
 
+logger = logging.getLogger(__name__)
+
 MIN_TOKEN_CHARS = 16
 TRY_EVERY_SECONDS = 2.0
 CALLER_NAME = r"[A-Za-z0-9_.-]{1,40}"
@@ -29,7 +32,7 @@ CALLER_NAME = r"[A-Za-z0-9_.-]{1,40}"
 _NAMED_TOKEN = re.compile(rf"({CALLER_NAME}):(\S+)")
 _RIGHT = {
     "tokens": 'must be a list of "sha256:" with 64 hexadecimal digits, as `embedreach-mcp token` prints it',
-    "tenants": 'must be a list of tenant ids, or "any"',
+    "tenants": 'must be a list of tenant ids in plain ASCII, or "any"',
     "expires": "must be a date-time with its zone, such as 2027-01-01T00:00:00Z",
 }
 
@@ -46,11 +49,15 @@ Digests = dict[bytes, Known]
 """Callers by the SHA-256 of their token."""
 
 
+TenantId = Annotated[str, StringConstraints(pattern="^[!-~]([ -~]*[!-~])?$")]
+"""What a header can carry."""
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     tokens: list[Annotated[str, StringConstraints(pattern="^sha256:[0-9a-fA-F]{64}$")]] = Field(min_length=1)
-    tenants: Literal["any"] | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    tenants: Literal["any"] | Annotated[list[TenantId], Field(min_length=1)]
     expires: AwareDatetime | None = None
 
 
@@ -119,7 +126,11 @@ class WatchedFile:
         return self._digests
 
     def _read(self) -> Digests:
-        return self._parse(read_secret(self._file, self._setting, "the callers"))
+        found = self._parse(read_secret(self._file, self._setting, "the callers"))
+        ended = sum(one.ends is not None and one.ends <= time.time() for one in found.values())
+        facts = {"setting": self._setting, "tokens": len(found), "expired": ended}
+        logger.log(logging.WARNING if ended else logging.INFO, "callers read", extra={"facts": facts})
+        return found
 
     def _stat(self) -> tuple[int, ...]:
         try:

@@ -165,6 +165,8 @@ class _Server(uvicorn.Server):
         if self._ends is not None:  # pragma: no cover - ends the process; the tests start one for it
             die_of(sig)
         drain = self._drain if sig == signal.SIGTERM else 0
+        facts = {"signal": signal.Signals(sig).name, "drain": drain, "grace": self.config.timeout_graceful_shutdown}
+        logger.info("stopping", extra={"facts": facts})
         self._ends = time.monotonic() + drain
         self._on_stop()
         die_later(drain + float(self.config.timeout_graceful_shutdown or 0), sig)

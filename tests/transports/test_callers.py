@@ -92,6 +92,7 @@ async def test_token_that_is_restricted_in_the_file_is_restricted(tmp_path: Path
         (ONE.replace('["acme"]', '"acme"'), "callers.chat.tenants must be a list of tenant ids"),
         (ONE.replace('"acme"', ""), "callers.chat.tenants must be a list of tenant ids"),
         (ONE.replace('"acme"', '""'), "callers.chat.tenants must be a list of tenant ids"),
+        (ONE.replace('"acme"', '"acm\u00e9"'), "callers.chat.tenants must be a list of tenant ids in plain ASCII"),
         (f"{ONE}expires = 2027-01-01", "callers.chat.expires must be a date-time with its zone"),
         (f"{ONE}expires = 2027-01-01T00:00:00", "callers.chat.expires must be a date-time with its zone"),
         (f"{ONE}tenant = 1", "callers.chat.tenant must be one of tokens, tenants, expires"),
