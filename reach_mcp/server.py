@@ -170,20 +170,24 @@ class ReachServer(MCPServer[None]):
 
     async def readiness(self) -> str:
         """The reason why calls can't succeed, empty where nothing is known to be wrong."""
-        from reach_mcp.api.auth import token_end
         from reach_mcp.tools.upstream import find_unreachable
 
         if self.stopping:
             return "This server is shutting down."
+        return self.check_credential() or await find_unreachable(self.context)
+
+    def check_credential(self) -> str:
+        """The reason why the server's own credential can't be used, empty where none is known or none is needed."""
+        from reach_mcp.api.auth import token_end
+
+        if self.context.settings.credential == "caller-required":  # each caller brings its own
+            return ""
         try:
             end = token_end(self.context.client.credential.token())
         except (ReachError, ConfigurationError) as error:
-            if self.context.settings.credential == "caller-required":  # each caller brings its own
-                return ""
             return self.context.redactor.text(str(error))
-        if end is not None and end <= self.context.clock():
-            return "The Reach token has expired. Set a fresh one."
-        return await find_unreachable(self.context)
+        ended = end is not None and end <= self.context.clock()
+        return "The Reach token has expired. Set a fresh one." if ended else ""
 
 
 async def _identify(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

@@ -171,7 +171,7 @@ async def test_readiness_asks_reach_rarely() -> None:
     server = serve(api)
     upstream = server.context.upstream
 
-    reason = "Reach could not be reached (last asked at 2026-11-23 12:00:00 UTC: not_json)."
+    reason = "Requests to Reach fail (last asked at 2026-11-23 12:00:00 UTC): The answer is an HTML page, not JSON."
     assert [await server.readiness() for _ in range(3)] == [reason] * 3
     assert api.queries == [{"limit": "1"}]
     for answer in (403, json.dumps(page()).encode()):  # a refusal comes from Reach itself
@@ -180,7 +180,7 @@ async def test_readiness_asks_reach_rarely() -> None:
     assert len(api.requests) == 3
 
 
-@pytest.mark.parametrize(("seconds", "reason"), [(0.0, "timed_out"), (5.0, "")])
+@pytest.mark.parametrize(("seconds", "reason"), [(0.0, "did not answer within"), (5.0, "")])
 async def test_probe_that_takes_too_long_is_no_success_and_a_refused_one_is(seconds: float, reason: str) -> None:
     server = serve(ScriptedTransport(403))
     server.context.upstream.probe_seconds = seconds

@@ -40,20 +40,22 @@ async def find_unreachable(context: ToolContext) -> str:
         if time.monotonic() < upstream.next_probe:
             return upstream.reason
         upstream.next_probe = time.monotonic() + PROBE_EVERY_SECONDS
-        kind = await _probe(context)
-        at = datetime.fromtimestamp(context.clock(), UTC)
-        failed = f"Reach could not be reached (last asked at {at:%Y-%m-%d %H:%M:%S} UTC: {kind})."
-        upstream.reason = failed if kind in UNREACHABLE else ""
+        error = await _probe(context)
+        upstream.reason = ""
+        if error is not None and error.kind in UNREACHABLE:
+            at = datetime.fromtimestamp(context.clock(), UTC)
+            message = context.redactor.text(error.message)
+            upstream.reason = f"Requests to Reach fail (last asked at {at:%Y-%m-%d %H:%M:%S} UTC): {message}"
         return upstream.reason
 
 
-async def _probe(context: ToolContext) -> str:
-    """The kind of the error that a small request meets, empty where it is answered."""
+async def _probe(context: ToolContext) -> ReachError | None:
+    """The error that a small request meets, None where it is answered."""
     from reach_mcp.api.query import BatchQuery
 
     client, deadline = context.client, Deadline(context.upstream.probe_seconds)
     try:
         await client.list_batches(BatchQuery(limit=1), tenant=client.pinned_tenant, deadline=deadline)
     except ReachError as error:
-        return error.kind
-    return ""
+        return error
+    return None

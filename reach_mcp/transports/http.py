@@ -97,6 +97,8 @@ async def serve_http(
     """
     app = build_http_app(server, settings)
     log_configuration(settings)
+    if wrong := server.check_credential():
+        logger.warning("calls will fail", extra={"facts": {"reason": wrong}})
     listener, address = listening or listen(settings.host, settings.port)
     with observed(server, settings, over_http=True):
         # Whatever level is set: people and programs wait for this line.

@@ -55,6 +55,13 @@ def test_open_http_call_ends_within_the_grace(era: str) -> None:
     assert all(json.loads(line)["level"] == "INFO" for line in (said + rest).splitlines())
 
 
+def test_a_credential_that_cannot_be_used_is_told_at_the_start() -> None:
+    with start("serve", "--http", "--port", "0", REACH_API_TOKEN_FILE="/nonexistent") as process:
+        _, said = wait_for_address(process)
+
+    assert "WARNING reach_mcp.transports.http calls will fail reason=\"REACH_API_TOKEN_FILE can't be read" in said
+
+
 def test_drained_server_is_not_ready_and_still_answers() -> None:
     headers = {"accept": "application/json, text/event-stream"}
     with start("serve", "--http", "--demo", "--port", "0", REACH_MCP_DRAIN_SECONDS="300") as process:
