@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import yaml
 from reach_mcp.server import build_server
 from reach_mcp.settings import Settings, load_settings
 from reach_mcp.transports.observing import build_metrics
-from tests.processes import ROOT, start, wait_for_address
+from tests.processes import ROOT, free_port, start, wait_for_address
 
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "embedreach-mcp"
@@ -161,6 +162,32 @@ def test_caddy_takes_its_example() -> None:
     file = DEPLOY / "caddy" / "Caddyfile"
 
     assert "Valid configuration" in run(system("caddy"), "validate", "--adapter", "caddyfile", "--config", file)
+
+
+@instrument
+def test_bodies_that_are_too_large_take_no_server_away_from_others(tmp_path: Path) -> None:
+    file, front = tmp_path / "Caddyfile", f"http://127.0.0.1:{free_port()}"
+    headers = {"Accept": "application/json, text/event-stream"}
+    with start("serve", "--demo", "--http", "--port", "0") as server:
+        address = wait_for_address(server)[0].removeprefix("http://").removesuffix("/mcp")
+        here = {"mcp.example.com {": f"{front} {{", "reverse_proxy 127.0.0.1:8765": f"reverse_proxy {address}"}
+        text = read(DEPLOY / "caddy" / "Caddyfile")
+        for old, new in here.items():
+            text = text.replace(old, new)
+        file.write_text(f"{{\n\tadmin off\n}}\n{text}", encoding="utf-8")
+        process = subprocess.Popen([system("caddy"), "run", "--adapter", "caddyfile", "--config", file])
+        try:
+            with httpx.Client(transport=httpx.HTTPTransport(retries=8), base_url=front) as client:
+                statuses = []
+                for number in range(6):
+                    with suppress(httpx.TransportError):  # the answer may come before the body was sent
+                        client.post("/mcp", content=b"x" * (1_010_000 + 20_000 * number))
+                    statuses.append(client.post("/mcp", json=CALL, headers=headers).status_code)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+    assert statuses == [200] * 6
 
 
 def nginx_file(folder: Path, site: str, replaced: dict[str, str]) -> Path:
