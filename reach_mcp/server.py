@@ -95,7 +95,12 @@ def build_server(
     def build_client() -> ReachClient:
         from reach_mcp.api.client import build_client
 
-        return build_client(settings, transport, context.metrics)
+        client = build_client(settings, transport, context.metrics)
+        if context.shared is not None:
+            from reach_mcp.tools.shared_requests import SharedRequests
+
+            client.slot_of_all = SharedRequests(context.shared, settings.api_url).slot
+        return client
 
     context = ToolContext(settings, build_client=build_client, clock=clock, draw_delimiter=draw_delimiter)
     return ReachServer(context)

@@ -66,13 +66,13 @@ class Settings(BaseSettings):
     tenant_id: str | None = Field(None, description="Pins the tenant: a call that names another one is refused.")
     deadline: float = Field(45.0, gt=0, le=600, description="Seconds a call may take. After that it answers in part.")
     max_body_mb: float = Field(32.0, gt=0, le=1024, description="Largest response accepted from Reach, in MB.")
-    max_requests: int = Field(4, ge=1, le=64, description="Requests in flight to Reach, over all calls.")
+    max_requests: int = Field(4, ge=1, le=64, description="Requests in flight to Reach; with a cache, of all replicas.")
     max_calls: int = Field(8, ge=1, le=256, description="Calls at work at once. More wait, with a share per caller.")
     reuse_seconds: float = Field(
         30.0, ge=0, le=600, description="How long follow-up calls answer from one snapshot. 0 reads every time."
     )
     reuse_mb: float = Field(128.0, ge=0, le=4096, description="Most MB of such snapshots, by bytes read.")
-    cache_url: SecretStr | None = Field(None, description="Redis or Valkey in which replicas share snapshots.")
+    cache_url: SecretStr | None = Field(None, description="Redis or Valkey where replicas share snapshots and slots.")
     cache_key: SecretStr | None = Field(None, description="Fernet keys for it, comma-separated. The first encrypts.")
     answer_bytes: int = Field(
         8000, ge=4000, le=100_000, description="Most bytes of a concise answer, in each form. Detailed: three times."

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -78,10 +78,11 @@ class ReachClient:
     metrics: Metrics = field(default_factory=Metrics)
     send_trace: bool = False
     """Send `traceparent` to Reach."""
+    slot_of_all: Callable[[Mapping[str, int]], AbstractAsyncContextManager[None]] = lambda _: nullcontext()
+    """Holds one of the slots that several servers share, by the same bounds as those of this client."""
 
     def __post_init__(self) -> None:
-        self._slots = anyio.Semaphore(self.max_requests)
-        self._shares: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
+        self._slots: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         return self
@@ -147,8 +148,7 @@ class ReachClient:
                     on=policy, attempts=MAX_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5, wait_jitter=0.3
                 ):
                     with attempt:
-                        named = "" if tenant == self.pinned_tenant else tenant
-                        async with self._share("caller", deadline.caller), self._share("tenant", named), self._slots:
+                        async with self._slot(deadline.caller, tenant):
                             policy.failure = errors.TimedOut()
                             response = await self._send(request, deadline)
                         if response.status_code != 200:
@@ -221,10 +221,17 @@ class ReachClient:
             return errors.Stalled(f"Reach sent nothing for {self.read_timeout:g} s.")
         return errors.NoConnection()
 
-    def _share(self, kind: str, name: str | None) -> anyio.Semaphore | nullcontext[None]:
-        """A slot out of those of one caller or tenant; no bound where none is named."""
+    @asynccontextmanager
+    async def _slot(self, caller: str, tenant: str | None) -> AsyncIterator[None]:
+        """Hold a slot out of those of the caller, of the tenant, and of all. There is no bound on an unnamed one."""
+        named = {"caller": caller, "tenant": "" if tenant == self.pinned_tenant else tenant}
         half = max(1, self.max_requests // 2)
-        return self._shares.setdefault(f"{kind} {name}", anyio.Semaphore(half)) if name else nullcontext()
+        bounds = {f"{kind} {name}": half for kind, name in named.items() if name} | {"all": self.max_requests}
+        async with AsyncExitStack() as held:
+            for name, bound in bounds.items():
+                await held.enter_async_context(self._slots.setdefault(name, anyio.Semaphore(bound)))
+            await held.enter_async_context(self.slot_of_all(bounds))
+            yield
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:

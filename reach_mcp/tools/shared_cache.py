@@ -27,7 +27,6 @@ from reach_mcp.settings import ConfigurationError, Settings, split_list
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
-    from redis.asyncio.lock import Lock
 
 T = TypeVar("T")
 
@@ -90,7 +89,7 @@ class SharedCache:
     def __init__(self, redis: Redis, keys: Sequence[str], *, seconds: float, max_bytes: int) -> None:
         from cryptography.fernet import Fernet, MultiFernet
 
-        self._redis = redis
+        self.redis = redis
         self._fernet = MultiFernet([Fernet(key) for key in keys])
         self._keys = [urlsafe_b64decode(key) for key in keys]
         self._seconds = seconds
@@ -128,13 +127,13 @@ class SharedCache:
 
         While another replica reads, wait for it, for `wait` seconds at most. A value that is not accepted is removed.
         """
-        lock = self._redis.lock(f"{names[-1]}:lock", timeout=self.lock_seconds, thread_local=False)
+        lock = self.redis.lock(f"{names[-1]}:lock", timeout=self.lock_seconds, thread_local=False)
         ends, renewal = time.monotonic() + wait, None
         try:
             while (found := await self._find(names, accept)) is None and renewal is None:
-                locked = await self._ask(lock.acquire, blocking=False)
+                locked = await self.ask(lock.acquire, blocking=False)
                 if locked:  # look once more: it may have been stored meanwhile
-                    renewal = asyncio.create_task(self._renew(lock))
+                    renewal = asyncio.create_task(self.renew(lock.reacquire))
                 elif locked is None or time.monotonic() >= ends:
                     break
                 else:
@@ -144,34 +143,35 @@ class SharedCache:
             if renewal is not None:
                 renewal.cancel()
                 with anyio.CancelScope(shield=True):
-                    await self._ask(lock.release)
+                    await self.ask(lock.release)
 
     async def store(self, names: Sequence[str], value: bytes) -> None:
         """Store a value for the others, unless it is empty."""
         if value:
-            await self._ask(self._redis.set, names[0], value, px=int(self._seconds * 1000))
+            await self.ask(self.redis.set, names[0], value, px=int(self._seconds * 1000))
+
+    async def renew(self, operation: Callable[[], Awaitable[object]]) -> None:
+        """Repeat an operation until cancelled, often enough that what it renews does not end."""
+        while True:
+            await asyncio.sleep(self.lock_seconds / 3)
+            await self.ask(operation)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        await self.redis.aclose()
 
     async def _find(self, names: Sequence[str], accept: Callable[[bytes], Awaitable[T | None]]) -> T | None:
         for name in names:
-            value = await self._ask(self._redis.getrange, name, 0, MAX_VALUE_BYTES)
+            value = await self.ask(self.redis.getrange, name, 0, MAX_VALUE_BYTES)
             if value and isinstance(value, bytes):  # it is text where the URL says so
                 found = await accept(value)
                 if found is not None:
                     return found
                 self._log.warning("shared snapshots: a value was not usable and is removed")
-                await self._ask(self._redis.delete, name)
+                await self.ask(self.redis.delete, name)
         return None
 
-    async def _renew(self, lock: Lock) -> None:
-        while True:
-            await asyncio.sleep(self.lock_seconds / 3)
-            await self._ask(lock.reacquire)
-
-    async def _ask(self, operation: Callable[..., Awaitable[T]], *arguments: object, **options: object) -> T | None:
+    async def ask(self, operation: Callable[..., Awaitable[T]], *arguments: object, **options: object) -> T | None:
         """The result of an operation, None where the cache fails."""
         from redis.exceptions import LockError, RedisError, ResponseError
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import anyio
 import httpx
@@ -27,9 +27,10 @@ from anyio import to_thread
 from cryptography.fernet import Fernet
 from redis import Redis
 
+from reach_mcp.tools.shared_cache import SharedCache
 from tests.builders import batch, page, pending
 from tests.cli.helpers import run
-from tests.helpers import EXPLAIN, read_events, rpc
+from tests.helpers import EXPLAIN, LIST, read_events, rpc
 from tests.processes import ENDS_WITHIN, ROOT, free_port, start, wait_for_address
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin"
@@ -44,6 +45,8 @@ pytestmark = [
 ROWS = {"acme": 110, "globex": 120, "initech": 130, "umbrella": 140}
 TENANTS = tuple(ROWS)
 CALLERS = 32
+MAX_REQUESTS = 4
+OF_ONE_CALLER = MAX_REQUESTS // 2
 LOAD_SECONDS = 2.5
 SENT = {"accept": "application/json, text/event-stream"}
 EXPIRES = datetime.now(UTC) + timedelta(hours=6)
@@ -61,17 +64,25 @@ http {{
 
 
 class Reach(BaseHTTPRequestHandler):
-    """A Reach API whose records name their tenant."""
+    """A Reach API whose records name their tenant. It counts its requests, and those at the same time."""
 
     requests: ClassVar[Counter[str]] = Counter()
+    active: ClassVar[list[object]] = []
+    most: ClassVar[list[int]] = []
+    go_on: ClassVar[threading.Event] = threading.Event()
+    go_on.set()
 
     def do_GET(self) -> None:
+        self.active.append(self)
+        self.most.append(len(self.active))
+        self.go_on.wait(ENDS_WITHIN)
+        time.sleep(0.05)
+        self.active.remove(self)
         tenant = self.headers["reach-tenant-id"]
         self.requests[tenant] += 1
         record = f"{{}}:{tenant}-{{}}".format
         rows = [pending(record("orders", n), record("customers", n % 7), expires=EXPIRES) for n in range(ROWS[tenant])]
         body = json.dumps(page(batch("b1", *rows, schema="orders"), batch("b2"), total=2)).encode()
-        time.sleep(0.05)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -117,7 +128,7 @@ class Stack:
                 "serve", "--http", "--port", str(port), REACH_API_URL=self.api, REACH_API_TOKEN="x" * 20,
                 REACH_MCP_CACHE_URL=f"redis://127.0.0.1:{self.ports['redis']}", REACH_MCP_CACHE_KEY=self.key,
                 REACH_MCP_REUSE_SECONDS="1", REACH_MCP_LOG_LEVEL="WARNING", REACH_MCP_MAX_CALLS=str(CALLERS),
-                REACH_MCP_AUTH="none",
+                REACH_MCP_AUTH="none", REACH_MCP_MAX_REQUESTS=str(MAX_REQUESTS),
                 REACH_MCP_ALLOWED_HOSTS=f"127.0.0.1:{self.ports['nginx']}",
             )  # fmt: skip
         self.processes[name] = self.running.enter_context(process)
@@ -130,13 +141,16 @@ class Stack:
     def redis(self) -> Redis:
         return Redis(port=self.ports["redis"])
 
+    def url_of(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}/mcp"
+
     def asked(self) -> list[str]:
         """The replica of each call."""
         return (self.folder / "access.log").read_text().split()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.ports['nginx']}/mcp"
+        return self.url_of("nginx")
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +249,10 @@ def fill_redis(stack: Stack) -> None:
 def corrupt_redis(stack: Stack) -> None:
     with stack.redis as redis:
         for _ in range(50):
-            values = {name: redis.get(name) for name in redis.scan_iter("reach-mcp:*") if not name.endswith(b":lock")}
+            for name in redis.scan_iter("reach-mcp:*:requests", _type="zset"):
+                redis.set(name, b"garbage", px=20)
+            names = redis.scan_iter("reach-mcp:*", _type="string")
+            values = {name: redis.get(name) for name in names if not name.endswith((b":lock", b":requests"))}
             for name, other in zip(values, [*values][1:] + [*values][:1], strict=True):
                 redis.set(name, values[other] or b"garbage", px=1000)  # the reading of another tenant
                 redis.setrange(other, 40, b"garbage")
@@ -245,6 +262,7 @@ def corrupt_redis(stack: Stack) -> None:
 @pytest.mark.parametrize("break_it", [kill_a_replica, stop_redis, hang_redis, fill_redis, corrupt_redis])
 async def test_no_answer_is_wrong_or_lost(stack: Stack, break_it: Callable[[Stack], None]) -> None:
     caller, ends = Client(stack.url), time.monotonic() + LOAD_SECONDS
+    Reach.most.clear()
 
     async def call(number: int) -> None:
         while time.monotonic() < ends:
@@ -259,6 +277,77 @@ async def test_no_answer_is_wrong_or_lost(stack: Stack, break_it: Callable[[Stac
     assert caller.wrong == []
     assert caller.answers >= CALLERS
     assert caller.retried == 0 or break_it is kill_a_replica
+    assert max(Reach.most) <= 2 * OF_ONE_CALLER  # all come from one address: the bounds of both replicas
+
+
+async def list_batches(url: str, number: int) -> None:
+    """One call that shares no request, since no other has its limit. Callers are told apart by their address."""
+    network = httpx.AsyncHTTPTransport(local_address=f"127.0.0.{1 + number % len(TENANTS)}")
+    async with httpx.AsyncClient(transport=network, trust_env=False, timeout=20, headers=SENT) as client:
+        named = {"name": LIST, "arguments": {"tenant_id": TENANTS[number % len(TENANTS)], "limit": 1 + number}}
+        result = read_events(await client.post(url, json=rpc("tools/call", named)))["result"]
+        assert not result["isError"], result
+
+
+async def test_replicas_share_the_bound_on_requests(stack: Stack) -> None:
+    Reach.most.clear()
+    async with anyio.create_task_group() as tasks:
+        for number in range(16):
+            tasks.start_soon(list_batches, stack.url_of("ab"[number % 2]), number)
+
+    assert len(Reach.most) == 16
+    assert max(Reach.most) == MAX_REQUESTS
+
+
+async def wait_for_active(count: int) -> None:
+    """Wait until so many requests are at work in the API."""
+    with anyio.fail_after(ENDS_WITHIN):
+        while True:
+            if len(Reach.active) == count:
+                return
+            await anyio.sleep(0.02)
+
+
+async def test_slots_of_a_killed_replica_are_free_when_its_leases_have_ended(stack: Stack) -> None:
+    async def ask_and_be_lost(number: int) -> None:
+        with suppress(httpx.HTTPError):
+            await list_batches(stack.url_of("a"), number)
+
+    Reach.go_on.clear()
+    try:
+        async with anyio.create_task_group() as tasks:
+            for number in range(MAX_REQUESTS):
+                tasks.start_soon(ask_and_be_lost, number)
+            await wait_for_active(MAX_REQUESTS)
+            stack.end("a")
+        Reach.go_on.set()
+        await wait_for_active(0)
+        Reach.go_on.clear()
+        async with anyio.create_task_group() as tasks:
+            for number in range(MAX_REQUESTS):
+                tasks.start_soon(list_batches, stack.url_of("b"), number)
+            await wait_for_active(MAX_REQUESTS)
+            with stack.redis as redis:
+                leases = [redis.zcard(name) for name in redis.scan_iter("reach-mcp:*:requests")]
+            Reach.go_on.set()
+    finally:
+        Reach.go_on.set()
+        stack.start("a")
+        wait_for_port(stack.ports["a"])
+
+    assert max(leases) == MAX_REQUESTS  # those of the living replica alone
+
+
+async def test_leases_of_a_stranger_hold_no_slots(stack: Stack) -> None:
+    cache = SharedCache(cast(Any, None), [stack.key], seconds=1, max_bytes=1)
+    leases, queue = (f"{cache.names(stack.api, name)[-1]}:requests" for name in ("", "all"))
+    with stack.redis as redis:
+        for number in range(MAX_REQUESTS):
+            redis.zadd(leases, {f"stranger {number}": "inf"})
+            redis.zadd(queue, {f"stranger {number}": 0})
+        await list_batches(stack.url_of("a"), 0)
+
+        assert redis.zscore(leases, "stranger 0") is None
 
 
 def children(process: subprocess.Popen[str]) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import anyio
@@ -33,11 +33,12 @@ BATCHES = [
 
 
 class FakeRedis:
-    """Values and locks of one cache, which may fail."""
+    """Values, locks and queues of one cache, which may fail."""
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
         self.locks: dict[str, object] = {}
+        self.queues: dict[str, list[str]] = {}
         self.asked: list[str] = []
         self.fails: dict[str, Exception | None] = {}
         """Errors by operation, None for one that does not answer."""
@@ -64,6 +65,26 @@ class FakeRedis:
 
     def lock(self, name: str, **_: object) -> FakeLock:
         return FakeLock(self, name)
+
+    def register_script(self, _: str) -> Callable[..., Awaitable[int]]:
+        return self.enter
+
+    async def enter(self, keys: list[str], args: list[Any]) -> int:
+        """Queues as the script keeps them, of leases that end by `zrem` alone."""
+        await self.answer("enter")
+        lease, _, *bounds = args
+        leases = self.queues.setdefault(keys[0], [])
+        leases += [lease] * (lease not in leases)
+        for key, bound in zip(keys[1:], bounds, strict=True):
+            queue = self.queues[key] = [one for one in self.queues.get(key, []) if one in leases]
+            queue += [lease] * (lease not in queue)
+            if queue.index(lease) >= bound:
+                return 0
+        return 1
+
+    async def zrem(self, name: str, lease: str) -> None:
+        await self.answer("leave")
+        self.queues[name] = [one for one in self.queues.get(name, []) if one != lease]
 
 
 class FakeLock:
@@ -237,10 +258,12 @@ async def test_value_of_another_tenant_is_refused_under_the_name_of_this_one() -
 
 @pytest.mark.parametrize(
     ("operation", "error", "rests"),
-    [("get", ConnectionError(), True), ("get", OSError(), True), ("get", None, True),
+    [("enter", OutOfMemoryError(), False), ("leave", None, True),
+     ("get", ConnectionError(), True), ("get", OSError(), True), ("get", None, True),
      ("lock", OutOfMemoryError(), False),
      ("set", OutOfMemoryError(), False), ("release", LockError(), False), ("set", ConnectionError(), True)],
-    ids=["gone", "network", "no answer", "full", "full at the end", "lock lost", "gone at the end"],
+    ids=["no queue", "lease kept",
+         "gone", "network", "no answer", "full", "full at the end", "lock lost", "gone at the end"],
 )  # fmt: skip
 async def test_failing_cache_costs_no_answer(
     operation: str, error: Exception | None, rests: bool, caplog: pytest.LogCaptureFixture
