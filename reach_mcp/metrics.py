@@ -25,6 +25,12 @@ class Metrics:
     def count_request(self, status: str, *, seconds: float, retried: bool) -> None:
         """Count a request to Reach. `status` is an HTTP status, or `none` where no answer came."""
 
+    def count_wait(self, seconds: float) -> None:
+        """Count the time that a request to Reach waited for its slot."""
+
+    def count_http_error(self, status: str) -> None:
+        """Count a request over HTTP that got a status of 400 or more. `status` is `none` for a connection too many."""
+
 
 class PrometheusMetrics(Metrics):
     """Counts in a registry of its own. Raises ImportError where prometheus-client is missing."""
@@ -44,6 +50,9 @@ class PrometheusMetrics(Metrics):
         self._requests = counter(PREFIX + "upstream_requests", asked, ["status"])
         self._request_seconds = timer(PREFIX + "upstream_seconds", "Time of a request to Reach.")
         self._retries = counter(PREFIX + "upstream_retries", again)
+        self._waits = timer(PREFIX + "upstream_wait_seconds", "Time that a request to Reach waits for its slot.")
+        unserved = "Requests answered with an HTTP error, by status; `none`: a connection too many."
+        self._http_errors = counter(PREFIX + "http_errors", unserved, ["status"])
         ProcessCollector(registry=self.registry)
 
     def count_call(self, tool: str, *, outcome: str, error: str, seconds: float, answer_bytes: int) -> None:
@@ -55,3 +64,9 @@ class PrometheusMetrics(Metrics):
         self._requests.labels(status).inc()
         self._request_seconds.observe(seconds)
         self._retries.inc(retried)
+
+    def count_wait(self, seconds: float) -> None:
+        self._waits.observe(seconds)
+
+    def count_http_error(self, status: str) -> None:
+        self._http_errors.labels(status).inc()

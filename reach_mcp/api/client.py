@@ -225,12 +225,13 @@ class ReachClient:
     async def _slot(self, caller: str, tenant: str | None) -> AsyncIterator[None]:
         """Hold a slot out of those of the caller, of the tenant, and of all. There is no bound on an unnamed one."""
         named = {"caller": caller, "tenant": "" if tenant == self.pinned_tenant else tenant}
-        half = max(1, self.max_requests // 2)
+        half, started = max(1, self.max_requests // 2), time.monotonic()
         bounds = {f"{kind} {name}": half for kind, name in named.items() if name} | {"all": self.max_requests}
         async with AsyncExitStack() as held:
             for name, bound in bounds.items():
                 await held.enter_async_context(self._slots.setdefault(name, anyio.Semaphore(bound)))
             await held.enter_async_context(self.slot_of_all(bounds))
+            self.metrics.count_wait(time.monotonic() - started)
             yield
 
     @cached_property

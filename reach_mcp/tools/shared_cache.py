@@ -94,6 +94,9 @@ class SharedCache:
         self._keys = [urlsafe_b64decode(key) for key in keys]
         self._seconds = seconds
         self.max_bytes = max_bytes
+        self.waits = 0
+        """Readings that waited for another replica."""
+        self.failures = {"unreachable": 0, "refused": 0, "unusable": 0}
         self._rests_until = 0.0
         self._log = ThrottledLog()
 
@@ -128,7 +131,7 @@ class SharedCache:
         While another replica reads, wait for it, for `wait` seconds at most. A value that is not accepted is removed.
         """
         lock = self.redis.lock(f"{names[-1]}:lock", timeout=self.lock_seconds, thread_local=False)
-        ends, renewal = time.monotonic() + wait, None
+        ends, renewal, waited = time.monotonic() + wait, None, False
         try:
             while (found := await self._find(names, accept)) is None and renewal is None:
                 locked = await self.ask(lock.acquire, blocking=False)
@@ -137,7 +140,9 @@ class SharedCache:
                 elif locked is None or time.monotonic() >= ends:
                     break
                 else:
+                    waited = True
                     await anyio.sleep(POLL_SECONDS)
+            self.waits += waited
             yield found
         finally:
             if renewal is not None:
@@ -167,6 +172,7 @@ class SharedCache:
                 found = await accept(value)
                 if found is not None:
                     return found
+                self.failures["unusable"] += 1
                 self._log.warning("shared snapshots: a value was not usable and is removed")
                 await self.ask(self.redis.delete, name)
         return None
@@ -183,7 +189,9 @@ class SharedCache:
         except LockError:  # it took so long that another replica has the lock
             return None
         except (RedisError, OSError, TimeoutError) as error:
-            if not isinstance(error, ResponseError):  # those come at once, such as when its memory is full
+            refused = isinstance(error, ResponseError)  # at once, such as when its memory is full
+            self.failures["refused" if refused else "unreachable"] += 1
+            if not refused:
                 self._rests_until = time.monotonic() + REST_SECONDS
             self._log.warning("shared snapshots: the cache failed", reason=type(error).__name__)
             return None

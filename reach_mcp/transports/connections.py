@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
@@ -22,6 +23,7 @@ class GuardedProtocol(H11Protocol):
     max_connections = 256
     header_seconds = HEADER_SECONDS
     refusals = ThrottledLog()
+    on_refusal: Callable[[], None]
     write_seconds = WRITE_SECONDS
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
@@ -30,6 +32,7 @@ class GuardedProtocol(H11Protocol):
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             self.refusals.warning("too many connections", limit=self.max_connections)
+            self.on_refusal()
             transport.abort()
             return
         self._watch()
@@ -70,6 +73,7 @@ class GuardedProtocol(H11Protocol):
             self._timer = None
 
 
-def guarded(max_connections: int) -> type[GuardedProtocol]:
-    """The protocol with a bound of its own."""
-    return type("BoundedProtocol", (GuardedProtocol,), {"max_connections": max_connections})
+def guarded(max_connections: int, on_refusal: Callable[[], None] = lambda: None) -> type[GuardedProtocol]:
+    """The protocol with a bound of its own. `on_refusal` is called for each connection beyond it."""
+    own = {"max_connections": max_connections, "on_refusal": staticmethod(on_refusal)}
+    return type("BoundedProtocol", (GuardedProtocol,), own)

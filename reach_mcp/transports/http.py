@@ -33,7 +33,7 @@ from reach_mcp.transports.middleware import (
     NormalizeMiddleware,
     bracketed,
 )
-from reach_mcp.transports.observing import TraceMiddleware, observed
+from reach_mcp.transports.observing import CountMiddleware, TraceMiddleware, observed
 from reach_mcp.transports.signals import die_later, die_of
 
 if TYPE_CHECKING:
@@ -55,9 +55,8 @@ def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
         # HostMiddleware checks hosts and origins: its answers name the setting to change.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    endpoint = NormalizeMiddleware(
-        HostMiddleware(AuthMiddleware(TraceMiddleware(BodyMiddleware(sdk)), callers, settings), settings)
-    )
+    checked = HostMiddleware(AuthMiddleware(TraceMiddleware(BodyMiddleware(sdk)), callers, settings), settings)
+    endpoint = CountMiddleware(NormalizeMiddleware(checked), server.context)
     app = Starlette(
         routes=[*_health(server), *(callers.routes() if callers else ()), Mount("/", endpoint)],
         lifespan=sdk.router.lifespan_context,
@@ -110,6 +109,7 @@ async def serve_http(
             grace=settings.shutdown_seconds,
             drain=settings.drain_seconds,
             on_stop=server.stop,
+            on_refusal=lambda: server.context.metrics.count_http_error("none"),
             max_connections=settings.max_connections,
             proxies=split_list(settings.trusted_proxies),
         )
@@ -122,16 +122,18 @@ async def serve_app(
     grace: int,
     drain: int = 0,
     on_stop: Callable[[], None] = lambda: None,
+    on_refusal: Callable[[], None] = lambda: None,
     max_connections: int = 256,
     proxies: Sequence[str] = (),
 ) -> None:
     """Serve an ASGI app by uvicorn until a signal comes.
 
-    The first signal calls `on_stop`. After SIGTERM, calls are taken for `drain` seconds more.
+    The first signal calls `on_stop`, each connection too many `on_refusal`. After SIGTERM, calls are taken for
+    `drain` seconds more.
     """
     config = uvicorn.Config(
         app,
-        http=guarded(max_connections),
+        http=guarded(max_connections, on_refusal),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import attach, detach
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_mcp import __version__
 from reach_mcp.metrics import PREFIX, PrometheusMetrics
@@ -106,7 +106,7 @@ class _StateCollector:
     def collect(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        limiter, snapshots = self._context.limiter, self._context.snapshots
+        limiter, snapshots, shared = self._context.limiter, self._context.snapshots, self._context.shared
         rows = sum(len(kept.analysis.snapshot.rows) for kept in snapshots.values())
         yield GaugeMetricFamily(PREFIX + "calls_active", "Calls at work.", limiter.active)
         yield GaugeMetricFamily(PREFIX + "calls_waiting", "Calls in the queue.", limiter.waiting)
@@ -116,6 +116,13 @@ class _StateCollector:
         for result, count in (("hit", snapshots.hits), ("shared", snapshots.shared), ("miss", snapshots.misses)):
             family.add_metric([result], count)
         yield family
+        if shared is not None:
+            waited, failed = "Readings that waited for another replica.", "Failures of the shared cache, by reason."
+            yield CounterMetricFamily(PREFIX + "shared_cache_waits", waited, shared.waits)
+            family = CounterMetricFamily(PREFIX + "shared_cache_failures", failed, labels=["reason"])
+            for reason, count in shared.failures.items():
+                family.add_metric([reason], count)
+            yield family
 
 
 @contextmanager
@@ -160,6 +167,22 @@ def build_provider() -> TracerProvider | None:
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
+
+
+class CountMiddleware:
+    """Counts the requests that are answered with an HTTP error."""
+
+    def __init__(self, app: ASGIApp, context: ToolContext) -> None:
+        self._app = app
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def count(message: Message) -> None:
+            if message.get("status", 200) >= 400:
+                self._context.metrics.count_http_error(str(message["status"]))
+            await send(message)
+
+        await self._app(scope, receive, count)
 
 
 class TraceMiddleware:

@@ -18,6 +18,7 @@ import httpx
 import jsonschema
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 
 from reach_mcp.server import build_server
 from reach_mcp.settings import Settings, load_settings
@@ -138,9 +139,11 @@ def test_the_chart_refuses_wrong_values_and_secrets(wrong: dict[str, Any]) -> No
 def test_alerts_parse_and_name_metrics_that_exist() -> None:
     rules = next(one for one in manifests("full") if one["kind"] == "PrometheusRule")
     expressions = [rule["expr"] for group in rules["spec"]["groups"] for rule in group["rules"]]
-    metrics = build_metrics(build_server(load_settings(demo=True)).context)
+    settings = load_settings(demo=True, cache_url="redis://cache", cache_key=Fernet.generate_key().decode())
+    metrics = build_metrics(build_server(settings).context)
     metrics.count_call("list_batches", outcome="ok", error="", seconds=1, answer_bytes=1)
     metrics.count_request("200", seconds=1, retried=True)
+    metrics.count_http_error("401")
     published = {sample.name for family in metrics.registry.collect() for sample in family.samples}
 
     assert checked("promql", expressions) == len(expressions) > 5

@@ -305,9 +305,10 @@ async def test_silent_and_surplus_connections_are_closed(caplog: pytest.LogCaptu
     """A connection that sends no headers ends, one with an open call does not, and there is a bound on both."""
     state, config = ServerState(), uvicorn.Config(Seen(), ws="none", log_config=None)
     config.load()
+    refused: list[int] = []
 
     def connect() -> tuple[Any, Memory]:
-        protocol, transport = guarded(2)(config, state, {}), Memory()
+        protocol, transport = guarded(2, lambda: refused.append(1))(config, state, {}), Memory()
         protocol.header_seconds = 0.01
         protocol.connection_made(transport)  # type: ignore[arg-type]
         return protocol, transport
@@ -322,6 +323,7 @@ async def test_silent_and_surplus_connections_are_closed(caplog: pytest.LogCaptu
         protocol.connection_lost(None)
 
     assert third.closed
+    assert refused == [1]
     assert "too many connections" in caplog.text
     assert calling._timer is None
     assert second.closed  # by the end of its connection

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,24 @@ import anyio.lowlevel
 import httpx
 import pytest
 from prometheus_client.registry import CollectorRegistry
+from redis.exceptions import ConnectionError, OutOfMemoryError
 
 from reach_mcp.api.deadline import Deadline
 from reach_mcp.server import ReachServer
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.tools.cache import Loaded
 from reach_mcp.transports.http import listen
+from reach_mcp.transports.middleware import MAX_BODY_BYTES
 from reach_mcp.transports.observing import build_metrics, observed
 from tests.builders import batch, page, pending
 from tests.fakes import ScriptedTransport
-from tests.helpers import EXPLAIN, GET, LIST, api_of, call, http_client, serve, settings_of
+from tests.helpers import EXPLAIN, GET, LIST, TOKEN, api_of, call, http_client, rpc, serve, settings_of
+from tests.processes import COMMAND, start, wait_for_address
+from tests.tools.test_shared_cache import KEY, FakeRedis, replica
 
 pytestmark = pytest.mark.anyio
 
+JSON_TYPE = {"Content-Type": "application/json"}
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
@@ -106,6 +113,42 @@ async def test_snapshot_of_another_replica_is_counted_apart() -> None:
     assert value(registry, "snapshot_lookups_total", result="miss") == 0
 
 
+async def test_waits_and_failures_of_the_shared_cache_are_counted() -> None:
+    redis = FakeRedis()
+    server = replica(redis, api_of([]), deadline=1)
+    registry = measured(server)
+    assert server.context.shared is not None
+    [name] = server.context.shared.names("http://reach.test", TOKEN, None, True)
+    redis.locks[f"{name}:lock"], redis.values[name] = object(), b"garbage"
+    redis.fails["set"] = OutOfMemoryError()
+
+    await call(server, EXPLAIN)
+    redis.fails["enter"] = ConnectionError()
+    await call(server, LIST)
+
+    reasons = ("unusable", "refused", "unreachable")
+    assert [value(registry, "shared_cache_failures_total", reason=reason) for reason in reasons] == [1, 1, 1]
+    assert value(registry, "shared_cache_waits_total") == 1
+    assert value(registry, "upstream_wait_seconds_count") == 2
+
+
+async def test_requests_with_an_http_error_are_counted_by_status() -> None:
+    server = serve(api_of([]), auth_token="token-of-a-caller")
+    registry = measured(server)
+    async with http_client(server, auth_token="token-of-a-caller") as client:
+        known = {"Authorization": "Bearer token-of-a-caller"}
+        await client.get("/metrics")
+        await client.post("/mcp", json={})
+        await client.post("/mcp", json={}, headers={"Host": "other.example.com"})
+        await client.post("/mcp", content=bytes(MAX_BODY_BYTES + 1), headers=known | JSON_TYPE)
+        answered = await client.post("/mcp", json=rpc("tools/list"), headers=known)
+        await client.get("/healthz")
+
+    assert answered.status_code == 200
+    statuses = ("200", "401", "404", "413", "421")
+    assert [value(registry, "http_errors_total", status=status) for status in statuses] == [None, 1, 1, 1, 1]
+
+
 async def test_calls_at_work_and_in_the_queue_are_shown() -> None:
     server = serve(api_of([]), max_calls=1)
     registry, limiter = measured(server), server.context.limiter
@@ -143,6 +186,21 @@ async def test_metrics_have_a_port_of_their_own(caplog: pytest.LogCaptureFixture
     assert (main.status_code, other.status_code) == (404, 404)
 
 
+def test_connections_too_many_are_counted() -> None:
+    settings = {"REACH_MCP_MAX_CONNECTIONS": "8", "REACH_MCP_METRICS_PORT": "0"}
+    serving = start("serve", "--demo", "--http", "--port", "0", stdin=False, command=COMMAND, **settings)
+    with serving as process, ExitStack() as held:
+        address, said = wait_for_address(process)
+        port = re.search(r" metrics .*port=(\d+)", said)
+        assert port is not None
+        for _ in range(9):
+            last = held.enter_context(socket.create_connection(("127.0.0.1", int(address.split(":")[2].split("/")[0]))))
+        assert last.recv(1) == b""  # it was closed
+        text = httpx.get(f"http://127.0.0.1:{port[1]}/metrics", trust_env=False).text
+
+    assert 'reach_mcp_http_errors_total{status="none"} 1.0' in text
+
+
 @pytest.mark.parametrize("over_http", [True, False])
 async def test_without_a_port_nothing_is_served(over_http: bool) -> None:
     server = serve(api_of([]))
@@ -172,9 +230,11 @@ def test_missing_library_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_docs_list_every_metric_with_its_labels() -> None:
-    metrics = build_metrics(serve(api_of([])).context)
+    cache = {"cache_url": "redis://cache", "cache_key": KEY}
+    metrics = build_metrics(serve(api_of([]), **cache).context)
     metrics.count_call("", outcome="", error="", seconds=0, answer_bytes=0)
     metrics.count_request("", seconds=0, retried=False)
+    metrics.count_http_error("")
     found = {}
     for metric in metrics.registry.collect():
         if metric.name.startswith("reach_mcp_"):
