@@ -6,11 +6,12 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from cryptography.fernet import Fernet
 from reach_mcp.server import build_server
 from reach_mcp.settings import Settings, load_settings
 from reach_mcp.transports.observing import build_metrics
-from tests.processes import ROOT, free_port, start, wait_for_address
+from tests.processes import ROOT, free_port, slow_api, start, wait_for_address
 
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "embedreach-mcp"
@@ -205,28 +206,47 @@ def nginx_file(folder: Path, site: str, replaced: dict[str, str]) -> Path:
     return file
 
 
+@contextmanager
+def nginx(site: str, upstream: str, folder: Path) -> Iterator[str]:
+    """nginx with one of the examples in front of a server. Yields its host and port."""
+    files = ("-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem")
+    run(system("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", *files)
+    front = f"127.0.0.1:{free_port()}"
+    here = {"listen 443": f"listen {front}", "listen 8080": f"listen {front}", "listen [::]": "#", "resolver ": "# "}
+    here |= {"127.0.0.1:8765": upstream, "reach-mcp:8765 resolve": upstream}  # newer than Debian's nginx
+    here["/etc/letsencrypt/live/mcp.example.com"] = str(folder)
+    process = subprocess.Popen([system("nginx"), "-c", nginx_file(folder, site, here)])
+    try:
+        yield front
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 @instrument
 @pytest.mark.parametrize(("site", "scheme"), [("site.conf", "https"), ("compose.conf", "http")])
 def test_nginx_passes_calls_on_and_keeps_the_rest_inside(site: str, scheme: str, tmp_path: Path) -> None:
-    files = ("-keyout", tmp_path / "privkey.pem", "-out", tmp_path / "fullchain.pem")
-    run(system("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", *files)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        front = f"127.0.0.1:{free.getsockname()[1]}"
-    here = {"listen 443": f"listen {front}", "listen 8080": f"listen {front}", "listen [::]": "#", "resolver ": "# "}
-    here["/etc/letsencrypt/live/mcp.example.com"] = str(tmp_path)
     with start("serve", "--demo", "--http", "--port", "0") as server:
         address = wait_for_address(server)[0].removeprefix("http://").removesuffix("/mcp")
-        here |= {"127.0.0.1:8765": address, "reach-mcp:8765 resolve": address}  # newer than Debian's nginx
-        process = subprocess.Popen([system("nginx"), "-c", nginx_file(tmp_path, site, here)])
-        try:
+        with nginx(site, address, tmp_path) as front:
             transport = httpx.HTTPTransport(retries=8, verify=False)
             with httpx.Client(transport=transport, base_url=f"{scheme}://{front}") as client:
                 statuses = [client.get(path).status_code for path in ("/metrics", "/healthz", "/readyz", "/")]
                 called = client.post("/mcp", json=CALL, headers={"Accept": "application/json, text/event-stream"})
-        finally:
-            process.terminate()
-            process.wait(10)
 
     assert (statuses, called.status_code) == ([404] * 4, 200)
     assert "bat_" in called.text
+
+
+@instrument
+def test_nginx_bounds_the_requests_of_one_address(tmp_path: Path) -> None:
+    with slow_api() as api, nginx("site.conf", api.url.removeprefix("http://"), tmp_path) as front:
+        transport = httpx.HTTPTransport(retries=8, verify=False)
+        with httpx.Client(transport=transport, timeout=30) as client, ThreadPoolExecutor(33) as threads:
+            asked = [threads.submit(client.get, f"https://{front}/mcp") for _ in range(33)]
+            first = next(as_completed(asked)).result().status_code
+            api.release.set()
+            statuses = Counter(one.result().status_code for one in asked)
+
+    assert first == 429
+    assert statuses == {200: 32, 429: 1}
