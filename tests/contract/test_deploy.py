@@ -94,6 +94,17 @@ def test_what_the_dockerfile_copies_is_enough_to_build_the_package(tmp_path: Pat
     assert sorted(sent) == names
 
 
+def test_the_final_image_has_bytecode_of_all_that_it_imports() -> None:
+    build, final = read(ROOT / "Dockerfile").split("\nFROM ")[1:]
+    assert "PYTHONDONTWRITEBYTECODE=1" in final
+
+    for stage, folder in ((build, "/opt/venv/lib"), (final, "os.path.dirname(os.__file__)")):
+        compiles = [line for line in re.split(r"\n(?=[A-Z#])", stage) if "compileall" in line]
+        assert len(compiles) == 1
+        assert "--invalidation-mode unchecked-hash" in compiles[0]
+        assert folder in compiles[0]
+
+
 def test_every_variable_is_a_setting() -> None:
     known = {str(field.alias) for field in Settings.model_fields.values()}
     texts = [read(path) for path in (ROOT / "Dockerfile", *DEPLOY.rglob("*")) if path.is_file()]
