@@ -105,6 +105,13 @@ def test_the_final_image_has_bytecode_of_all_that_it_imports() -> None:
         assert folder in compiles[0]
 
 
+def test_secrets_of_compose_never_reach_git() -> None:
+    secrets = yaml.safe_load(read(DEPLOY / "compose.yaml"))["secrets"].values()
+
+    assert {Path(secret["file"]).parent.as_posix() for secret in secrets} == {"secrets"}
+    assert "deploy/secrets/" in read(ROOT / ".gitignore").splitlines()
+
+
 def test_every_variable_is_a_setting() -> None:
     known = {str(field.alias) for field in Settings.model_fields.values()}
     texts = [read(path) for path in (ROOT / "Dockerfile", *DEPLOY.rglob("*")) if path.is_file()]
