@@ -231,7 +231,7 @@ def nginx(site: str, upstream: str, folder: Path) -> Iterator[str]:
     run(system("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", *files)
     front = f"127.0.0.1:{free_port()}"
     here = {"listen 443": f"listen {front}", "listen 8080": f"listen {front}", "listen [::]": "#", "resolver ": "# "}
-    here |= {"127.0.0.1:8765": upstream, "reach-mcp:8765 resolve": upstream}  # newer than Debian's nginx
+    here |= {"127.0.0.1:8765": upstream, "reach-mcp:8765": upstream}
     here["/etc/letsencrypt/live/mcp.example.com"] = str(folder)
     process = subprocess.Popen([system("nginx"), "-c", nginx_file(folder, site, here)])
     try:
