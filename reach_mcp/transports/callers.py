@@ -82,6 +82,10 @@ class StaticCallers:
                 "REACH_MCP_AUTH=static needs REACH_MCP_CALLERS_FILE, REACH_MCP_AUTH_TOKEN or REACH_MCP_AUTH_TOKEN_FILE."
             )
 
+    async def describe(self) -> str:
+        """What callers have to show."""
+        return "Over HTTP callers show a token."
+
     def routes(self) -> list[Route]:
         """Nothing is public."""
         return []

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -34,6 +35,7 @@ KEYS_SECONDS = 300.0
 """Keys are read again after so long, so that one that is withdrawn ends."""
 LEEWAY_SECONDS = 30
 MAX_NAME_CHARS = 128
+MAX_REASON_CHARS = 300
 
 ALGORITHMS = {"RSA": ("RS256", "RS384", "RS512", "PS256"), "EC": ("ES256", "ES384"), "OKP": ("EdDSA",)}
 """Algorithms by the type of key: none takes a shared secret."""
@@ -66,7 +68,8 @@ class KeySet:
         self._clock = clock
         self._keys: dict[str, Key] = {}
         self._next_read = self._stale = -math.inf
-        self._failed = False
+        self.failure = "not read yet"
+        """The reason why they could not be read, empty once they were."""
         self._lock = anyio.Lock()
 
     async def find(self, key_id: str) -> Key | None:
@@ -76,24 +79,26 @@ class KeySet:
         async with self._lock:
             if self._clock() >= self._next_read and (key_id not in self._keys or self._clock() >= self._stale):
                 await self._read()
-        if key_id not in self._keys and self._failed:
+        if key_id not in self._keys and self.failure:
             wait = max(1, math.ceil(self._next_read - self._clock()))
             raise Refusal(503, "The keys of the token's issuer can't be read now.", retry_after=wait)
         return self._keys.get(key_id)
 
     async def _read(self) -> None:
-        self._next_read, self._failed = self._clock() + READ_EVERY_SECONDS, True
+        self._next_read = self._clock() + READ_EVERY_SECONDS
         try:
             url = self._url or await self._discover()
             keys = dict(_usable((await self._fetch(url))["keys"]))
             if not keys:
                 raise ValueError("there is no usable key")
         except (ReachError, ConfigurationError, *_UNREADABLE) as error:
-            reason = error.kind if isinstance(error, ReachError) else type(error).__name__
-            logger.warning("keys of the issuer can't be read", extra={"facts": {"error": reason}})
+            told = error.kind if isinstance(error, ReachError) else f"{type(error).__name__}: {error}"
+            self.failure = told[:MAX_REASON_CHARS]
+            facts = {"url": self._url or self._issuer, "reason": self.failure}
+            logger.warning("keys of the issuer can't be read", extra={"facts": facts})
             self._next_read = self._clock() + RETRY_SECONDS
             return
-        self._keys, self._url, self._stale, self._failed = keys, url, self._clock() + KEYS_SECONDS, False
+        self._keys, self._url, self._stale, self.failure = keys, url, self._clock() + KEYS_SECONDS, ""
 
     async def _discover(self) -> str:
         """The address of the keys, by the issuer's metadata for OpenID Connect, else for OAuth. Raises ReachError."""
@@ -174,8 +179,8 @@ class OAuthCallers:
         if not settings.oauth_issuer or not audiences:
             raise ConfigurationError("REACH_MCP_AUTH=oauth needs REACH_MCP_OAUTH_ISSUER and REACH_MCP_OAUTH_AUDIENCE.")
         self._issuer, self._resource = settings.oauth_issuer, audiences[0]
-        keys = KeySet(self._issuer, settings.oauth_jwks_url)
-        self._verifier = verifier or JWTVerifier(keys, issuer=self._issuer, audiences=audiences)
+        self._keys = KeySet(self._issuer, settings.oauth_jwks_url)
+        self._verifier = verifier or JWTVerifier(self._keys, issuer=self._issuer, audiences=audiences)
         self._scopes = split_list(settings.oauth_scopes.replace(" ", ","))
         self._claim = settings.oauth_tenants_claim
         parts = urlsplit(self._resource)
@@ -200,6 +205,14 @@ class OAuthCallers:
         if not name:
             raise Refusal(403, "The access token names nobody: it has neither sub nor client_id.")
         return Caller(name, allowed)
+
+    async def describe(self) -> str:
+        """What callers have to show. Raises ConfigurationError where the issuer's keys can't be read."""
+        with suppress(Refusal):
+            await self._keys.find("")
+        if self._keys.failure:
+            raise ConfigurationError(f"The keys of {self._issuer} can't be read: {self._keys.failure}")
+        return f"Over HTTP callers show an access token of {self._issuer}, whose keys can be read."
 
     def routes(self) -> list[Route]:
         """The public metadata of RFC 9728, for the server as a whole and for its endpoint."""

@@ -26,7 +26,7 @@ from reach_mcp.api.errors import NoConnection, TimedOut
 from reach_mcp.api.identity import fetch_json
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.transports.auth import build_callers
-from reach_mcp.transports.oauth import READ_EVERY_SECONDS, RETRY_SECONDS, JWTVerifier, KeySet
+from reach_mcp.transports.oauth import READ_EVERY_SECONDS, RETRY_SECONDS, JWTVerifier, KeySet, OAuthCallers
 from reach_mcp.transports.refusals import Refusal
 from tests.helpers import LIST, settings_of
 from tests.service.serving import ERAS, post, reach, service
@@ -313,6 +313,20 @@ async def test_metadata_of_another_issuer_is_not_followed(wrong: str) -> None:
         found.documents[path] = given | {"issuer": "https://evil.example.com"} if wrong == "issuer" else ["x"]
         with pytest.raises(Refusal, match="can't be read now"):
             await KeySet(found.url, None).find("one")
+
+
+async def test_what_is_wrong_with_the_keys_is_told_to_operators(caplog: pytest.LogCaptureFixture) -> None:
+    with issuer(jwk("one")) as found:
+        assert "whose keys can be read" in await OAuthCallers(settings_of(**flags_of(found))).describe()
+        found.documents["/keys"] = {"keys": []}
+        with pytest.raises(ConfigurationError, match="can't be read: ValueError: there is no usable key"):
+            await OAuthCallers(settings_of(**flags_of(found))).describe()
+        gone = flags_of(found) | {"oauth_jwks_url": f"{found.url}/nothing"}
+        with pytest.raises(ConfigurationError, match="can't be read: unexpected_status"):
+            await OAuthCallers(settings_of(**gone)).describe()
+
+    logged = [record.facts for record in caplog.records if "can't be read" in record.message]  # type: ignore[attr-defined]
+    assert [one["url"] for one in logged] == [found.url, f"{found.url}/nothing"]
 
 
 @pytest.mark.parametrize(

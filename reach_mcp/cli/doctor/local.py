@@ -67,8 +67,9 @@ def find_foreign(names: Iterable[str]) -> Iterator[str]:
 
 
 async def check_callers(examination: Examination) -> Finding:
-    """Whether `serve --http` would start: tokens and files of its callers. Raises ConfigurationError."""
-    return ok("Over HTTP callers show a token.") if build_callers(examination.settings) else skip("No tokens are set.")
+    """Whether `serve --http` would start: tokens and files of its callers, keys. Raises ConfigurationError."""
+    callers = build_callers(examination.settings)
+    return ok(await callers.describe()) if callers else skip("No tokens are set.")
 
 
 async def check_credential(examination: Examination) -> Finding:
