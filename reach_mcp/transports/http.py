@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
@@ -148,7 +149,13 @@ async def serve_app(
     # the default there, or when the SDK streams without sse-starlette.
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # not typed there
     sys.setswitchinterval(SWITCH_SECONDS)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
     await _Server(config, drain, on_stop).serve(sockets=[listener])
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Calls that are cut at the end are logged as cancelled: uvicorn's stack of each says no more."""
+    return not (record.exc_info and record.exc_info[0] is asyncio.CancelledError)
 
 
 class _Server(uvicorn.Server):

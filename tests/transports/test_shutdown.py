@@ -81,6 +81,26 @@ def test_drained_server_is_not_ready_and_still_answers() -> None:
     assert not read_events(answer)["result"].get("isError")
 
 
+def test_call_that_outlasts_the_grace_is_cut_and_logged_in_one_line() -> None:
+    with (
+        slow_api() as api,
+        start("serve", "--http", "--port", "0", REACH_API_URL=api.url, REACH_API_TOKEN="x" * 20,
+              REACH_MCP_SHUTDOWN_SECONDS="0") as process,
+    ):  # fmt: skip
+        address, _ = wait_for_address(process)
+        caller = threading.Thread(target=_call_in_vain, args=(address,))
+        caller.start()
+        assert api.asked.wait(ENDS_WITHIN)
+        process.send_signal(signal.SIGTERM)
+        process.wait(ENDS_WITHIN)
+        caller.join()
+        assert process.stderr is not None
+        said = process.stderr.read()
+
+    assert "outcome=cancelled" in said
+    assert "Traceback" not in said
+
+
 def test_second_signal_ends_a_server_over_http_at_once() -> None:
     with (
         slow_api() as api,
