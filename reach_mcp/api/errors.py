@@ -71,6 +71,7 @@ class InvalidArgument(ReachError):
 
 class TenantRefused(InvalidArgument):
     message = "This caller may not ask for this tenant."
+    advice = "Ask for another one."
 
 
 class CredentialMissing(ReachError):

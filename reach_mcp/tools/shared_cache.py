@@ -161,6 +161,17 @@ class SharedCache:
             await asyncio.sleep(self.lock_seconds / 3)
             await self.ask(operation)
 
+    async def check(self) -> str:
+        """The reason why the cache does not answer, empty where it does."""
+        from redis.exceptions import RedisError
+
+        try:
+            async with asyncio.timeout(OPERATION_SECONDS):
+                await self.redis.ping()
+        except (RedisError, OSError, TimeoutError) as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
+
     async def close(self) -> None:
         """Close the connections."""
         await self.redis.aclose()
@@ -173,7 +184,7 @@ class SharedCache:
                 if found is not None:
                     return found
                 self.failures["unusable"] += 1
-                self._log.warning("shared snapshots: a value was not usable and is removed")
+                self._log.warning("shared cache: a value was not usable and is removed")
                 await self.ask(self.redis.delete, name)
         return None
 
@@ -193,7 +204,7 @@ class SharedCache:
             self.failures["refused" if refused else "unreachable"] += 1
             if not refused:
                 self._rests_until = time.monotonic() + REST_SECONDS
-            self._log.warning("shared snapshots: the cache failed", reason=type(error).__name__)
+            self._log.warning("shared cache failed", reason=type(error).__name__)
             return None
 
 

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reach_mcp.logs import ThrottledLog
 from reach_mcp.server import CALLER_KEY
 from reach_mcp.settings import LOOPBACK, ConfigurationError, Settings
 from reach_mcp.tools.context import Caller
@@ -84,15 +83,12 @@ class AuthMiddleware:
         self._callers = callers
         self._policy = settings.credential
         self._rates = Rates(settings.calls_per_minute)
-        self._refusals = {401: ThrottledLog(), 403: ThrottledLog()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = str((scope.get("client") or ("",))[0])
         try:
             caller = await self._identify(scope, address)
         except Refusal as refusal:
-            if refusal.status in self._refusals:
-                self._refusals[refusal.status].warning("unauthorized request", address=address, reason=refusal.reason)
             challenge = {} if self._callers is None else self._callers.challenge
             return await refusal.response(challenge)(scope, receive, send)
         kept = [(name, value) for name, value in scope["headers"] if name not in _TAKEN]

@@ -34,7 +34,7 @@ from reach_mcp.transports.middleware import (
     NormalizeMiddleware,
     bracketed,
 )
-from reach_mcp.transports.observing import CountMiddleware, TraceMiddleware, observed
+from reach_mcp.transports.observing import RefusalMiddleware, TraceMiddleware, observed
 from reach_mcp.transports.signals import die_later, die_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def build_http_app(server: ReachServer, settings: Settings) -> ASGIApp:
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     checked = HostMiddleware(AuthMiddleware(TraceMiddleware(BodyMiddleware(sdk)), callers, settings), settings)
-    endpoint = CountMiddleware(NormalizeMiddleware(checked), server.context)
+    endpoint = RefusalMiddleware(NormalizeMiddleware(checked), server.context)
     app = Starlette(
         routes=[*_health(server), *(callers.routes() if callers else ()), Mount("/", endpoint)],
         lifespan=sdk.router.lifespan_context,

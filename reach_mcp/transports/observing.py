@@ -20,6 +20,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_mcp import __version__
+from reach_mcp.logs import ThrottledLog
 from reach_mcp.metrics import PREFIX, PrometheusMetrics
 from reach_mcp.settings import ConfigurationError, Settings
 from reach_mcp.tools.audit import open_audit
@@ -40,6 +41,8 @@ SERVICE = "embedreach-mcp"
 
 FLUSH_SECONDS = 2.0
 """Time for the last spans to leave. A collector that does not answer holds no server up."""
+
+MAX_REASON_BYTES = 300
 
 TRACE_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
 
@@ -169,20 +172,31 @@ def build_provider() -> TracerProvider | None:
     return provider
 
 
-class CountMiddleware:
-    """Counts the requests that are answered with an HTTP error."""
+class RefusalMiddleware:
+    """Counts the requests that are answered with an HTTP error, and logs them with the beginning of the answer.
+
+    Those for another path or method are counted alone: clients that look for an event stream ask so at every start.
+    """
 
     def __init__(self, app: ASGIApp, context: ToolContext) -> None:
         self._app = app
         self._context = context
+        self._log = ThrottledLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def count(message: Message) -> None:
-            if message.get("status", 200) >= 400:
-                self._context.metrics.count_http_error(str(message["status"]))
+        status, address = 200, str((scope.get("client") or ("",))[0])
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            if status >= 400 and message["type"] == "http.response.start":
+                self._context.metrics.count_http_error(str(status))
+            elif status >= 400 and status not in (404, 405):
+                reason = message.get("body", b"")[:MAX_REASON_BYTES].decode(errors="replace")
+                self._log.warning("request refused", status=status, address=address, reason=reason)
             await send(message)
 
-        await self._app(scope, receive, count)
+        await self._app(scope, receive, watch)
 
 
 class TraceMiddleware:

@@ -306,6 +306,16 @@ def test_callers(text: str | None, status: str, told: str, tmp_path: Path) -> No
     assert findings["reading"]["status"] == "ok"
 
 
+def test_shared_cache_that_does_not_answer_is_a_warning() -> None:
+    key = base64.urlsafe_b64encode(bytes(32)).decode()
+    cache = {"REACH_MCP_CACHE_URL": "redis://:a-password@127.0.0.1:1/0", "REACH_MCP_CACHE_KEY": key}
+    code, findings = diagnose("--demo", **cache)
+
+    assert (code, findings["cache"]["status"]) == (0, "warning")
+    assert "does not answer (ConnectionError" in findings["cache"]["seen"]
+    assert "a-password" not in str(findings)
+
+
 SIGNING = {"REACH_API_TOKEN": "", "REACH_PARTNER_ID": "p1", "REACH_JWT_SECRET": SECRET}
 
 

@@ -252,7 +252,7 @@ async def test_a_caller_without_tenants_is_logged_also_right_after_one_without_a
             token = sign(found.url, tenants=None)
             await post(client, "modern", "tools/list", {}, ("authorization", f"Bearer {token}"))
 
-    logged = [record for record in caplog.records if record.message == "unauthorized request"]
+    logged = [record for record in caplog.records if record.message == "request refused"]
     reasons = [record.facts["reason"] for record in logged]  # type: ignore[attr-defined]
     assert ["no bearer token" in reasons[0], "claim 'tenants' is missing" in reasons[1]] == [True, True]
 

@@ -16,6 +16,9 @@ from cryptography.fernet import Fernet
 from redis.exceptions import ConnectionError, LockError, OutOfMemoryError
 
 from reach_mcp.api.pagination import Coverage
+from reach_mcp.cli.doctor.findings import Examination
+from reach_mcp.cli.doctor.network import check_cache
+from reach_mcp.cli.session import Session
 from reach_mcp.server import ReachServer
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.tools.shared_cache import FORMAT, MAX_VALUE_BYTES, Reading, SharedCache, build_shared_cache
@@ -50,6 +53,11 @@ class FakeRedis:
             raise failure
         if operation in self.fails:
             await anyio.sleep_forever()
+
+    async def ping(self) -> None:
+        await self.answer("ping")
+
+    async def aclose(self) -> None: ...
 
     async def getrange(self, name: str, start: int, end: int) -> bytes:
         await self.answer("get")
@@ -110,6 +118,19 @@ def replica(redis: FakeRedis, api: ScriptedTransport, *keys: str, **flags: Any) 
     shared = server.context.shared = SharedCache(cast(Any, redis), keys or [KEY], seconds=30, max_bytes=10**5)
     shared.lock_seconds = 0.03
     return server
+
+
+async def test_doctor_asks_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    redis = FakeRedis()
+    cache = SharedCache(cast(Any, redis), [KEY], seconds=30, max_bytes=10**5)
+    monkeypatch.setattr("reach_mcp.cli.doctor.network.build_shared_cache", lambda _: cache)
+    examination = Examination(Session(demo=True), {})
+    found = [await check_cache(examination)]
+    redis.fails["ping"] = ConnectionError("no route")
+    found.append(await check_cache(examination))
+
+    assert [one.status for one in found] == ["ok", "warning"]
+    assert "(ConnectionError: no route)" in found[1].seen
 
 
 async def test_reading_of_one_replica_answers_for_the_other() -> None:
@@ -278,7 +299,7 @@ async def test_failing_cache_costs_no_answer(
 
     assert len(api.requests) == 2
     assert (len(redis.asked) == asked) == rests
-    assert caplog.text.count("the cache failed") == (not isinstance(error, LockError))
+    assert caplog.text.count("shared cache failed") == (not isinstance(error, LockError))
 
 
 async def test_reading_that_broke_off_or_is_too_large_is_not_shared() -> None:

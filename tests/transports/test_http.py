@@ -146,10 +146,10 @@ async def test_caller_without_a_token_is_refused_and_logged(shown: str, caplog: 
     assert {response.status_code for response in responses} == {401}
     assert responses[0].headers["www-authenticate"].startswith("Bearer")
     assert "static bearer token from this server's operator" in responses[0].text
-    refusals = [record for record in caplog.records if record.message == "unauthorized request"]
+    refusals = [record for record in caplog.records if record.message == "request refused"]
     facts = [record.facts for record in refusals]  # type: ignore[attr-defined]
     # The others are counted in the next line.
-    assert facts == [{"address": "127.0.0.1", "reason": responses[0].text, "count": 1}]
+    assert facts == [{"status": 401, "address": "127.0.0.1", "reason": responses[0].text, "count": 1}]
 
 
 async def test_token_is_checked_before_the_body_is_read() -> None:

@@ -24,6 +24,7 @@ from reach_mcp.settings import ConfigurationError
 CHECKS: dict[str, tuple[Callable[[Examination], Awaitable[Finding]], str]] = {
     "settings": (local.check_settings, ""),
     "callers": (local.check_callers, "settings"),
+    "cache": (network.check_cache, "settings"),
     "credential": (local.check_credential, "settings"),
     "token": (local.check_token, "credential"),
     "hosts": (local.check_hosts, ""),

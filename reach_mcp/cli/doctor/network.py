@@ -10,7 +10,8 @@ import ssl
 from urllib.parse import unquote, urlsplit
 
 from reach_mcp.api.transport import network_transport, trusted_context
-from reach_mcp.cli.doctor.findings import Examination, Finding, ok, skip, unreachable
+from reach_mcp.cli.doctor.findings import Examination, Finding, ok, skip, unreachable, warn
+from reach_mcp.tools.shared_cache import build_shared_cache
 
 SECONDS = 5.0
 """Time for a connection, and for each answer of a handshake."""
@@ -29,6 +30,17 @@ async def check_proxy(examination: Examination) -> Finding:
     seen += f" NO_PROXY is {given['NO_PROXY']}." if "NO_PROXY" in given else ""
     proxy, (host, port) = examination.proxy, examination.target
     return ok(f"{seen} Requests go by way of {proxy.scheme}://{host}:{port}." if proxy else f"{seen} None is used.")
+
+
+async def check_cache(examination: Examination) -> Finding:
+    """Whether the shared cache answers. Raises ConfigurationError."""
+    cache = build_shared_cache(examination.settings)
+    if cache is None:
+        return skip("No shared cache is set.")
+    reason = await cache.check()
+    await cache.close()
+    told = f"The shared cache does not answer ({reason}). Each replica reads Reach for itself."
+    return warn(told, "Check REACH_MCP_CACHE_URL: host, port and password.") if reason else ok("It answers.")
 
 
 async def check_dns(examination: Examination) -> Finding:
