@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
+from reach_mcp.analysis import pieces
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.results import Order
 from reach_mcp.analysis.simulation import Arrival, count_selected
@@ -46,7 +47,7 @@ def rank(
         if key in counts
     ]
     keys = graph.snapshot.keys
-    roots.sort(key=lambda root: (-root.waiting, -root.direct, root.earliest, keys[root.key]))
+    pieces.sort(roots, lambda root: (-root.waiting, -root.direct, root.earliest, keys[root.key]))
     if order == "expiry":
         roots.sort(key=lambda root: root.earliest)
     elif order == "frees" and frees is not None:

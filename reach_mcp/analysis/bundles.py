@@ -8,7 +8,7 @@ the first in the ranking being bit 0.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from heapq import nlargest
@@ -16,6 +16,7 @@ from itertools import chain
 from operator import or_
 from typing import TypeAlias
 
+from reach_mcp.analysis import pieces
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.simulation import Clearance
 from reach_mcp.analysis.stop import Checkpoint, paced
@@ -59,7 +60,7 @@ def weigh_needs(
     needs_of: dict[int, Needs] = {key: (1 << place,) for place, key in enumerate(candidates)}
     _add_links(needs_of, graph, clearance, size, checkpoint)
     rows: Iterable[int] = chain.from_iterable(clearance.rounds)
-    lists = Counter(map(graph.missing.__getitem__, filter(selection.__getitem__, rows) if selection else rows))
+    lists = pieces.count(map(graph.missing.__getitem__, filter(selection.__getitem__, rows) if selection else rows))
     weights: defaultdict[Needs, int] = defaultdict(int)
     for listed in paced(filter(set(needs_of).issuperset, lists), checkpoint):
         if needs := _combine(listed, needs_of, size):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from math import inf
 
+from reach_mcp.analysis import pieces
 from reach_mcp.analysis.graph import DependencyGraph, Selection
 from reach_mcp.analysis.results import Expired, ExpiredRecord, Expiry, ExpiryHour, Holder, Section
 from reach_mcp.analysis.simulation import Clearance
@@ -77,11 +77,11 @@ def describe_expired(
     ]
     all_rows, batches = snapshot.rows, snapshot.batches
     group_of = {row: (all_rows[row].batch, snapshot.record(graph.key_of[row]).schema) for row in rows}
-    groups = Counter(group_of.values())
+    groups = pieces.count(group_of.values())
     ranked = sorted(groups, key=lambda group: (-groups[group], batches[group[0]].id, group[1]))
     place = {group: number for number, group in enumerate(ranked)}
     keys = snapshot.keys
-    rows.sort(key=lambda row: (place[group_of[row]], graph.expires[row], keys[graph.key_of[row]], all_rows[row].id))
+    pieces.sort(rows, lambda row: (place[group_of[row]], graph.expires[row], keys[graph.key_of[row]], all_rows[row].id))
 
     def describe(row: int) -> ExpiredRecord:
         return ExpiredRecord(

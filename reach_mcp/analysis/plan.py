@@ -9,7 +9,6 @@ after those before it.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
@@ -17,6 +16,7 @@ from math import inf
 from operator import attrgetter
 from typing import NamedTuple
 
+from reach_mcp.analysis import pieces
 from reach_mcp.analysis.blockers import RankedRoot
 from reach_mcp.analysis.bundles import choose_best, weigh_needs
 from reach_mcp.analysis.gains import Gains
@@ -141,7 +141,7 @@ class _Greedy:
         """Selected rows that clear in the end; the last has fewest keys left, and most rows with the same list."""
         remaining, missing, selection = self._gains.arrival.remaining, self._graph.missing, self._selection
         rows = [row for row in self._clearing if remaining[row] and (selection is None or selection[row])]
-        same = Counter(map(missing.__getitem__, rows))
+        same = pieces.count(map(missing.__getitem__, rows))
         keys, key_of = self._graph.snapshot.keys, self._graph.key_of
         return sorted(rows, key=lambda row: (-remaining[row], same[missing[row]], keys[key_of[row]]))
 

@@ -10,7 +10,7 @@ from itertools import accumulate, chain, islice
 from operator import or_
 from typing import TYPE_CHECKING
 
-from reach_mcp.analysis import results
+from reach_mcp.analysis import pieces, results
 from reach_mcp.analysis.batch_stats import describe_row, find_differences
 from reach_mcp.analysis.blockers import RankedRoot, find_frees, rank
 from reach_mcp.analysis.chains import describe_chains
@@ -184,7 +184,7 @@ class SelectedRows:
             mask = _join(causes, chain.from_iterable(map(graph.lower.__getitem__, group)))
             causes.update(dict.fromkeys(group, mask))
         rows: Counter[int] = Counter()
-        for listed, count in paced(Counter(map(graph.missing.__getitem__, self.rows)).items(), check):
+        for listed, count in paced(pieces.count(map(graph.missing.__getitem__, self.rows)).items(), check):
             rows[_join(causes, listed)] += count
         return {cause: sum(rows[mask] for mask in rows if mask & bit) for cause, bit in bits.items()}
 

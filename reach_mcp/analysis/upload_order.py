@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 
+from reach_mcp.analysis import pieces
 from reach_mcp.analysis.graph import DependencyGraph, Selection, find_components
 from reach_mcp.analysis.results import UploadOrder
 
@@ -50,4 +51,4 @@ def _count_references(graph: DependencyGraph, selection: Selection) -> Counter[t
         if len(missing[row]) > 1
         for target in {schema_of[key] for key in missing[row]}
     ]
-    return Counter(single) + Counter(several)
+    return pieces.count(chain(single, several))

@@ -15,6 +15,7 @@ from itertools import chain, repeat
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from reach_mcp.analysis import pieces
 from reach_mcp.analysis.stop import STEPS, Checkpoint, never_stop
 
 if TYPE_CHECKING:
@@ -213,12 +214,12 @@ class _Pass:
 
     def _collect(self, rows: Sequence[int]) -> tuple[dict[int, int], dict[int, float]]:
         """Counts and earliest expiry of all keys, from rows of which the soonest lost comes last."""
-        lists = list(map(self._missing.__getitem__, rows))
-        times = map(self._expires.__getitem__, rows)
-        counts = dict(Counter(chain.from_iterable(lists)))
-        earliest = dict(
-            zip(chain.from_iterable(lists), chain.from_iterable(map(repeat, times, map(len, lists))), strict=True)
-        )
+        missing, expires = self._missing, self._expires
+        counts = dict(pieces.count(chain.from_iterable(map(missing.__getitem__, rows))))
+        earliest: dict[int, float] = {}
+        for row in rows:
+            for key in missing[row]:
+                earliest[key] = expires[row]
         for key, place in self._propagation.place_of.items():
             if self._totals[place]:
                 counts[key], earliest[key] = self._totals[place], self._earliest[place]
