@@ -58,7 +58,7 @@ http {{
     log_format replica $upstream_addr; access_log access.log replica;
     client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
     upstream embedreach_mcp {{ {replicas} keepalive 32; }}
-    server {{ listen 127.0.0.1:{port}; include {root}/deploy/nginx/location.conf; }}
+    server {{ listen 127.0.0.1:{port}; set $embedreach_mcp embedreach_mcp; include {root}/deploy/nginx/location.conf; }}
 }}
 """
 
