@@ -158,7 +158,7 @@ class _Answer:
             expiry=self.list("expiry", selected.list_hours),
             plan=self.list("plan", partial(selected.list_plan, order=order, cause=cause)),
             resources=self.list("resources", selected.list_resources),
-            token=attempt("the token for `since`", lambda: self.make_token(binding)) or "",
+            token=attempt("the token for `since`", lambda: self.make_token(binding, before)) or "",
             changes=attempt("the changes", lambda: self.compare(before)) if before else None,
             notes=tuple(self.note(counts, before)),
             skipped=tuple(self.skipped),
@@ -192,10 +192,15 @@ class _Answer:
             return None
         return self.attempt("the ranking by direct count", lambda: self.selected.list_by_direct_count(*page))
 
-    def make_token(self, binding: TokenBinding) -> str:
-        """The token for the next `since`, where one is asked for."""
+    def make_token(self, binding: TokenBinding, before: TokenState | None) -> str:
+        """The token for the next `since`, where one is asked for.
+
+        An incomplete reading gives back the complete token that was given: nothing could be compared with its own.
+        """
         if not self.question.since.strip():
             return ""
+        if before is not None and before.complete and not self.analysis.snapshot.coverage.complete:
+            return self.question.token
         return write_token(self.measure(self.selected), binding, self.question.filter.bound_text)
 
     def compare(self, before: TokenState) -> Changes:

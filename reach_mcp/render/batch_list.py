@@ -115,8 +115,8 @@ def _census(census: Census, pen: Pen) -> Iterator[tuple[str, str]]:
     yield "Most failed", _batches(census.most_failed, pen)
     yield "Created last", pen.id(census.latest)
     yield "Oldest with live pending resources", pen.id(census.oldest_live)
-    lost = f"of {plural(census.all_expired, 'batch', 'batches')}, so they are lost" if census.all_expired else ""
-    yield "All pending resources have expired", lost
+    lost = f"all pending resources of {plural(census.all_expired, 'batch', 'batches')}" if census.all_expired else ""
+    yield "Expired and lost", lost
 
 
 def _batches(counts: Sequence[BatchCount], pen: Pen) -> str:

@@ -126,10 +126,10 @@ def _after_summary(report: PendingReport) -> Iterator[Proposal]:
     if report.oldest_batch:
         yield "Why the oldest batch waits", EXPLAIN, {"focus": report.oldest_batch.batch}
     if report.plan and report.plan.more:
-        yield "More steps, best first", EXPLAIN, {"view": "plan"}
+        yield "More steps, best first", EXPLAIN, {"view": "plan"}, ("cause",)
     if report.blockers and report.blockers.more:
         rest: Given = {"view": "blockers", "offset": report.blockers.end}
-        yield "More missing records", EXPLAIN, rest
+        yield "More missing records", EXPLAIN, rest, ("cause",)
     if report.counts.expired:
         yield "Expired records to resend", EXPLAIN, {"view": "expired"}
 

@@ -21,7 +21,7 @@ ACTIONS: Mapping[str, str] = {
     "restore": "restore, or remove the reference",
     "fix_reference": "fix the reference",
     "resend": "resend, with what it missed",
-    "wait": "wait, then look again",
+    "wait": "wait, but send it before it is lost",
     "send": "send",
     "break_cycle": "resend one member without the reference",
 }

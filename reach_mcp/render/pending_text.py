@@ -90,7 +90,8 @@ def _plan(plan: pending.Plan, title: str, pen: Pen) -> list[str]:
     if groups:
         lines.append(f"Upload order of schemas: {', then '.join(groups)}.")
     if references:
-        lines.append(f"It follows from these references (resources): {', '.join(references)}.")
+        some = f"{len(references)} of {plan.references_total}" if len(references) < plan.references_total else "all"
+        lines.append(f"It follows from references between schemas (resources; {some}): {', '.join(references)}.")
     return lines
 
 

@@ -49,10 +49,10 @@ def pending_verdict(report: models.PendingReport, explanation: results.Explanati
     late = f"Left out for lack of time: {listing(report.skipped)}." if report.skipped else ""
     return _join(
         [
-            filter_sentence(report.filter),
             heading(report.as_of, options),
             coverage_sentence(report.coverage),
             *parts,
+            filter_sentence(report.filter),
             late,
         ]
     )
@@ -62,7 +62,7 @@ def _overall(report: models.PendingReport, explanation: results.Explanation) -> 
     counts, expiry, view = report.counts, report.expiry, explanation.view
     yield _waiting(report, explanation.counts)
     yield _clearing(counts)
-    yield _best(report) if view == "summary" else ""
+    yield _best(report, explanation.cause) if view == "summary" else ""
     yield _losing(expiry.within_24_h, expiry.within_1_h, expiry.first, report.as_of) if expiry else ""
     if counts.expired:
         yield f"{plural(counts.expired, *LOST)}{'' if view == 'expired' else ' (view=expired)'}."
@@ -120,12 +120,17 @@ def _verb(count: int, lead: str, one: str, many: str) -> str:
     return plural(count, one, many) if lead == "Of these," else one if lead == "It" else many
 
 
-def _best(report: models.PendingReport) -> str:
+def _best(report: models.PendingReport, cause: results.Cause | None) -> str:
     if not report.plan or not report.plan.items:
         return ""
     count, freed = len(report.plan.items), report.plan.items[-1].freed
-    best = "the one record below that frees" if count == 1 else f"the {count} records below that together free"
-    return f"First: sending or fixing {best} most clears {freed}."
+    best = (
+        "the record of the plan, which frees most,"
+        if count == 1
+        else f"the {count} records of the plan, which together free most,"
+    )
+    of = f", of the {report.plan.total} with this cause ({CAUSES[cause]})" if cause else ""
+    return f"First{of}: sending or fixing {best} clears {freed}."
 
 
 def _focus(report: models.PendingReport, explanation: results.Explanation, focus: results.Focus) -> Iterator[str]:
@@ -182,7 +187,7 @@ def _what_if(what_if: WhatIf) -> str:
 def _changes(changes: Changes, now: datetime) -> str:
     since = f"Since {clock(changes.since, now)}" if changes.since else "Since the token was made"
     if changes.unchanged:
-        return f"{since} nothing has changed."
+        return f"{since} no pending resource came, went or waits for something else."
     least = "" if changes.exact else "at least "
     if changes.pending_before is None:
         new = (
@@ -190,9 +195,12 @@ def _changes(changes: Changes, now: datetime) -> str:
         )
         gone = f"at least {plural(changes.gone, 'is', 'are')} gone" if changes.gone else ""
         return f"{since}: {listing((new, gone)) or 'how much has changed cannot be told'}."
+    counts = {"new": changes.new, "gone": changes.gone}
+    moves = ", ".join(f"{least}{count} {name}" for name, count in counts.items() if count)
     return (
-        f"{since}: pending resources {changes.pending_before} -> {changes.pending_now} ({least}{changes.new} new, "
-        f"{least}{changes.gone} gone), missing records {changes.missing_before} -> {changes.missing_now}."
+        f"{since}: pending resources {changes.pending_before} -> {changes.pending_now} "
+        f"({moves or 'some of them, or what they wait for, are others'}), "
+        f"missing records {changes.missing_before} -> {changes.missing_now}."
     )
 
 
@@ -221,7 +229,7 @@ def list_verdict(report: models.BatchListReport, found: results.BatchListing, op
         silent = (
             f"{have} absent or unreadable counters, so {agree(census.without_counters, 'it is', 'they are')} in no sum."
         )
-    return _join([filter_sentence(report.filter), heading(report.as_of, options), read, states, records, silent])
+    return _join([heading(report.as_of, options), read, states, records, silent, filter_sentence(report.filter)])
 
 
 def _sampled_errors(census: results.Census, failed: int) -> str:
@@ -230,6 +238,8 @@ def _sampled_errors(census: results.Census, failed: int) -> str:
     if named >= failed or not census.errors_covered:
         return ""
     others = f"; {whole} {agree(whole, 'is', 'are')} in batches that failed as a whole" if whole else ""
+    if not named and whole == failed:
+        return f" No failed record is named: {agree(failed, 'it is', 'all are')} in batches that failed as a whole."
     return f" The API lists messages of {named or 'none'} of {plural(failed, 'failed record')}{others}."
 
 
@@ -267,6 +277,8 @@ def _sampled(batch: Batch, named: int) -> str:
     failed = batch.failed
     if "failed" in batch.unknown or named == failed:
         return ""
+    if batch.error and not named:
+        return "It failed as a whole, so no record is named."
     if named < failed:
         others = agree(failed - named, "the other is", "the others are")
         return f"Messages of {named} of {plural(failed, 'failed record')} are listed by the API, {others} unknown."

@@ -126,6 +126,18 @@ def test_what_was_not_read_then_is_not_new() -> None:
     assert "earlier reading was incomplete" in found.note
 
 
+def test_an_incomplete_reading_gives_back_the_complete_token_that_was_given() -> None:
+    rows = [row(number) for number in range(6)]
+    token = ask(batch("b1", *rows), since="start").token
+    part = ask(batch("b1", *rows[:3]), at=1, coverage=PARTIAL, since=token)
+    found = some(ask(batch("b1", *rows[:4]), at=2, since=part.token).changes)
+
+    assert part.token == token
+    assert (found.pending_before, found.pending_now) == (6, 4)
+    unfinished = ask(batch("b1", *rows), coverage=PARTIAL, since="start").token
+    assert ask(batch("b1", *rows), at=1, coverage=PARTIAL, since=unfinished).token != unfinished
+
+
 @pytest.mark.parametrize("key", [b"", b"a key that all replicas share"])
 def test_a_token_is_bound_to_tenant_and_filter(key: bytes) -> None:
     one = batch("b1", row(1))

@@ -274,7 +274,7 @@ def test_a_token_leads_to_what_changed() -> None:
     token = first.stderr.removeprefix("Token for --since: ").strip()
     again = run("explain", "--since", token)
 
-    assert "nothing has changed." in again.stdout
+    assert "no pending resource came, went or waits for something else." in again.stdout
     assert run("explain", "--since", "start", "--json").stderr == ""
 
 

@@ -107,8 +107,11 @@ def test_live_and_expired_resources_stand_next_to_the_counter() -> None:
     text, structured = listed(found, replace(OPTIONS, arguments={"include_pending_details": True}))
     assert " | 3 | 0 | 3\n" in text
     assert f"Oldest with live pending resources: {shown[0].id}" in text
-    assert "All pending resources have expired: of 1 batch, so they are lost" in text
+    assert "Expired and lost: all pending resources of 1 batch" in text
     assert "The API lists messages of 900 of 6000 failed records; 600 are in batches that failed as a whole." in text
+    whole = replace(found, census=replace(counts, errors_named=0, errors_covered=6_000))
+    assert "6000 failed, " in listed(whole)[0]
+    assert "No failed record is named: all are in batches that failed as a whole." in listed(whole)[0]
     assert "live" not in structured["batches"]["items"][1]
     assert {"view": "resources"} in [call["arguments"] for call in structured["next"]]
 
@@ -126,7 +129,7 @@ def test_a_filter_without_a_match_is_said() -> None:
     nothing = replace(census([], 0), by_status=(), records=(), without_counters=1)
     filtered = results.FilterReport("status failure", 0, 400, 12)
     text, structured = listed(replace(fabricated.listing(0, 0), census=nothing, filter=filtered))
-    assert text.startswith("Filter: status failure. It left out 400 batches and 12 pending resources.")
+    assert text.splitlines()[0].endswith(" Filter: status failure. It left out 400 batches and 12 pending resources.")
     assert "No batch matches." in text
     assert "1 batch has absent or unreadable counters" in text
     assert "items" not in structured["batches"]
@@ -271,6 +274,11 @@ def test_a_batch_with_its_resources_pages_them() -> None:
 )
 def test_the_state_of_a_batch_is_in_words(changes: dict[str, object], sentence: str) -> None:
     assert sentence in described(detail(batch=batch(1, failed_records_named=13, **changes)))[0]
+
+
+def test_a_batch_that_failed_as_a_whole_names_no_record() -> None:
+    found = batch(1, failed=320, failed_records_named=0, message="Unexpected end of input")
+    assert "320 failed, 0 pending. It failed as a whole, so no record is named." in described(detail(batch=found))[0]
 
 
 @pytest.mark.parametrize(

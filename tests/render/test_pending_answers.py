@@ -29,14 +29,14 @@ def structured(found: results.Explanation) -> dict[str, Any]:
 
 def test_a_summary_as_text() -> None:
     assert text_of(small_tenant()) == snapshot("""\
-Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. 2700 live pending resources in 212 batches wait for 982 missing records. Of these, 2640 clear once the missing records arrive and 60 are stuck in or behind 5 cycles (28 inside) until references are left out. First: sending or fixing the 2 records below that together free most clears 178. 241 expire within 24 h (39 of them within 1 h), the first at 00:38 (in 38 min). 300 resources have expired and are lost: resend their records (view=expired).
+Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. 2700 live pending resources in 212 batches wait for 982 missing records. Of these, 2640 clear once the missing records arrive and 60 are stuck in or behind 5 cycles (28 inside) until references are left out. First: sending or fixing the 2 records of the plan, which together free most, clears 178. 241 expire within 24 h (39 of them within 1 h), the first at 00:38 (in 38 min). 300 resources have expired and are lost: resend their records (view=expired).
 
 Do this in this order, each frees most after those before it (2 of 982; more: view=plan, offset=2):
 record | gain | freed so far | first lost | cause: action
 customers:cus_060816 | +90 | 90 | 00:33 (in 33 min) | failed: correct and resend
 customers:cus_953893 | +89 | 178 | 00:50 (in 50 min) | not seen: send
 Upload order of schemas: customers, then locations, then transactions, then invoices, then appointments.
-It follows from these references (resources): locations -> customers (500), transactions -> locations (490), invoices -> transactions (480), appointments -> invoices (470).
+It follows from references between schemas (resources; all): locations -> customers (500), transactions -> locations (490), invoices -> transactions (480), appointments -> invoices (470).
 
 What holds resources up, by cause:
 cause: action | records | resources waiting for at least one
@@ -78,7 +78,7 @@ def test_a_summary_as_structured_content() -> None:
     found = structured(small_tenant())
     assert {key: found[key] for key in ("verdict", "coverage", "counts")} == snapshot(
         {
-            "verdict": "Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. 2700 live pending resources in 212 batches wait for 982 missing records. Of these, 2640 clear once the missing records arrive and 60 are stuck in or behind 5 cycles (28 inside) until references are left out. First: sending or fixing the 2 records below that together free most clears 178. 241 expire within 24 h (39 of them within 1 h), the first at 00:38 (in 38 min). 300 resources have expired and are lost: resend their records (view=expired).",
+            "verdict": "Tenant acme, as of 2026-11-26 00:00 UTC. All 400 batches read. 2700 live pending resources in 212 batches wait for 982 missing records. Of these, 2640 clear once the missing records arrive and 60 are stuck in or behind 5 cycles (28 inside) until references are left out. First: sending or fixing the 2 records of the plan, which together free most, clears 178. 241 expire within 24 h (39 of them within 1 h), the first at 00:38 (in 38 min). 300 resources have expired and are lost: resend their records (view=expired).",
             "coverage": {"complete": True, "batches": 400},
             "counts": {
                 "pending": 2700,

@@ -128,10 +128,10 @@ def test_the_verdict_says_how_much_was_read(changes: dict[str, object], sentence
     assert sentence in verdict(coverage=coverage)
 
 
-def test_a_filter_is_named_first_with_the_batches_it_left_out() -> None:
+def test_a_filter_is_named_after_the_facts_with_the_batches_it_left_out() -> None:
     found = explanation(filter=results.FilterReport("status failure", 12, 388, 730, ("bat_9",), 2))
     text = text_of(found)
-    assert text.startswith("Filter: status failure. It left out 388 batches and 730 pending resources.")
+    assert text.splitlines()[0].endswith(" Filter: status failure. It left out 388 batches and 730 pending resources.")
     assert "2 batches without a readable createdAt may match as well" in text
     assert "Nothing that matches the filter was found waiting" in text
     assert "Without a readable createdAt: bat_9 and 1 more." in text
@@ -223,8 +223,12 @@ def test_a_focus_says_nothing_of_missing_records_that_were_not_counted() -> None
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"unchanged": True}, "Since 11-25 00:00 nothing has changed."),
+        ({"unchanged": True}, "Since 11-25 00:00 no pending resource came, went or waits for something else."),
         ({"exact": True}, "pending resources 5 -> 4 (1 new, 2 gone), missing records 3 -> 3."),
+        (
+            {"pending_now": 5, "new_at_least": 0, "gone_at_least": 0},
+            "pending resources 5 -> 5 (some of them, or what they wait for, are others), missing records 3 -> 3.",
+        ),
         (
             {"pending_before": None, "pending_now": None, "missing_before": None, "missing_now": None},
             "Since 11-25 00:00: at least 1 pending resource is new and at least 2 are gone. 40 live",
@@ -260,7 +264,7 @@ def test_the_verdict_says_what_changed(changes: dict[str, object], sentence: str
          'looks like another id: fix the reference | like customers:8841; k72"‹b›; ends with U+000D"'),
         (finding("expired", expired_rows=2), "expired: resend, with what it missed | 2 expired resources"),
         (finding("in_progress", in_progress=("bat_7", "bat_8")),
-         "its schema is in progress: wait, then look again | batch bat_7; 1 more"),
+         "its schema is in progress: wait, but send it before it is lost | batch bat_7; 1 more"),
         (finding("looks_like", lookalikes=(results.Lookalike(record("8841"), "leading zeros", "failed", "", "bat_2"),)),
          "looks like another id: fix the reference | like customers:8841; seen failed in batch bat_2; leading zeros"),
         (finding("expired", expired_rows=1, expired_in=(results.ExpiredIn("bat_3", NOW - HOUR, (record(),), 3),)),
@@ -350,13 +354,19 @@ def test_the_order_and_the_cause_asked_for_are_named(
 
 
 @pytest.mark.parametrize(
-    ("steps", "sentence"), [(1, "First: sending or fixing the one record below that frees most clears 90."), (0, "")]
+    ("steps", "sentence"),
+    [(1, "First: sending or fixing the record of the plan, which frees most, clears 90."), (0, "")],
 )
-def test_the_verdict_says_how_much_the_records_below_clear(steps: int, sentence: str) -> None:
+def test_the_verdict_says_how_much_the_records_of_the_plan_clear(steps: int, sentence: str) -> None:
     whole = fabricated.large_tenant().plan
     assert whole
     plan = replace(whole, steps=section(*whole.steps.items[:steps], total=982))
     assert verdict(counts=WAITING, plan=plan).endswith(sentence or "arrive.")
+
+
+def test_the_verdict_says_of_which_cause_the_plan_is() -> None:
+    found = verdict(counts=WAITING, plan=fabricated.large_tenant().plan, cause="failed")
+    assert "First, of the 982 with this cause (failed): sending or fixing the 5 records of the plan, which" in found
 
 
 def test_a_detailed_answer_adds_the_category_and_the_batches() -> None:

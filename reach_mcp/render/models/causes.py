@@ -33,7 +33,7 @@ class Why(Model):
     seen: str = ""
     missed: Misses = Field(default=[], description="By an expired record")
     missed_total: int = 0
-    failed_batches: int = Field(default=0, description="See schema_batches")
+    failed_batches: int = Field(default=0, description="The first are in schema_batches")
     later_batches: int = Field(default=0, description="They may have brought it")
 
     @classmethod

@@ -48,10 +48,12 @@ class Plan(Items[Step]):
         default=[], description="Groups of schemas that refer to each other", validation_alias="schemas"
     )
     references: Annotated[list[Reference], first(12)] = Field(default=[])
+    references_total: int = 0
 
     @classmethod
     def derive(cls, result: Any, /) -> dict[str, object]:
-        return common.attributes(result.steps) | common.attributes(result.upload_order)
+        order = result.upload_order
+        return common.attributes(result.steps) | common.attributes(order) | {"references_total": len(order.references)}
 
 
 class LeaveOut(Model):
