@@ -25,6 +25,12 @@ A = TypeVar("A", bound=ToolArguments)
 DETAILED_FACTOR = 3
 """A detailed answer may be this many times as long as a concise one."""
 
+PASSING = ("no_connection", "rate_limited", "server_failed", "stalled", "timed_out")
+"""Kinds of errors that may pass by themselves."""
+
+ASK_AGAIN_SECONDS = 60.0
+"""The wait for these where neither Reach nor we know a better one."""
+
 OVERTIME_SECONDS = 2.0
 """Seconds after its deadline at which a call is cut, whatever it waits for. Before, it ends by itself with a part."""
 
@@ -131,8 +137,9 @@ def _error_result(call: Call, error: ReachError | ConfigurationError) -> CallToo
     context = call.context
     meta: dict[str, Any] = {"reach/error": error.kind, "reach/cost": call.cost()}
     shown = error if isinstance(error, ReachError) else ReachError(str(error), advice=" ")
-    if shown.retry_after is not None:
-        meta["reach/retry_after"] = round(shown.retry_after)
+    wait = ASK_AGAIN_SECONDS if shown.retry_after is None and error.kind in PASSING else shown.retry_after
+    if wait is not None:
+        meta["reach/retry_after"] = round(wait)
     if not context.settings.error_messages:
         shown.quotes = []
     text = call.redact(render_error(shown, context.draw_delimiter()))

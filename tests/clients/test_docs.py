@@ -24,7 +24,7 @@ SNIPPETS = {
 FIVE_STEPS = r"^(?:\d{4}-\d\d-\d\dT\d\d:\d\dZ [^\n]+ \w+:\w+\n){5}"
 SAYS = {
     "langchain": "partial_success",
-    "mcp": FIVE_STEPS,
+    "mcp": FIVE_STEPS + r"(?:Within the hour: \w+:\w+ [^\n]+\n){2,6}\Z",
     "openai-agents": "Triage .*explain_pending_dependencies",
     "pydantic-ai": "1 batch matches: 1 failure",
     "typescript": FIVE_STEPS,

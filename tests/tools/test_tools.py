@@ -549,3 +549,12 @@ async def test_meta_has_the_request_id_of_reach_and_the_wait_that_it_asks_for() 
     assert answered.meta["reach/cost"]["request_id"] == "req-7"
     assert limited.meta is not None
     assert limited.meta["reach/retry_after"] == 600
+
+
+@pytest.mark.parametrize(("status", "wait"), [(500, 60), (403, None)])
+async def test_an_error_that_may_pass_says_when_to_ask_again(status: int, wait: int | None) -> None:
+    found = await call(serve(ScriptedTransport(lambda _: status), deadline=0.1), LIST)
+
+    assert found.is_error
+    assert found.meta is not None
+    assert found.meta.get("reach/retry_after") == wait
