@@ -6,22 +6,20 @@ A record that can't be written is lost: a full disk must not stop a support desk
 from __future__ import annotations
 
 import errno
-import io
 import json
 import logging
 import os
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from logging.handlers import WatchedFileHandler
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
 
 from reach_mcp.logs import Redactor, trace_facts
 from reach_mcp.settings import ConfigurationError, Settings
 
 logger = logging.getLogger(__name__)
 
+STDOUT = 1
 MAX_ARGUMENT_CHARS = 4_000
 """Characters of all arguments as JSON. Longer ones are cut, and are a string then."""
 
@@ -35,25 +33,23 @@ class Audit:
     def write(self, at: float, facts: Mapping[str, object], arguments: Mapping[str, object]) -> None:
         """Write the record of a call that has ended at a Unix time. Never raises."""
 
-    def close(self) -> None:
-        """Close the file."""
-
 
 class AuditLog(Audit):
-    """Writes records to a file or to stdout, each in one write."""
+    """Appends records to a file or to stdout, each in one write. Raises OSError where it can't be opened."""
 
-    def __init__(self, handler: logging.Handler, redactor: Redactor) -> None:
-        self._handler = handler
+    def __init__(self, file: Path | int, redactor: Redactor) -> None:
+        self._file = file
         self._redactor = redactor
         self._lost = 0
+        self._torn = False
+        self._open().close()
 
     def write(self, at: float, facts: Mapping[str, object], arguments: Mapping[str, object]) -> None:
         try:
             time = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
             clean = {name: self._clean(value) for name, value in facts.items()}
             record = {"time": time, **clean, **trace_facts(), "arguments": self._bounded(arguments)}
-            line = json.dumps(record)
-            self._handler.handle(logging.makeLogRecord({"msg": line}))
+            self._append(json.dumps(record).encode() + b"\n")
         except Exception as error:
             self._lost += 1
             if self._lost == 1:
@@ -63,8 +59,16 @@ class AuditLog(Audit):
             logger.warning("audit records are written again", extra={"facts": {"lost": self._lost}})
             self._lost = 0
 
-    def close(self) -> None:
-        self._handler.close()
+    def _append(self, line: bytes) -> None:
+        with self._open() as file:
+            data = b"\n" + line if self._torn else line  # the rest of a torn line gets a line of its own
+            self._torn = file.write(data) < len(data)
+        if self._torn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _open(self) -> FileIO:
+        """Open it for one record: it may have been renamed since the last one. No buffer outlives a full disk."""
+        return open(self._file, "ab", buffering=0, closefd=self._file != STDOUT, opener=_open_private)
 
     def _bounded(self, arguments: Mapping[str, object]) -> object:
         clean = self._clean(arguments)
@@ -81,37 +85,9 @@ class AuditLog(Audit):
         return self._redactor.log_text(str(value))
 
 
-class _Strict(logging.Handler):
-    """Raises what other handlers print."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the library's
-        raise
-
-
-class _Stdout(_Strict, logging.StreamHandler[TextIO]):
-    pass
-
-
-class _Whole(io.FileIO):
-    """A file without a buffer: a full disk leaves nothing for later. The rest of a torn line gets a line of its own."""
-
-    _torn = False
-
-    def write(self, data: Any) -> int:
-        line = b"\n" + data if self._torn else data
-        written = super().write(line)
-        self._torn = written < len(line)
-        if self._torn:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return len(data)
-
-
-class _File(_Strict, WatchedFileHandler):
-    """Appends to a file that its owner alone may read, and opens it again after it was renamed."""
-
-    def _open(self) -> io.TextIOWrapper:
-        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        return io.TextIOWrapper(_Whole(descriptor, "a"), encoding="utf-8", write_through=True)
+def _open_private(name: str, flags: int) -> int:
+    """Open a file that its owner alone may read. A named pipe that nobody reads is an error instead of a wait."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0), 0o600)
 
 
 def open_audit(settings: Settings, *, over_http: bool) -> Audit:
@@ -122,9 +98,9 @@ def open_audit(settings: Settings, *, over_http: bool) -> Audit:
     if settings.audit == "-":
         if not over_http:
             raise ConfigurationError("REACH_MCP_AUDIT is `-`, and stdout carries MCP over stdio. Name a file.")
-        return AuditLog(_Stdout(sys.stdout), redactor)
+        return AuditLog(STDOUT, redactor)
     try:
-        return AuditLog(_File(Path(settings.audit).expanduser(), encoding="utf-8"), redactor)
+        return AuditLog(Path(settings.audit).expanduser(), redactor)
     except OSError as error:
         raise ConfigurationError(
             f"REACH_MCP_AUDIT can't be written: {error.strerror}. Name a file in a directory that exists."

@@ -52,11 +52,8 @@ def observed(server: ReachServer, settings: Settings, *, over_http: bool) -> Ite
     """Observe a server while the block runs. Raises ConfigurationError where a setting can't be followed."""
     context = server.context
     context.audit = open_audit(settings, over_http=over_http)
-    try:
-        with _metrics(context, settings, over_http=over_http), _traces():
-            yield
-    finally:
-        context.audit.close()
+    with _metrics(context, settings, over_http=over_http), _traces():
+        yield
 
 
 @contextmanager

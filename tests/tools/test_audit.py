@@ -34,7 +34,6 @@ def audited(path: Path) -> Iterator[ReachServer]:
     server = serve(api_of([batch("b1")]))
     server.context.audit = open_audit(settings_of(audit=str(path)), over_http=False)
     yield server
-    server.context.audit.close()
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -85,13 +84,13 @@ async def test_arguments_are_bounded_and_without_secrets(tmp_path: Path) -> None
     assert len(second["arguments"]) == MAX_ARGUMENT_CHARS
 
 
-async def test_record_names_the_request_of_reach(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_record_on_stdout_names_the_request_of_reach(capfd: pytest.CaptureFixture[str]) -> None:
     server = serve(ScriptedTransport(httpx.Response(200, headers={"x-request-id": "rq-1"}, json=page())))
     server.context.audit = open_audit(settings_of(audit="-"), over_http=True)
 
     await call(server, LIST)
 
-    assert json.loads(capsys.readouterr().out)["reach_request"] == "rq-1"
+    assert json.loads(capfd.readouterr().out)["reach_request"] == "rq-1"
 
 
 async def test_file_that_was_renamed_is_opened_again(tmp_path: Path) -> None:
@@ -133,20 +132,10 @@ def test_torn_record_does_not_spoil_the_next_one(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     audit.write(1, {}, {})
-    audit.close()
 
     torn, whole = path.read_text().splitlines()
     assert len(torn) == 20
     assert json.loads(whole) == {"time": "1970-01-01T00:00:01.000+00:00", "arguments": {}}
-
-
-async def test_audit_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    server = serve(api_of([]))
-    server.context.audit = open_audit(settings_of(audit="-"), over_http=True)
-
-    await call(server, LIST)
-
-    assert json.loads(capsys.readouterr().out)["tool"] == LIST
 
 
 @pytest.mark.parametrize(("name", "words"), [("-", "stdout carries MCP"), (os.devnull + "/x", "can't be written")])
@@ -155,9 +144,15 @@ def test_audit_that_cannot_be_written_ends_the_start(name: str, words: str) -> N
         open_audit(settings_of(audit=name), over_http=False)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_named_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigurationError, match="can't be written"):
+        open_audit(settings_of(audit=str(tmp_path / "pipe")), over_http=False)
+
+
 async def test_without_a_setting_there_is_no_audit() -> None:
     server = serve(api_of([]))
     server.context.audit = open_audit(settings_of(), over_http=False)
 
     assert not (await call(server, LIST)).is_error
-    server.context.audit.close()
