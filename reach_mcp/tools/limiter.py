@@ -42,15 +42,17 @@ class Limiter:
     max_calls: int
     usual: float = 0.0
     """Seconds that a call usually works."""
-    _slots: anyio.CapacityLimiter = field(init=False)
     _shares: dict[str, _Share] = field(default_factory=dict)
-    active: int = 0
-    """Calls at work."""
     _calls: int = 0
 
     def __post_init__(self) -> None:
         self._slots = anyio.CapacityLimiter(self.max_calls)
         self._per_caller = max(1, self.max_calls - max(1, self.max_calls // 4))
+
+    @property
+    def active(self) -> int:
+        """Calls at work."""
+        return self._slots.borrowed_tokens
 
     @property
     def waiting(self) -> int:
@@ -77,8 +79,6 @@ class Limiter:
                 if wait.cancelled_caught:
                     raise _busy(self.usual)
                 started = time.monotonic()
-                self.active += 1
-                held.callback(self._leave)
                 yield share.threads
                 self.usual += (time.monotonic() - started - self.usual) / SMOOTHING
         finally:
@@ -86,9 +86,6 @@ class Limiter:
             share.calls -= 1
             if not share.calls:
                 del self._shares[caller]
-
-    def _leave(self) -> None:
-        self.active -= 1
 
     def _expected_wait(self, caller: str) -> float:
         """Seconds until a new call of this caller would start."""
