@@ -35,27 +35,19 @@ class Upstream:
 
 async def find_unreachable(context: ToolContext) -> str:
     """The reason why Reach can't be reached, empty where it can."""
-    upstream = context.upstream
+    from reach_mcp.api.query import BatchQuery
+
+    upstream, client = context.upstream, context.client
     async with upstream.lock:
         if time.monotonic() < upstream.next_probe:
             return upstream.reason
         upstream.next_probe = time.monotonic() + PROBE_EVERY_SECONDS
-        error = await _probe(context)
-        upstream.reason = ""
-        if error is not None and error.kind in UNREACHABLE:
-            at = datetime.fromtimestamp(context.clock(), UTC)
-            message = context.redactor.text(error.message)
-            upstream.reason = f"Requests to Reach fail (last asked at {at:%Y-%m-%d %H:%M:%S} UTC): {message}"
+        upstream.reason, deadline = "", Deadline(upstream.probe_seconds)
+        try:
+            await client.list_batches(BatchQuery(limit=1), tenant=client.pinned_tenant, deadline=deadline)
+        except ReachError as error:
+            if error.kind in UNREACHABLE:
+                at = datetime.fromtimestamp(context.clock(), UTC)
+                message = context.redactor.text(error.message)
+                upstream.reason = f"Requests to Reach fail (last asked at {at:%Y-%m-%d %H:%M:%S} UTC): {message}"
         return upstream.reason
-
-
-async def _probe(context: ToolContext) -> ReachError | None:
-    """The error that a small request meets, None where it is answered."""
-    from reach_mcp.api.query import BatchQuery
-
-    client, deadline = context.client, Deadline(context.upstream.probe_seconds)
-    try:
-        await client.list_batches(BatchQuery(limit=1), tenant=client.pinned_tenant, deadline=deadline)
-    except ReachError as error:
-        return error
-    return None
