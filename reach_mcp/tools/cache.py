@@ -41,9 +41,8 @@ class Cache(Generic[T]):
         self._seconds = seconds
         self._max_bytes = max_bytes
         self._clock = clock
-        self.hits = 0
-        self.shared = 0
-        self.misses = 0
+        self.lookups = {"hit": 0, "shared": 0, "miss": 0}
+        """Calls of `get`, by whether the value was kept, was loaded elsewhere, or had to be loaded."""
         self._entries: dict[Hashable, _Entry[T]] = {}
         self._locks: WeakValueDictionary[Hashable, anyio.Lock] = WeakValueDictionary()
 
@@ -54,13 +53,13 @@ class Cache(Generic[T]):
         """
         asked = self._clock()
         if not self._seconds:
-            self.misses += 1
+            self.lookups["miss"] += 1
             return (await load()).value
         lock = self._locks.setdefault(key, anyio.Lock())
         async with lock:
             entry = self._entries.get(key)
             if entry is not None and self._clock() < entry.ends and not (fresh and entry.started < asked):
-                self.hits += 1
+                self.lookups["hit"] += 1
                 return entry.loaded.value
             return await self._load(key, load)
 
@@ -68,8 +67,7 @@ class Cache(Generic[T]):
         started = self._clock()
         self._drop(key)  # free it before the next one takes its memory
         loaded = await load()
-        self.misses += loaded.age is None
-        self.shared += loaded.age is not None
+        self.lookups["miss" if loaded.age is None else "shared"] += 1
         if loaded.keep and loaded.size <= self._max_bytes:
             left = self._seconds - (loaded.age or 0.0)
             timer = asyncio.get_running_loop().call_later(left, self._drop, key)

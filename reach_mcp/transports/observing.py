@@ -10,11 +10,12 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import attach, detach
+from opentelemetry.trace import set_tracer_provider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,44 +51,51 @@ TRACE_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_END
 @contextmanager
 def observed(server: ReachServer, settings: Settings, *, over_http: bool) -> Iterator[None]:
     """Observe a server while the block runs. Raises ConfigurationError where a setting can't be followed."""
-    context = server.context
-    context.audit = open_audit(settings, over_http=over_http)
-    with _metrics(context, settings, over_http=over_http), _traces():
+    server.context.audit = open_audit(settings, over_http=over_http)
+    with ExitStack() as stack:
+        if settings.metrics_port is not None and over_http:
+            stack.callback(_serve_metrics(server.context, settings.host, settings.metrics_port))
+        if provider := build_provider():
+            set_tracer_provider(provider)
+            stack.callback(_shut_down, provider)
         yield
 
 
-@contextmanager
-def _metrics(context: ToolContext, settings: Settings, *, over_http: bool) -> Iterator[None]:
-    """Serve metrics in a thread of their own, so that they show a blocked event loop too."""
-    if settings.metrics_port is None or not over_http:
-        yield
-        return
+def _serve_metrics(context: ToolContext, host: str, port: int) -> Callable[[], None]:
+    """Serve metrics in a thread of their own, so that they show a blocked event loop too. Returns what ends it."""
     try:
         metrics = build_metrics(context)
         from prometheus_client import disable_created_metrics
 
         from reach_mcp.transports.metrics_server import MetricsServer
+
+        listener = MetricsServer(host, port, metrics)
     except ImportError:
         raise ConfigurationError(
             "REACH_MCP_METRICS_PORT needs prometheus-client: install embedreach-mcp[service]."
         ) from None
-    try:
-        listener = MetricsServer(settings.host, settings.metrics_port, metrics)
     except OSError as error:
         raise ConfigurationError(
-            f"Can't listen on {settings.host}, port {settings.metrics_port}, for metrics: {error.strerror or error}."
+            f"Can't listen on {host}, port {port}, for metrics: {error.strerror or error}."
         ) from None
     disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
     thread = threading.Thread(target=listener.serve_forever, daemon=True)
     thread.start()
     context.metrics = metrics
-    logger.info("metrics", extra={"facts": {"host": settings.host, "port": listener.server_port, "path": "/metrics"}})
-    try:
-        yield
-    finally:
+    logger.info("metrics", extra={"facts": {"host": host, "port": listener.server_port, "path": "/metrics"}})
+
+    def end() -> None:
         listener.shutdown()
         listener.server_close()
         thread.join()
+
+    return end
+
+
+def _shut_down(provider: TracerProvider) -> None:
+    flush = threading.Thread(target=provider.shutdown, daemon=True)
+    flush.start()
+    flush.join(FLUSH_SECONDS)
 
 
 def build_metrics(context: ToolContext) -> PrometheusMetrics:
@@ -111,36 +119,19 @@ class _StateCollector:
         yield GaugeMetricFamily(PREFIX + "calls_active", "Calls at work.", limiter.active)
         yield GaugeMetricFamily(PREFIX + "calls_waiting", "Calls in the queue.", limiter.waiting)
         yield GaugeMetricFamily(PREFIX + "snapshot_rows", "Pending resources in the snapshots kept.", rows)
+
+        def counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:
+            family = CounterMetricFamily(PREFIX + name, text, labels=[label])
+            for value, count in counts.items():
+                family.add_metric([value], count)
+            return family
+
         lookups = "Calls that need a snapshot, by whether it was there."
-        family = CounterMetricFamily(PREFIX + "snapshot_lookups", lookups, labels=["result"])
-        for result, count in (("hit", snapshots.hits), ("shared", snapshots.shared), ("miss", snapshots.misses)):
-            family.add_metric([result], count)
-        yield family
+        yield counter("snapshot_lookups", lookups, "result", snapshots.lookups)
         if shared is not None:
             waited, failed = "Readings that waited for another replica.", "Failures of the shared cache, by reason."
             yield CounterMetricFamily(PREFIX + "shared_cache_waits", waited, shared.waits)
-            family = CounterMetricFamily(PREFIX + "shared_cache_failures", failed, labels=["reason"])
-            for reason, count in shared.failures.items():
-                family.add_metric([reason], count)
-            yield family
-
-
-@contextmanager
-def _traces() -> Iterator[None]:
-    """Send spans to a collector if the usual variables of OpenTelemetry ask for it."""
-    provider = build_provider()
-    if provider is None:
-        yield
-        return
-    from opentelemetry.trace import set_tracer_provider
-
-    set_tracer_provider(provider)
-    try:
-        yield
-    finally:
-        flush = threading.Thread(target=provider.shutdown, daemon=True)
-        flush.start()
-        flush.join(FLUSH_SECONDS)
+            yield counter("shared_cache_failures", failed, "reason", shared.failures)
 
 
 def build_provider() -> TracerProvider | None:
