@@ -69,7 +69,7 @@ def _serve_metrics(context: ToolContext, host: str, port: int) -> Callable[[], N
 
         from reach_mcp.transports.metrics_server import MetricsServer
 
-        listener = MetricsServer(host, port, metrics)
+        listener = MetricsServer(host, port, metrics.registry)
     except ImportError:
         raise ConfigurationError(
             "REACH_MCP_METRICS_PORT needs prometheus-client: install embedreach-mcp[service]."
