@@ -173,8 +173,6 @@ class OAuthCallers:
     expects = "An access token is expected; the WWW-Authenticate header says where its issuer is named."
 
     def __init__(self, settings: Settings, verifier: TokenVerifier | None = None) -> None:
-        if not jwt.algorithms.has_crypto:
-            raise ConfigurationError("REACH_MCP_AUTH=oauth needs cryptography: pip install 'embedreach-mcp[service]'.")
         audiences = split_list(settings.oauth_audience)
         if not settings.oauth_issuer or not audiences:
             raise ConfigurationError("REACH_MCP_AUTH=oauth needs REACH_MCP_OAUTH_ISSUER and REACH_MCP_OAUTH_AUDIENCE.")

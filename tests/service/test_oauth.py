@@ -340,9 +340,3 @@ async def test_what_is_wrong_with_the_keys_is_told_to_operators(caplog: pytest.L
 def test_incomplete_oauth_does_not_start(flags: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         build_callers(settings_of(auth="oauth", **flags))
-
-
-def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jwt.algorithms, "has_crypto", False)
-    with pytest.raises(ConfigurationError, match=r"pip install 'embedreach-mcp\[service\]'"):
-        build_callers(settings_of(auth="oauth"))
