@@ -20,6 +20,13 @@ from tests.fakes import Answer, ScriptedTransport
 
 LIST, GET, EXPLAIN = "list_batches", "get_batch", "explain_pending_dependencies"
 DELIMITER = "k72"
+ERAS = ("legacy", "modern")
+"""Protocols with and without a session."""
+
+META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+"""Part of each request of the modern protocol."""
+
+_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 TOKEN = "reach-static-token-000111"
 
 
@@ -109,6 +116,17 @@ async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
         inner = inner.app
     async with inner.router.lifespan_context(inner):
         yield
+
+
+def request_of(era: str, method: str, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """An MCP request of an era: its body and its headers."""
+    headers = {"accept": "application/json, text/event-stream"}
+    if era == "modern":
+        params = {**params, "_meta": META | params.get("_meta", {})}
+        headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
+        if method in _NAMED:
+            headers["mcp-name"] = params[_NAMED[method]]
+    return rpc(method, params), headers
 
 
 def rpc(method: str, params: dict[str, Any] | None = None, **envelope: Any) -> dict[str, Any]:

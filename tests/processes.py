@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
+
 from tests.builders import batch, page
+from tests.helpers import LIST, request_of
 
 ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "reach_mcp")
@@ -44,37 +47,56 @@ class SlowApi:
     release: threading.Event = field(default_factory=threading.Event)
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Answers the requests of a server that runs in a process of its own."""
+
+    def answer(self, body: object, status: int = 200, **headers: str) -> None:
+        """Answer with bytes, or with a value as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None: ...
+
+
+@contextmanager
+def http_server(handler: type[Handler]) -> Iterator[str]:
+    """The URL of a server on loopback while the block runs."""
+    with _Server(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @contextmanager
 def slow_api() -> Iterator[SlowApi]:
     api = SlowApi()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Answer(Handler):
         def do_GET(self) -> None:
             api.asked.set()
             api.release.wait(ENDS_WITHIN)
-            body = json.dumps(page(batch("b1"))).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(page(batch("b1")))
 
-        def log_message(self, *_: object) -> None: ...
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None: ...
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        api.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with http_server(Answer) as api.url:
         try:
             yield api
         finally:
             api.release.set()
-            server.shutdown()
-            thread.join()
 
 
 @contextmanager
@@ -110,3 +132,13 @@ def wait_for_address(process: subprocess.Popen[str]) -> tuple[str, str]:
         if found := re.search(r"listening on (http://[^\s\"]+)", line):
             return found[1], said
     raise AssertionError(f"the server ended before it was ready:\n{said}")
+
+
+def call_list(
+    address: str, era: str = "legacy", *, meta: dict[str, str] | None = None, **headers: str
+) -> httpx.Response:
+    """One call of list_batches over HTTP."""
+    params = {"name": LIST, "arguments": {"limit": 3}} | ({"_meta": meta} if meta else {})
+    body, sent = request_of(era, "tools/call", params)
+    with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client:
+        return client.post(address, json=body, headers=sent | headers)

@@ -17,14 +17,11 @@ from reach_mcp.transports.connections import guarded
 from reach_mcp.transports.http import build_http_app, listen
 from tests.builders import batch, detail, page, pending
 from tests.fakes import Answer, ScriptedTransport
-from tests.helpers import read_events, rpc, serve, settings_of
+from tests.helpers import read_events, request_of, serve, settings_of
 
 TENANTS = ("acme", "globex", "initech")
 TOKENS = {"one": "token-of-one-000001", "two": "token-of-two-000002", "any": "token-of-any-000003"}
 ALLOWED = {"one": ("acme",), "two": ("acme", "globex"), "any": TENANTS}
-ERAS = ("legacy", "modern")
-
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
 def reach() -> ScriptedTransport:
@@ -84,14 +81,8 @@ async def post(
     url: str = "/mcp",
 ) -> httpx.Response:
     """One MCP request of an era. Headers may be repeated."""
-    sent = [("accept", "application/json, text/event-stream"), *headers]
-    if era == "modern":
-        version = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
-        params = {**params, "_meta": version | {"io.modelcontextprotocol/clientCapabilities": {}}}
-        sent += [("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)]
-        if method in _NAMED:
-            sent.append(("mcp-name", params[_NAMED[method]]))
-    return await client.post(url, json=rpc(method, params), headers=sent)
+    body, sent = request_of(era, method, params)
+    return await client.post(url, json=body, headers=[*sent.items(), *headers])
 
 
 def bearer(name: str) -> tuple[str, str]:

@@ -16,10 +16,9 @@ import pytest
 
 from tests.builders import page
 from tests.fakes import Answer, ScriptedTransport
-from tests.helpers import EXPLAIN, GET, LIST, TOKEN, read_events, rpc
+from tests.helpers import ERAS, EXPLAIN, GET, LIST, TOKEN, read_events, rpc
 from tests.service.serving import (
     ALLOWED,
-    ERAS,
     TENANTS,
     TOKENS,
     bearer,

@@ -7,13 +7,11 @@ import hashlib
 import hmac
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
@@ -28,8 +26,9 @@ from reach_mcp.settings import ConfigurationError
 from reach_mcp.transports.auth import build_callers
 from reach_mcp.transports.oauth import READ_EVERY_SECONDS, RETRY_SECONDS, JWTVerifier, KeySet, OAuthCallers
 from reach_mcp.transports.refusals import Refusal
-from tests.helpers import LIST, settings_of
-from tests.service.serving import ERAS, post, reach, service
+from tests.helpers import ERAS, LIST, settings_of
+from tests.processes import Handler, http_server
+from tests.service.serving import post, reach, service
 
 pytestmark = pytest.mark.anyio
 
@@ -68,28 +67,16 @@ class Issuer:
 def issuer(*keys: dict[str, Any]) -> Iterator[Issuer]:
     found = Issuer()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Answer(Handler):
         def do_GET(self) -> None:
             found.asked.append(self.path)
-            body = json.dumps(found.documents.get(self.path, {})).encode()
-            self.send_response(200 if self.path in found.documents else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(found.documents.get(self.path, {}), 200 if self.path in found.documents else 404)
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_port}/"
+    with http_server(Answer) as url:
+        found.url = f"{url}/"
         metadata = {"issuer": found.url, "jwks_uri": f"{found.url}keys"}
         found.documents = {"/.well-known/openid-configuration": metadata, "/keys": {"keys": [*keys]}}
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
-            thread.join()
+        yield found
 
 
 @pytest.fixture(autouse=True)

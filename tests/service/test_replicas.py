@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -31,7 +29,7 @@ from reach_mcp.tools.shared_cache import SharedCache
 from tests.builders import batch, page, pending
 from tests.cli.helpers import run
 from tests.helpers import EXPLAIN, LIST, read_events, rpc
-from tests.processes import ENDS_WITHIN, ROOT, free_port, start, wait_for_address
+from tests.processes import ENDS_WITHIN, ROOT, Handler, free_port, http_server, start, wait_for_address
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin"
 REDIS = shutil.which("redis-server", path=PATH) or shutil.which("valkey-server", path=PATH)
@@ -63,7 +61,7 @@ http {{
 """
 
 
-class Reach(BaseHTTPRequestHandler):
+class Reach(Handler):
     """A Reach API whose records name their tenant. It counts its requests, and those at the same time."""
 
     requests: ClassVar[Counter[str]] = Counter()
@@ -82,13 +80,7 @@ class Reach(BaseHTTPRequestHandler):
         self.requests[tenant] += 1
         record = f"{{}}:{tenant}-{{}}".format
         rows = [pending(record("orders", n), record("customers", n % 7), expires=EXPIRES) for n in range(ROWS[tenant])]
-        body = json.dumps(page(batch("b1", *rows, schema="orders"), batch("b2"), total=2)).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None: ...
+        self.answer(page(batch("b1", *rows, schema="orders"), batch("b2"), total=2))
 
 
 def wait_for_port(port: int) -> None:
@@ -155,20 +147,13 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Reach) as api, ExitStack() as running:
-        thread = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            found = Stack(tmp_path_factory.mktemp("stack"), f"http://127.0.0.1:{api.server_port}", running)
-            for name in found.ports:
-                found.start(name)
-            for port in found.ports.values():
-                wait_for_port(port)
-            yield found
-        finally:
-            running.close()
-            api.shutdown()
-            thread.join()
+    with http_server(Reach) as api, ExitStack() as running:
+        found = Stack(tmp_path_factory.mktemp("stack"), api, running)
+        for name in found.ports:
+            found.start(name)
+        for port in found.ports.values():
+            wait_for_port(port)
+        yield found
 
 
 @dataclass

@@ -4,53 +4,63 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import httpx
 import pytest
 
-from tests.helpers import LIST, read_events, rpc
-from tests.processes import ENDS_WITHIN, slow_api, start, wait_for_address
-
-MODERN = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": LIST}
-META = {
-    "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
-}
+from tests.helpers import ERAS, read_events
+from tests.processes import ENDS_WITHIN, SlowApi, call_list, slow_api, start, wait_for_address
 
 
-@pytest.mark.parametrize("era", ["legacy", "modern"])
+def serving(api: SlowApi, grace: int) -> AbstractContextManager[subprocess.Popen[str]]:
+    """A server whose calls wait for this API."""
+    return start("serve", "--http", "--port", "0", REACH_API_URL=api.url, REACH_API_TOKEN="x" * 20,
+                 REACH_MCP_SHUTDOWN_SECONDS=str(grace), REACH_MCP_LOG_FORMAT="json")  # fmt: skip
+
+
+@contextmanager
+def open_call(address: str, api: SlowApi, era: str = "legacy") -> Iterator[list[httpx.Response | httpx.HTTPError]]:
+    """A call that has reached the API when the block begins. At its end, the list has the answer or the error."""
+    found: list[httpx.Response | httpx.HTTPError] = []
+
+    def call() -> None:
+        try:
+            found.append(call_list(address, era))
+        except httpx.HTTPError as error:
+            found.append(error)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    assert api.asked.wait(ENDS_WITHIN)
+    yield found
+    caller.join()
+
+
+def wait_for_refusal(address: str) -> None:
+    """Wait until the server has taken the signal and accepts no more connections."""
+    with suppress(httpx.HTTPError), httpx.Client(trust_env=False, timeout=1) as client:
+        while True:
+            client.get(address.removesuffix("/mcp") + "/healthz", headers={"connection": "close"})
+
+
+@pytest.mark.parametrize("era", ERAS)
 def test_open_http_call_ends_within_the_grace(era: str) -> None:
-    found: list[httpx.Response] = []
-    with (
-        slow_api() as api,
-        start("serve", "--http", "--port", "0", REACH_API_URL=api.url, REACH_API_TOKEN="x" * 20,
-              REACH_MCP_SHUTDOWN_SECONDS="20", REACH_MCP_LOG_FORMAT="json") as process,
-    ):  # fmt: skip
+    with slow_api() as api, serving(api, grace=20) as process:
         address, said = wait_for_address(process)
-        params = {"name": LIST, "arguments": {}, **(META if era == "modern" else {})}
-        headers = {"accept": "application/json, text/event-stream", **(MODERN if era == "modern" else {})}
-
-        def call() -> None:
-            with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client:
-                found.append(client.post(address, json=rpc("tools/call", params), headers=headers))
-
-        caller = threading.Thread(target=call)
-        caller.start()
-        assert api.asked.wait(ENDS_WITHIN)
-        process.send_signal(signal.SIGTERM)
-        with httpx.Client(trust_env=False, timeout=1) as client:
-            while True:  # until the server has taken the signal and accepts no more
-                try:
-                    client.get(address.removesuffix("/mcp") + "/healthz", headers={"connection": "close"})
-                except httpx.HTTPError:
-                    break
-        api.release.set()
-        caller.join()
+        with open_call(address, api, era) as found:
+            process.send_signal(signal.SIGTERM)
+            wait_for_refusal(address)
+            api.release.set()
         assert process.wait(ENDS_WITHIN) == 0
         assert process.stderr is not None
         rest = process.stderr.read()
 
+    assert isinstance(found[0], httpx.Response)
     assert "b1" in read_events(found[0])["result"]["content"][0]["text"]
     assert all(json.loads(line)["level"] == "INFO" for line in (said + rest).splitlines())
 
@@ -63,7 +73,6 @@ def test_a_credential_that_cannot_be_used_is_told_at_the_start() -> None:
 
 
 def test_drained_server_is_not_ready_and_still_answers() -> None:
-    headers = {"accept": "application/json, text/event-stream"}
     with start("serve", "--http", "--demo", "--port", "0", REACH_MCP_DRAIN_SECONDS="300") as process:
         address, _ = wait_for_address(process)
         ready = address.removesuffix("/mcp") + "/readyz"
@@ -73,7 +82,7 @@ def test_drained_server_is_not_ready_and_still_answers() -> None:
             while client.get(ready).status_code == 200:  # until the signal has come
                 pass
             reason = client.get(ready).json()["reason"]
-            answer = client.post(address, json=rpc("tools/call", {"name": LIST, "arguments": {}}), headers=headers)
+            answer = call_list(address)
         process.send_signal(signal.SIGTERM)
         assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
@@ -82,45 +91,29 @@ def test_drained_server_is_not_ready_and_still_answers() -> None:
 
 
 def test_call_that_outlasts_the_grace_is_cut_and_logged_in_one_line() -> None:
-    with (
-        slow_api() as api,
-        start("serve", "--http", "--port", "0", REACH_API_URL=api.url, REACH_API_TOKEN="x" * 20,
-              REACH_MCP_SHUTDOWN_SECONDS="0") as process,
-    ):  # fmt: skip
+    with slow_api() as api, serving(api, grace=0) as process:
         address, _ = wait_for_address(process)
-        caller = threading.Thread(target=_call_in_vain, args=(address,))
-        caller.start()
-        assert api.asked.wait(ENDS_WITHIN)
-        process.send_signal(signal.SIGTERM)
-        process.wait(ENDS_WITHIN)
-        caller.join()
+        with open_call(address, api) as found:
+            process.send_signal(signal.SIGTERM)
+            process.wait(ENDS_WITHIN)
         assert process.stderr is not None
         said = process.stderr.read()
 
-    assert "outcome=cancelled" in said
+    assert isinstance(found[0], httpx.HTTPError)
+    assert '"outcome": "cancelled"' in said
     assert "Traceback" not in said
 
 
 def test_second_signal_ends_a_server_over_http_at_once() -> None:
-    with (
-        slow_api() as api,
-        start("serve", "--http", "--port", "0", REACH_API_URL=api.url, REACH_API_TOKEN="x" * 20,
-              REACH_MCP_SHUTDOWN_SECONDS="300") as process,
-    ):  # fmt: skip
+    with slow_api() as api, serving(api, grace=300) as process:
         address, _ = wait_for_address(process)
-        caller = threading.Thread(target=_call_in_vain, args=(address,))
-        caller.start()
-        assert api.asked.wait(ENDS_WITHIN)
-        process.send_signal(signal.SIGTERM)
-        with httpx.Client(trust_env=False, timeout=1) as client:
-            while True:
-                try:
-                    client.get(address.removesuffix("/mcp") + "/healthz", headers={"connection": "close"})
-                except httpx.HTTPError:
-                    break
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
-        caller.join()
+        with open_call(address, api) as found:
+            process.send_signal(signal.SIGTERM)
+            wait_for_refusal(address)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(ENDS_WITHIN) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+
+    assert isinstance(found[0], httpx.HTTPError)
 
 
 STUCK = """
@@ -158,9 +151,3 @@ def test_demo_api_says_where_it_listens_and_ends(number: signal.Signals, code: i
             assert client.get(f"{address}/api/batches").status_code == 200
         process.send_signal(number)
         assert process.wait(ENDS_WITHIN) == code
-
-
-def _call_in_vain(address: str) -> None:
-    headers = {"accept": "application/json, text/event-stream"}
-    with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client, pytest.raises(httpx.HTTPError):
-        client.post(address, json=rpc("tools/call", {"name": LIST, "arguments": {}}), headers=headers)

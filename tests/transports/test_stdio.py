@@ -19,13 +19,10 @@ from reach_mcp.server import ReachServer
 from reach_mcp.transports.stdio import describe_bad_line, run_stdio
 from tests.builders import batch, page
 from tests.fakes import Answer, ScriptedTransport
-from tests.helpers import LIST, api_of, rpc, serve
+from tests.helpers import LIST, META, api_of, rpc, serve
 
 pytestmark = pytest.mark.anyio
 
-MODERN = {
-    "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
-}
 INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 
 
@@ -78,7 +75,7 @@ async def running(server: ReachServer, grace: float = 5.0) -> AsyncIterator[Pipe
 
 async def test_probe_does_not_decide_the_era() -> None:
     async with running(serve(api_of([]))) as pipes:
-        probed = await pipes.ask("server/discover", MODERN)
+        probed = await pipes.ask("server/discover", {"_meta": META})
         initialized = await pipes.ask("initialize", INITIALIZE)
         pipes.send(json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}))
         listed = await pipes.ask("tools/list", {})

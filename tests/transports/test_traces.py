@@ -5,28 +5,21 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from reach_mcp.transports.observing import TRACE_VARIABLES, build_provider
 from tests.builders import batch, page
-from tests.helpers import LIST, read_events, rpc
-from tests.processes import ENDS_WITHIN, start, wait_for_address
+from tests.helpers import ERAS, LIST, read_events
+from tests.processes import ENDS_WITHIN, Handler, call_list, http_server, start, wait_for_address
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
-ACCEPT = {"accept": "application/json, text/event-stream"}
-MODERN = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": LIST}
-META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 
 
 @dataclass
@@ -51,32 +44,18 @@ class Peer:
 def peer() -> Iterator[Peer]:
     found = Peer()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Answer(Handler):
         def do_GET(self) -> None:
             found.reach.append(self.headers["traceparent"])
-            self.answer(200 if found.reach[1:] else 503, json.dumps(page(batch("b1"))).encode())
+            self.answer(page(batch("b1")), 200 if found.reach[1:] else 503, Retry_After="0")
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.exports.append(ExportTraceServiceRequest.FromString(body))
-            self.answer(200, b"")
+            self.answer(b"")
 
-        def answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Retry-After", "0")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with http_server(Answer) as found.url:
         yield found
-        server.shutdown()
-        thread.join()
 
 
 def attributes(span: Span) -> dict[str, str | int]:
@@ -87,12 +66,10 @@ def attributes(span: Span) -> dict[str, str | int]:
     }
 
 
-@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize("era", ERAS)
 def test_trace_of_a_caller_reaches_each_request_to_reach(era: str) -> None:
     modern = era == "modern"
-    params: dict[str, Any] = {"name": LIST, "arguments": {"limit": 3}}
-    params |= {"_meta": {**META, "traceparent": TRACEPARENT}} if modern else {}
-    headers = ACCEPT | (MODERN if modern else {"traceparent": TRACEPARENT})
+    carried = {"meta": {"traceparent": TRACEPARENT}} if modern else {"traceparent": TRACEPARENT}
     with (
         peer() as other,
         start("serve", "--http", "--port", "0", REACH_API_URL=other.url, REACH_API_TOKEN="x" * 20,
@@ -100,8 +77,7 @@ def test_trace_of_a_caller_reaches_each_request_to_reach(era: str) -> None:
               OTEL_EXPORTER_OTLP_ENDPOINT=other.url) as process,
     ):  # fmt: skip
         address, _ = wait_for_address(process)
-        with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client:
-            answer = client.post(address, json=rpc("tools/call", params), headers=headers)
+        answer = call_list(address, era, **carried)
         process.send_signal(signal.SIGTERM)
         assert process.wait(ENDS_WITHIN) == 0
         assert process.stderr is not None
@@ -129,17 +105,11 @@ def test_trace_of_a_caller_reaches_each_request_to_reach(era: str) -> None:
 
 def test_collector_that_is_gone_delays_neither_calls_nor_the_end() -> None:
     with start(
-        "serve",
-        "--http",
-        "--demo",
-        "--port",
-        "0",
-        REACH_MCP_SHUTDOWN_SECONDS="30",
-        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
-    ) as process:
+        "serve", "--http", "--demo", "--port", "0",
+        REACH_MCP_SHUTDOWN_SECONDS="30", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+    ) as process:  # fmt: skip
         address, _ = wait_for_address(process)
-        with httpx.Client(trust_env=False, timeout=ENDS_WITHIN) as client:
-            answer = client.post(address, json=rpc("tools/call", {"name": LIST, "arguments": {}}), headers=ACCEPT)
+        answer = call_list(address)
         process.send_signal(signal.SIGTERM)
         assert process.wait(ENDS_WITHIN) == 0
 
