@@ -13,6 +13,7 @@ import anyio
 import click
 
 from reach_mcp.cli.session import Session, demo_option
+from reach_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from reach_mcp.server import ReachServer
@@ -127,4 +128,5 @@ def demo_api_command(host: str, port: int) -> None:
     )
     listener, address = listen(host, port)
     click.echo(f"listening on {address}", err=True)
-    anyio.run(partial(serve_app, build_demo_api(tenants, default_tenant=DEFAULT_TENANT), listener, grace=1))
+    defaults = Settings.model_construct(shutdown_seconds=1)  # the environment is that of the server under test
+    anyio.run(serve_app, build_demo_api(tenants, default_tenant=DEFAULT_TENANT), listener, defaults)

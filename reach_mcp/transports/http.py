@@ -8,7 +8,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -104,45 +105,31 @@ async def serve_http(
         # Whatever level is set: people and programs wait for this line.
         message = f"listening on {address}{MCP_PATH}"
         logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, (), None))
-        await serve_app(
-            app,
-            listener,
-            grace=settings.shutdown_seconds,
-            drain=settings.drain_seconds,
-            on_stop=server.stop,
-            on_refusal=lambda: server.context.metrics.count_http_error("none"),
-            max_connections=settings.max_connections,
-            proxies=split_list(settings.trusted_proxies),
-        )
+        count = partial(server.context.metrics.count_http_error, "none")
+        await serve_app(app, listener, settings, on_stop=server.stop, on_refusal=count)
 
 
 async def serve_app(
     app: ASGIApp,
     listener: socket.socket,
+    settings: Settings,
     *,
-    grace: int,
-    drain: int = 0,
     on_stop: Callable[[], None] = lambda: None,
     on_refusal: Callable[[], None] = lambda: None,
-    max_connections: int = 256,
-    proxies: Sequence[str] = (),
 ) -> None:
-    """Serve an ASGI app by uvicorn until a signal comes.
-
-    The first signal calls `on_stop`, each connection too many `on_refusal`. After SIGTERM, calls are taken for
-    `drain` seconds more.
-    """
+    """Serve an ASGI app until a signal comes, which calls `on_stop`. A connection too many calls `on_refusal`."""
+    proxies = split_list(settings.trusted_proxies)
     config = uvicorn.Config(
         app,
-        http=guarded(max_connections, on_refusal),
+        http=guarded(settings.max_connections, on_refusal),
         log_config=None,
         access_log=False,
         server_header=False,
         ws="none",
         proxy_headers=bool(proxies),
-        forwarded_allow_ips=list(proxies),
+        forwarded_allow_ips=proxies,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=grace,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     # sse-starlette 3 ends its streams as soon as uvicorn is told to exit, in the midst of a call. With its opt-out
     # (sysid/sse-starlette#157), uvicorn waits for them and cancels them after the grace. It can go when the opt-out is
@@ -150,7 +137,7 @@ async def serve_app(
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]  # not typed there
     sys.setswitchinterval(SWITCH_SECONDS)
     logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
-    await _Server(config, drain, on_stop).serve(sockets=[listener])
+    await _Server(config, settings.drain_seconds, on_stop).serve(sockets=[listener])
 
 
 def _is_no_cancellation(record: logging.LogRecord) -> bool:

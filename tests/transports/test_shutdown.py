@@ -120,6 +120,7 @@ STUCK = """
 import sys
 import threading
 import anyio
+from reach_mcp.settings import Settings
 from reach_mcp.transports.http import listen, serve_app
 
 async def app(scope, receive, send):
@@ -130,7 +131,7 @@ async def app(scope, receive, send):
 
 listener, address = listen("127.0.0.1", 0)
 print("listening on", address, file=sys.stderr, flush=True)
-anyio.run(lambda: serve_app(app, listener, grace=0))
+anyio.run(lambda: serve_app(app, listener, Settings.model_construct(shutdown_seconds=0)))
 """
 
 
