@@ -19,7 +19,7 @@ import asyncio
 import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -172,21 +172,16 @@ def _find_id(given: object) -> str | int | None:
 @contextmanager
 def _caught_signals(drain: Callable[[], None], grace: float, die: Callable[[int], None]) -> Iterator[list[int]]:
     """Drain at the first signal and die of the second. Yields the list that the caught signal will stand in."""
-    loop, caught = asyncio.get_running_loop(), list[int]()
-    timers = []
+    loop, caught, stack = asyncio.get_running_loop(), list[int](), ExitStack()
 
     def catch(number: int, _: object) -> None:
         if caught:
             die(number)
         caught.append(number)
-        timers.append(die_later(grace, number))
+        stack.callback(die_later(grace, number).cancel)
         loop.call_soon_threadsafe(drain)
 
-    previous = {number: signal.signal(number, catch) for number in SIGNALS}
-    try:
+    with stack:
+        for number in SIGNALS:
+            stack.callback(signal.signal, number, signal.signal(number, catch))
         yield caught
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        for timer in timers:
-            timer.cancel()
