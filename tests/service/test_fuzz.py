@@ -13,12 +13,7 @@ from hypothesis import strategies as st
 
 from tests.helpers import EXPLAIN, GET, LIST, api_of, http_client, serve
 
-PATHS = (
-    "/mcp",
-    "/mcp",
-    "/mcp",
-    "/mcp",
-    "/mcp",
+PATHS = ("/mcp",) * 5 + (
     "/mcp/",
     "/healthz",
     "/readyz",

@@ -23,7 +23,6 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from reach_mcp.api.errors import NoConnection, TimedOut
 from reach_mcp.api.identity import fetch_json
 from reach_mcp.settings import ConfigurationError
-from reach_mcp.transports.auth import build_callers
 from reach_mcp.transports.oauth import READ_EVERY_SECONDS, RETRY_SECONDS, JWTVerifier, KeySet, OAuthCallers
 from reach_mcp.transports.refusals import Refusal
 from tests.helpers import ERAS, LIST, settings_of
@@ -314,16 +313,3 @@ async def test_what_is_wrong_with_the_keys_is_told_to_operators(caplog: pytest.L
 
     logged = [record.facts for record in caplog.records if "can't be read" in record.message]  # type: ignore[attr-defined]
     assert [one["url"] for one in logged] == [found.url, f"{found.url}/nothing"]
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        ({}, "needs REACH_MCP_OAUTH_ISSUER"),
-        ({"oauth_issuer": "https://login.example.com"}, "and REACH_MCP_OAUTH_AUDIENCE"),
-        ({"auth_token": "a-long-random-token-1"}, "takes no static tokens"),
-    ],
-)
-def test_incomplete_oauth_does_not_start(flags: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigurationError, match=words):
-        build_callers(settings_of(auth="oauth", **flags))

@@ -9,7 +9,7 @@ import pytest
 
 from reach_mcp.settings import ConfigurationError
 from reach_mcp.transports import callers as module
-from reach_mcp.transports.auth import MAX_RATES, Rates, build_callers
+from reach_mcp.transports.auth import MAX_RATES, Rates
 from reach_mcp.transports.callers import StaticCallers, digest, parse_callers
 from reach_mcp.transports.refusals import Refusal
 from tests.helpers import settings_of
@@ -106,19 +106,6 @@ def test_wrong_file_is_named_with_caller_and_key(text: str, words: str) -> None:
     assert str(caught.value).startswith("callers.toml: ")
     assert words in str(caught.value)
     assert "secret-1" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        ({"auth": "static"}, "REACH_MCP_AUTH=static needs REACH_MCP_CALLERS_FILE"),
-        ({"auth": "none", "auth_token": "a-long-random-token-1"}, "REACH_MCP_AUTH=none takes no static tokens"),
-        ({"auth": "none", "host": "0.0.0.0"}, "or REACH_MCP_AUTH=oauth. Without one, listen on 127.0.0.1"),
-    ],
-)
-def test_contradictory_settings_do_not_start(flags: dict[str, str], words: str) -> None:
-    with pytest.raises(ConfigurationError, match=words):
-        build_callers(settings_of(**flags))
 
 
 def test_rate_refills_with_time_and_forgets_who_was_silent_for_longest() -> None:

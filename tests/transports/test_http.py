@@ -223,9 +223,15 @@ async def test_token_file_is_read_again_when_it_changes(tmp_path: Path, caplog: 
         ({"host": "0.0.0.0", "auth_token": "short"}, "too short"),
         ({"auth_token": " , "}, "nothing but white space"),
         ({"auth_token_file": Path("/nonexistent")}, "REACH_MCP_AUTH_TOKEN_FILE can't be read"),
+        ({"auth": "static"}, "REACH_MCP_AUTH=static needs REACH_MCP_CALLERS_FILE"),
+        ({"auth": "none", "auth_token": LONG_TOKEN}, "REACH_MCP_AUTH=none takes no static tokens"),
+        ({"auth": "none", "host": "0.0.0.0"}, "or REACH_MCP_AUTH=oauth. Without one, listen on 127.0.0.1"),
+        ({"auth": "oauth"}, "needs REACH_MCP_OAUTH_ISSUER"),
+        ({"auth": "oauth", "oauth_issuer": "https://login.example.com"}, "and REACH_MCP_OAUTH_AUDIENCE"),
+        ({"auth": "oauth", "auth_token": LONG_TOKEN}, "takes no static tokens"),
     ],
 )
-def test_app_that_would_be_open_does_not_start(flags: dict[str, Any], words: str) -> None:
+def test_app_that_would_be_open_or_is_contradicted_does_not_start(flags: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         build_http_app(serve(api_of([])), settings_of(**flags))
 
