@@ -21,56 +21,46 @@ class GuardedProtocol(H11Protocol):
     """
 
     max_connections = 256
-    header_seconds = HEADER_SECONDS
-    refusals = ThrottledLog()
     on_refusal: Callable[[], None]
+    refusals = ThrottledLog()
+    header_seconds = HEADER_SECONDS
     write_seconds = WRITE_SECONDS
-    _timer: asyncio.TimerHandle | None = None
+    _headers: asyncio.TimerHandle
+    """Runs exactly while headers are awaited: before the first request, and once one has begun."""
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
+        self._headers = self._abort_after(self.header_seconds)
         if len(self.connections) > self.max_connections:
             self.refusals.warning("too many connections", limit=self.max_connections)
             self.on_refusal()
             transport.abort()
-            return
-        self._watch()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._watch()
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            self._headers.cancel()
+        elif self._headers.cancelled():
+            self._headers = self._abort_after(self.header_seconds)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stalled = self.loop.call_later(self.write_seconds, self.transport.abort)
+        self._stalled = self._abort_after(self.write_seconds)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_waiting()
-
-    def _stop_waiting(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
-            self._stalled = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        self._stop_waiting()
+        self._headers.cancel()
+        self.resume_writing()
         super().connection_lost(exc)
 
-    def _watch(self) -> None:
-        """Run the timer exactly while headers are awaited: before the first request, and once one has begun."""
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            self._disarm()
-        elif self._timer is None:
-            self._timer = self.loop.call_later(self.header_seconds, self.transport.abort)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _abort_after(self, seconds: float) -> asyncio.TimerHandle:
+        return self.loop.call_later(seconds, self.transport.abort)
 
 
 def guarded(max_connections: int, on_refusal: Callable[[], None] = lambda: None) -> type[GuardedProtocol]:
