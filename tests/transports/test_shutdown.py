@@ -67,7 +67,10 @@ def test_open_http_call_ends_within_the_grace(era: str) -> None:
 
 def test_a_credential_that_cannot_be_used_is_told_at_the_start() -> None:
     with start("serve", "--http", "--port", "0", REACH_API_TOKEN_FILE="/nonexistent") as process:
-        _, said = wait_for_address(process)
+        address, said = wait_for_address(process)
+        assert httpx.get(address.removesuffix("/mcp") + "/readyz", trust_env=False).status_code == 503
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(ENDS_WITHIN) == 0
 
     assert "WARNING reach_mcp.transports.http calls will fail reason=\"REACH_API_TOKEN_FILE can't be read" in said
 
