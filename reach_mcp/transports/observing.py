@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
     from reach_mcp.server import ReachServer
+    from reach_mcp.transports.metrics_server import MetricsServer
 
 logger = logging.getLogger(__name__)
 
@@ -54,15 +55,16 @@ def observed(server: ReachServer, settings: Settings, *, over_http: bool) -> Ite
     server.context.audit = open_audit(settings, over_http=over_http)
     with ExitStack() as stack:
         if settings.metrics_port is not None and over_http:
-            stack.callback(_serve_metrics(server.context, settings.host, settings.metrics_port))
+            listener = stack.enter_context(_serve_metrics(server.context, settings.host, settings.metrics_port))
+            stack.callback(listener.shutdown)
         if provider := build_provider():
             set_tracer_provider(provider)
             stack.callback(_shut_down, provider)
         yield
 
 
-def _serve_metrics(context: ToolContext, host: str, port: int) -> Callable[[], None]:
-    """Serve metrics in a thread of their own, so that they show a blocked event loop too. Returns what ends it."""
+def _serve_metrics(context: ToolContext, host: str, port: int) -> MetricsServer:
+    """Serve metrics in a thread of their own, so that they show a blocked event loop too."""
     try:
         metrics = build_metrics(context)
         from prometheus_client import disable_created_metrics
@@ -79,17 +81,10 @@ def _serve_metrics(context: ToolContext, host: str, port: int) -> Callable[[], N
             f"Can't listen on {host}, port {port}, for metrics: {error.strerror or error}."
         ) from None
     disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
-    thread = threading.Thread(target=listener.serve_forever, daemon=True)
-    thread.start()
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
     context.metrics = metrics
     logger.info("metrics", extra={"facts": {"host": host, "port": listener.server_port, "path": "/metrics"}})
-
-    def end() -> None:
-        listener.shutdown()
-        listener.server_close()
-        thread.join()
-
-    return end
+    return listener
 
 
 def _shut_down(provider: TracerProvider) -> None:
