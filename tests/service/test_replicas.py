@@ -124,6 +124,7 @@ class Stack:
                 REACH_MCP_ALLOWED_HOSTS=f"127.0.0.1:{self.ports['nginx']}",
             )  # fmt: skip
         self.processes[name] = self.running.enter_context(process)
+        wait_for_port(port)
 
     def end(self, name: str) -> None:
         self.processes[name].kill()
@@ -151,8 +152,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         found = Stack(tmp_path_factory.mktemp("stack"), api, running)
         for name in found.ports:
             found.start(name)
-        for port in found.ports.values():
-            wait_for_port(port)
         yield found
 
 
@@ -208,14 +207,12 @@ def kill_a_replica(stack: Stack) -> None:
     stack.end("a")
     time.sleep(1)
     stack.start("a")
-    wait_for_port(stack.ports["a"])
 
 
 def stop_redis(stack: Stack) -> None:
     stack.end("redis")
     time.sleep(1)
     stack.start("redis")
-    wait_for_port(stack.ports["redis"])
 
 
 def hang_redis(stack: Stack) -> None:
@@ -318,7 +315,6 @@ async def test_slots_of_a_killed_replica_are_free_when_its_leases_have_ended(sta
     finally:
         Reach.go_on.set()
         stack.start("a")
-        wait_for_port(stack.ports["a"])
 
     assert max(leases) == MAX_REQUESTS  # those of the living replica alone
 
