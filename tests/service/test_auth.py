@@ -44,7 +44,7 @@ NAMED = [
 """Header and argument of a request."""
 
 
-def roads(tenant: str | None) -> Iterable[tuple[str, dict[str, Any]]]:
+def requests_for(tenant: str | None) -> Iterable[tuple[str, dict[str, Any]]]:
     """Every request that can bring data of a tenant, with the tenant as an argument where there is one."""
     named = {} if tenant is None else {"tenant_id": tenant}
     calls: list[tuple[str, dict[str, Any]]] = [
@@ -70,14 +70,14 @@ def expected(caller: str, header: str | None, argument: str | None) -> str | Non
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_no_road_leads_to_another_tenant(era: str, tmp_path: Path) -> None:
+async def test_no_request_brings_data_of_another_tenant(era: str, tmp_path: Path) -> None:
     """One server, so that each caller meets the snapshots of the others."""
     api = reach()
     async with service(api, callers_file=callers_file(tmp_path)) as client:
         for caller, (header, argument) in product(TOKENS, NAMED):
             tenant = expected(caller, header, argument)
             headers = [bearer(caller)] + ([("reach-tenant-id", header)] if header else [])
-            for method, params in roads(argument):
+            for method, params in requests_for(argument):
                 before = len(api.requests)
                 response = await post(client, era, method, params, *headers)
                 asked = {request.headers.get("reach-tenant-id") for request in api.requests[before:]}
