@@ -1,8 +1,8 @@
 """32 callers of `list_batches` at once, compared with a hello-world server: `python -m benchmarks.callers`.
 
-All of one tenant, where identical calls share an answer, and each of its own, where none can. The servers are asked in
-turns for the same time. Then `--calls` more calls go to ours alone, and its memory is read
-after each tenth of them. Needs Linux (/proc).
+With calls that are all the same, which share an answer, and each of its own tenant, where none can. The servers are
+asked in turns for the same time. Then `--calls` more calls go to ours alone, and its memory is read after each tenth of
+them. Needs Linux (/proc).
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def main() -> None:
     with running_api(rows=3_000) as api, running_server(api) as ours, running_hello() as hello:
         runs = {
             "hello": partial(load, hello, "hello"),
-            "list_batches, one tenant": partial(load, ours, "list_batches"),
-            "list_batches, own tenants": partial(load, ours, "list_batches", tenants=True),
+            "list_batches, the same": partial(load, ours, "list_batches"),
+            "list_batches, own tenant": partial(load, ours, "list_batches", tenants=True),
         }
         took: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(TURNS):

@@ -34,7 +34,7 @@ quantifiers keep the search linear: it runs over whatever strangers send."""
 
 LOG_EVERY_SECONDS = 10.0
 """A repeated event is logged at most so often."""
-MAX_EVENTS = 50
+MAX_EVENTS = 200
 """Events that a throttled log tells apart."""
 
 _PLAIN = re.compile(r"[\w.:/@+-]{1,200}")

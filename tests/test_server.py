@@ -180,6 +180,17 @@ async def test_readiness_asks_reach_rarely() -> None:
     assert len(api.requests) == 3
 
 
+async def test_one_failed_probe_after_success_is_no_reason_yet() -> None:
+    answers: dict[str, bytes | int] = {"now": json.dumps(page()).encode()}
+    server = serve(ScriptedTransport(lambda _: answers["now"]))
+    found = []
+    for answer in (answers["now"], b"<html>", b"<html>", json.dumps(page()).encode()):
+        answers["now"], server.context.upstream.next_probe = answer, 0.0
+        found.append(bool(await server.readiness()))
+
+    assert found == [False, False, True, False]
+
+
 @pytest.mark.parametrize(("seconds", "reason"), [(0.0, "did not answer within"), (5.0, "")])
 async def test_probe_that_takes_too_long_is_no_success_and_a_refused_one_is(seconds: float, reason: str) -> None:
     server = serve(ScriptedTransport(403))

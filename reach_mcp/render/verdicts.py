@@ -46,14 +46,13 @@ def pending_verdict(report: models.PendingReport, explanation: results.Explanati
     assumed = [_what_if(report.what_if)] if report.what_if else []
     changed = [_changes(report.changes, report.as_of)] if report.changes else []
     parts = [*overall, *assumed, *changed] if explanation.focus else [*assumed, *changed, *overall]
-    late = f"Left out for lack of time: {listing(report.skipped)}." if report.skipped else ""
     return _join(
         [
             heading(report.as_of, options),
             coverage_sentence(report.coverage),
             *parts,
             filter_sentence(report.filter),
-            late,
+            f"Left out for lack of time: {listing(report.skipped)}." if report.skipped else "",
         ]
     )
 
@@ -124,13 +123,9 @@ def _best(report: models.PendingReport, cause: results.Cause | None) -> str:
     if not report.plan or not report.plan.items:
         return ""
     count, freed = len(report.plan.items), report.plan.items[-1].freed
-    best = (
-        "the record of the plan, which frees most,"
-        if count == 1
-        else f"the {count} records of the plan, which together free most,"
-    )
+    best = agree(count, "record of the plan, which frees", f"{count} records of the plan, which together free")
     of = f", of the {report.plan.total} with this cause ({CAUSES[cause]})" if cause else ""
-    return f"First{of}: sending or fixing {best} clears {freed}."
+    return f"First{of}: sending or fixing the {best} most, clears {freed}."
 
 
 def _focus(report: models.PendingReport, explanation: results.Explanation, focus: results.Focus) -> Iterator[str]:

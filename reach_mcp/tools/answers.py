@@ -64,7 +64,8 @@ async def _answer(
 ) -> Rendered:
     """Read the arguments, wait for a slot, do the work. Raises ReachError or ConfigurationError.
 
-    Identical calls at the same time get one answer, where reading it is one request.
+    Identical calls of a caller at the same time get one answer, where reading it is one request. Those of others go
+    their own way: a caller's queue and its stalls are its own.
     """
     arguments, notes = read_arguments(model, raw)
     call.notes.extend(notes)
@@ -78,7 +79,7 @@ async def _answer(
         with anyio.fail_after(call.deadline.left() + OVERTIME_SECONDS):
             if not arguments.one_request:
                 return (await run())[1]
-            key = (call.client.credential.token(), call.tenant, arguments, *call.notes)
+            key = (CALLER.get().name, call.client.credential.token(), call.tenant, arguments, *call.notes)
             first, rendered = await call.context.runs.join(key, run)
             call.take_over(first)
             return rendered

@@ -71,9 +71,11 @@ class AuditLog(Audit):
         return open(self._file, "ab", buffering=0, closefd=self._file != STDOUT, opener=_open_private)
 
     def _bounded(self, arguments: Mapping[str, object]) -> object:
-        clean = self._clean(arguments)
-        text = json.dumps(clean)
-        return clean if len(text) <= MAX_ARGUMENT_CHARS else text[:MAX_ARGUMENT_CHARS]
+        """The arguments without secrets. What is cut off anyway is not searched for them: that takes long."""
+        text = json.dumps(arguments)
+        if len(text) > MAX_ARGUMENT_CHARS:
+            return self._redactor.log_text(text[: 2 * MAX_ARGUMENT_CHARS])[:MAX_ARGUMENT_CHARS]
+        return self._clean(arguments)
 
     def _clean(self, value: object, depth: int = 0) -> object:
         if value is None or isinstance(value, bool | int | float):

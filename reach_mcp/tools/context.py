@@ -276,9 +276,9 @@ class Call:
             "outcome": outcome,
             **({"error": error} if error else {}),
             "ms": round(1000 * seconds),
-            "request": caller.request[:64],
+            "request": self.context.redactor.text(caller.request[:1000])[:64],
             "caller": caller.name or "local",
-            "tenant": (self.tenant or "default")[:100],
+            "tenant": self.context.redactor.text(self.tenant or "default")[:100],
             **({"reach_request": self.reach_request} if self.reach_request else {}),
         }
         logger.log(logging.WARNING if error in FOR_OPERATORS else logging.INFO, "call", extra={"facts": facts})

@@ -27,6 +27,7 @@ from reach_mcp.settings import ConfigurationError, Settings, split_list
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+    from redis.asyncio.lock import Lock
 
 T = TypeVar("T")
 
@@ -37,6 +38,8 @@ OPERATION_SECONDS = 0.5
 REST_SECONDS = 5.0
 """The cache is left alone for so long after it could not be reached or did not answer in time."""
 LOCK_SECONDS = 5.0
+ABSENT = -2
+"""What Redis says of the time left of a key that is not there."""
 """The lock of a reader that died ends after so long. One that reads renews it."""
 POLL_SECONDS = 0.1
 MAX_VALUE_BYTES = 32_000_000
@@ -137,7 +140,7 @@ class SharedCache:
                 locked = await self.ask(lock.acquire, blocking=False)
                 if locked:  # look once more: it may have been stored meanwhile
                     renewal = asyncio.create_task(self.renew(lock.reacquire))
-                elif locked is None or time.monotonic() >= ends:
+                elif locked is None or time.monotonic() >= ends or not await self._ends_in_time(lock):
                     break
                 else:
                     waited = True
@@ -149,6 +152,11 @@ class SharedCache:
                 renewal.cancel()
                 with anyio.CancelScope(shield=True):
                     await self.ask(lock.release)
+
+    async def _ends_in_time(self, lock: Lock) -> bool:
+        """Whether a lock of another replica ends, as those of replicas do."""
+        left = await self.ask(self.redis.pttl, lock.name)
+        return left is None or left == ABSENT or 0 <= left <= 1000 * self.lock_seconds
 
     async def store(self, names: Sequence[str], value: bytes) -> None:
         """Store a value for the others, unless it is empty."""

@@ -15,12 +15,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_mcp.settings import Settings, split_list
+from reach_mcp.transports.refusals import refuse
 from reach_mcp.transports.request_ids import WRONG_ID, usable_id
 from reach_mcp.wrong_values import quote_name
 
 MCP_PATH = "/mcp"
-MAX_BODY_BYTES = 1_000_000
-"""Bytes of a request. The arguments of our tools take a few hundred."""
+MAX_BODY_BYTES = 250_000
+"""Bytes of a request. The longest lists of arguments take half of it, most calls a few hundred, and each byte of what
+strangers send is read on the event loop."""
 
 BODY_SECONDS = 10.0
 
@@ -66,10 +68,10 @@ class HostMiddleware:
     def _refuse(self, headers: Headers) -> Response | None:
         host, origin = headers.get("host", "").lower(), headers.get("origin", "").lower()
         if host not in self._hosts and _PORT.sub("", host) not in self._hosts:
-            return Response("This Host header is not accepted. Add the host to REACH_MCP_ALLOWED_HOSTS.", 421)
+            return refuse(421, "This Host header is not accepted. Add the host to REACH_MCP_ALLOWED_HOSTS.")
         local = _PORT.sub("", origin) in {f"http://{name}" for name in _LOCAL_HOSTS}
         if origin and not local and origin not in self._origins:
-            return Response("This origin is not accepted. Add it to REACH_MCP_ALLOWED_ORIGINS.", 403)
+            return refuse(403, "This origin is not accepted. Add it to REACH_MCP_ALLOWED_ORIGINS.")
         return None
 
 
@@ -85,7 +87,7 @@ class BodyMiddleware:
         kind = Headers(scope=scope).get("content-type", "").split(";")[0].strip()
         if kind != "application/json":
             said = f"The Content-Type is {quote_name(kind)}" if kind else "There is no Content-Type"
-            return await Response(f"{said}. It must be application/json.", 415)(scope, receive, send)
+            return await refuse(415, f"{said}. It must be application/json.")(scope, receive, send)
         body, more = bytearray(), True
         with anyio.move_on_after(self._seconds):
             while more and len(body) <= self._max_bytes:
@@ -93,9 +95,9 @@ class BodyMiddleware:
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
         if len(body) > self._max_bytes:
-            return await Response("The request is too large.", 413)(scope, receive, send)
+            return await refuse(413, "The request is too large.")(scope, receive, send)
         if more:
-            return await Response("The request took too long.", 408)(scope, receive, send)
+            return await refuse(408, "The request took too long.")(scope, receive, send)
         wrong = check_body(bytes(body))
         if wrong is not None:
             return await JSONResponse(wrong, 400)(scope, receive, send)

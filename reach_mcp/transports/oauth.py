@@ -42,7 +42,7 @@ ALGORITHMS = {"RSA": ("RS256", "RS384", "RS512", "PS256"), "EC": ("ES256", "ES38
 ACCEPTED = frozenset(name for names in ALGORITHMS.values() for name in names)
 
 METADATA_PATH = "/.well-known/oauth-protected-resource"
-_UNREADABLE = (jwt.PyJWTError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+_UNREADABLE = (jwt.PyJWTError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """Whatever libraries raise on JSON that a stranger wrote."""
 
 Fetch = Callable[[str], Awaitable[Mapping[str, Any]]]

@@ -6,6 +6,7 @@ client does not tell them apart: behind a proxy on the same machine every caller
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -43,8 +44,6 @@ SERVICE = "embedreach-mcp"
 
 FLUSH_SECONDS = 2.0
 """Time for the last spans to leave. A collector that does not answer holds no server up."""
-
-MAX_REASON_BYTES = 300
 
 TRACE_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
 
@@ -175,11 +174,20 @@ class RefusalMiddleware:
             if status >= 400 and message["type"] == "http.response.start":
                 self._context.metrics.count_http_error(str(status))
             elif status >= 400 and status not in (404, 405):
-                reason = message.get("body", b"")[:MAX_REASON_BYTES].decode(errors="replace")
+                reason = _reason(message.get("body", b""))
                 self._log.warning("request refused", status=status, address=address, reason=reason)
             await send(message)
 
         await self._app(scope, receive, watch)
+
+
+def _reason(body: bytes) -> str:
+    """The reason that `refuse` gave. Errors of others may repeat arguments or texts of Reach: of these, the code."""
+    try:
+        error = json.loads(body)["error"]
+        return str(error["message"] if error["code"] >= 400 else f"JSON-RPC error {error['code']}")
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 class TraceMiddleware:

@@ -1,8 +1,16 @@
-"""A request that is refused before its body is read."""
+"""Requests that are refused before they are a call."""
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse, Response
+
+
+def refuse(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal as a JSON-RPC error, so that clients made with an SDK show the reason. Its code is the HTTP status."""
+    error = {"code": status, "message": reason}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers=headers)
 
 
 class Refusal(Exception):
@@ -24,4 +32,4 @@ class Refusal(Exception):
             headers["WWW-Authenticate"] = f"Bearer {shown}".strip()
         if self._retry_after:
             headers["Retry-After"] = str(self._retry_after)
-        return Response(self.reason, self.status, headers=headers)
+        return refuse(self.status, self.reason, headers)

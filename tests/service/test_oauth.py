@@ -304,6 +304,9 @@ async def test_metadata_of_another_issuer_is_not_followed(wrong: str) -> None:
 async def test_what_is_wrong_with_the_keys_is_told_to_operators(caplog: pytest.LogCaptureFixture) -> None:
     with issuer(jwk("one")) as found:
         assert "whose keys can be read" in await OAuthCallers(settings_of(**flags_of(found))).describe()
+        found.documents["/keys"] = {"keys": [1]}
+        with pytest.raises(ConfigurationError, match="can't be read: AttributeError"):
+            await OAuthCallers(settings_of(**flags_of(found))).describe()
         found.documents["/keys"] = {"keys": []}
         with pytest.raises(ConfigurationError, match="can't be read: ValueError: there is no usable key"):
             await OAuthCallers(settings_of(**flags_of(found))).describe()
@@ -312,4 +315,4 @@ async def test_what_is_wrong_with_the_keys_is_told_to_operators(caplog: pytest.L
             await OAuthCallers(settings_of(**gone)).describe()
 
     logged = [record.facts for record in caplog.records if "can't be read" in record.message]  # type: ignore[attr-defined]
-    assert [one["url"] for one in logged] == [found.url, f"{found.url}/nothing"]
+    assert [one["url"] for one in logged] == [found.url, found.url, f"{found.url}/nothing"]

@@ -120,6 +120,19 @@ async def test_calls_with_other_credentials_share_nothing() -> None:
     assert len(set(api.transport.tokens)) == 3
 
 
+async def test_calls_of_other_callers_share_nothing() -> None:
+    api = SlowApi(one_batch)
+    server = serve(api.transport)
+
+    async def ask(name: str) -> CallToolResult:
+        CALLER.set(Caller(name))
+        return await call(server, LIST)
+
+    await gather(api, *(lambda name=name: ask(name) for name in ("alice", "bob")))
+
+    assert len(api.transport.requests) == 2
+
+
 async def test_explanations_share_their_reading_alone() -> None:
     api = SlowApi(one_batch)
     server = serve(api.transport)

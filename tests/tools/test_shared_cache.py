@@ -43,6 +43,8 @@ class FakeRedis:
         self.locks: dict[str, object] = {}
         self.queues: dict[str, list[str]] = {}
         self.asked: list[str] = []
+        self.lock_ends = 20
+        """Milliseconds until a lock ends; -1: never."""
         self.fails: dict[str, Exception | None] = {}
         """Errors by operation, None for one that does not answer."""
 
@@ -53,6 +55,10 @@ class FakeRedis:
             raise failure
         if operation in self.fails:
             await anyio.sleep_forever()
+
+    async def pttl(self, name: str) -> int:
+        await self.answer("ttl")
+        return self.lock_ends if name in self.locks else -2
 
     async def ping(self) -> None:
         await self.answer("ping")
@@ -222,6 +228,19 @@ async def test_replica_reads_for_itself_when_it_has_waited_for_too_long() -> Non
 
     assert len(api.requests) == 1
     assert len(redis.values) == 1
+
+
+async def test_lock_that_never_ends_is_nobodys() -> None:
+    redis, api = FakeRedis(), api_of(BATCHES)
+    redis.lock_ends = -1
+    server = replica(redis, api, deadline=600)
+    assert server.context.shared is not None
+    [name] = server.context.shared.names("http://reach.test", TOKEN, None, True)
+    redis.locks[f"{name}:lock"] = object()
+
+    await ask(server, EXPLAIN)
+
+    assert len(api.requests) == 1
 
 
 def forge(**changes: Any) -> Callable[[bytes], bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 import uvicorn
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
@@ -20,6 +21,7 @@ from reach_mcp.transports.callers import StaticCallers
 from reach_mcp.transports.connections import guarded
 from reach_mcp.transports.http import build_http_app, listen
 from reach_mcp.transports.middleware import BodyMiddleware, check_body
+from reach_mcp.transports.observing import RefusalMiddleware
 from tests.builders import batch
 from tests.fakes import ScriptedTransport
 from tests.helpers import LIST, api_of, client_of, http_client, read_events, rpc, serve, settings_of
@@ -149,7 +151,37 @@ async def test_caller_without_a_token_is_refused_and_logged(shown: str, caplog: 
     refusals = [record for record in caplog.records if record.message == "request refused"]
     facts = [record.facts for record in refusals]  # type: ignore[attr-defined]
     # The others are counted in the next line.
-    assert facts == [{"status": 401, "address": "127.0.0.1", "reason": responses[0].text, "count": 1}]
+    assert facts == [
+        {"status": 401, "address": "127.0.0.1", "reason": responses[0].json()["error"]["message"], "count": 1}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"jsonrpc": "2.0", "id": true, "method": "jane@example.com"}', "JSON-RPC error -32600"),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": "jane"}', "JSON-RPC error -32602"),
+    ],
+)
+async def test_log_repeats_nothing_of_a_refused_request(
+    body: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with http_client(serve(api_of([]))) as client:
+        answer = await client.post("/mcp", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+    logged = [record for record in caplog.records if record.message == "request refused"]
+    assert [record.facts["reason"] for record in logged] == [reason]  # type: ignore[attr-defined]
+
+
+async def test_refusal_of_another_kind_is_logged_without_a_reason(caplog: pytest.LogCaptureFixture) -> None:
+    app = RefusalMiddleware(Response("Customer Jane Doe", 500), serve(api_of([])).context)
+    async with client_of(app) as client:
+        await client.post("/mcp")
+
+    assert "Jane" not in caplog.text
+    facts = [record.facts for record in caplog.records if record.message == "request refused"]  # type: ignore[attr-defined]
+    assert facts == [{"status": 500, "address": "127.0.0.1", "reason": "", "count": 1}]
 
 
 async def test_token_is_checked_before_the_body_is_read() -> None:
