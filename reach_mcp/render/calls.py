@@ -59,7 +59,8 @@ def say_where_the_rest_is(report: PendingReport) -> None:
     """Set `more` of every section that is not shown to its end."""
     for view, part in _pageable(report).items():
         if part is not None:
-            part.say_where_the_rest_is("" if report.focus else view)
+            cause = f", cause={report.cause}" if report.cause and view in ("blockers", "plan") else ""
+            part.say_where_the_rest_is("" if report.focus else view + cause)
     for part in (report.focus.expired, report.focus.missing) if report.focus else ():
         if part is not None:
             part.say_where_the_rest_is()

@@ -367,6 +367,8 @@ def test_the_verdict_says_how_much_the_records_of_the_plan_clear(steps: int, sen
 def test_the_verdict_says_of_which_cause_the_plan_is() -> None:
     found = verdict(counts=WAITING, plan=fabricated.large_tenant().plan, cause="failed")
     assert "First, of the 982 with this cause (failed): sending or fixing the 5 records of the plan, which" in found
+    shown = text_of(explanation(counts=WAITING, plan=fabricated.large_tenant().plan, cause="failed"))
+    assert "(5 of 982; more: view=plan, cause=failed, offset=5)" in shown
 
 
 def test_a_detailed_answer_adds_the_category_and_the_batches() -> None:
