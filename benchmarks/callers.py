@@ -1,6 +1,6 @@
 """32 callers of `list_batches` at once, compared with a hello-world server: `python -m benchmarks.callers`.
 
-With calls that are all the same, which share an answer, and each of its own tenant, where none can. The servers are
+With equal calls, which share an answer, and with a tenant each, where none can. The servers are
 asked in turns for the same time. Then `--calls` more calls go to ours alone, and its memory is read after each tenth of
 them. Needs Linux (/proc).
 """
@@ -53,8 +53,8 @@ def main() -> None:
     with running_api(rows=3_000) as api, running_server(api) as ours, running_hello() as hello:
         runs = {
             "hello": partial(load, hello, "hello"),
-            "list_batches, the same": partial(load, ours, "list_batches"),
-            "list_batches, own tenant": partial(load, ours, "list_batches", tenants=True),
+            "list_batches, equal calls": partial(load, ours, "list_batches"),
+            "list_batches, a tenant each": partial(load, ours, "list_batches", tenants=True),
         }
         took: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(TURNS):
