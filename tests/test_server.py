@@ -159,6 +159,12 @@ async def test_readiness_names_a_wrong_credential_and_sends_nothing(flags: dict[
     assert reason in await serve(ScriptedTransport(), **flags).readiness()
 
 
+async def test_server_whose_callers_bring_their_credential_needs_none_to_be_ready() -> None:
+    server = serve(ScriptedTransport(), api_token=None, credential="caller-required")
+
+    assert await server.readiness() == ""
+
+
 async def test_server_that_ends_is_not_ready() -> None:
     server = serve(ScriptedTransport())
     server.stop()

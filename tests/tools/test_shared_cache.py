@@ -243,6 +243,14 @@ async def test_lock_that_never_ends_is_nobodys() -> None:
     assert len(api.requests) == 1
 
 
+async def test_reading_that_ended_with_an_error_is_not_stored() -> None:
+    redis, first = FakeRedis(), page(batch("b1"), cursor="2", total=2)
+    api = ScriptedTransport(lambda request: 500 if "cursor" in request.url.params else first)
+
+    assert "Incomplete" in await ask(replica(redis, api, deadline=0.5), EXPLAIN)
+    assert redis.values == {}
+
+
 def forge(**changes: Any) -> Callable[[bytes], bytes]:
     """A change of a reading by somebody who has the key."""
 
