@@ -109,8 +109,10 @@ class SharedCache:
         return [f"reach-mcp:{hashlib.blake2b(told, key=key, digest_size=24).hexdigest()}" for key in self._keys]
 
     def seal(self, reading: Reading) -> bytes:
-        """The value to store, empty where it is too large."""
-        if reading.coverage.size > self.max_bytes or sum(map(len, reading.pages)) > MAX_VALUE_BYTES * 0.7:
+        """The value to store, empty where it is too large or its reading ended with an error."""
+        if reading.coverage.error is not None or reading.coverage.size > self.max_bytes:
+            return b""
+        if sum(map(len, reading.pages)) > MAX_VALUE_BYTES * 0.7:
             return b""
         return self._fernet.encrypt(msgspec.msgpack.encode(reading))
 

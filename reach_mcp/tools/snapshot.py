@@ -82,9 +82,8 @@ async def _read_and_store(call: Call, shared: SharedCache, names: list[str]) -> 
     pages: list[bytes] = []
     loaded = await read(call, ALL_BATCHES, pages=pages)
     snapshot = loaded.value.analysis.snapshot
-    if snapshot.coverage.error is None:
-        reading = Reading(names[0], call.context.clock(), snapshot.read_at, snapshot.coverage, pages)
-        await shared.store(names, await call.analyse(lambda _: shared.seal(reading)))
+    reading = Reading(names[0], call.context.clock(), snapshot.read_at, snapshot.coverage, pages)
+    await shared.store(names, await call.analyse(lambda _: shared.seal(reading)))
     return loaded
 
 
