@@ -84,7 +84,7 @@ class WatchedExplanation:
     def __call__(self) -> Look:
         found = self.ask(self.token or "start")
         complete, changes = found.coverage.complete, found.changes
-        self.token = found.token if complete or not self.token else self.token
+        self.token = found.token
         whole = report_explanation(found)
         if changes is None:
             return Look(whole, whole, found.as_of)
