@@ -46,11 +46,17 @@ def test_json_line_has_facts_as_fields(capsys: pytest.CaptureFixture[str]) -> No
     assert "abcdefghijkl" not in record["trace"]
 
 
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The monotonic time, which the test sets."""
+    seconds = [100.0]
+    monkeypatch.setattr("reach_mcp.logs.time.monotonic", lambda: seconds[0])
+    return seconds
+
+
 def test_repeated_event_is_logged_at_times_and_each_with_its_own_facts(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], now: list[float]
 ) -> None:
-    now = [100.0]
-    monkeypatch.setattr("reach_mcp.logs.time.monotonic", lambda: now[0])
     _configure()
     log = ThrottledLog()
 
@@ -63,11 +69,7 @@ def test_repeated_event_is_logged_at_times_and_each_with_its_own_facts(
     assert lines == ["address=a count=1", "address=b count=1", "address=a count=3"]
 
 
-def test_many_different_events_are_logged_as_one(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = [100.0]
-    monkeypatch.setattr("reach_mcp.logs.time.monotonic", lambda: now[0])
+def test_many_different_events_are_logged_as_one(capsys: pytest.CaptureFixture[str], now: list[float]) -> None:
     _configure()
     log = ThrottledLog()
 

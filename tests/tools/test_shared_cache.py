@@ -217,9 +217,11 @@ async def test_replica_waits_for_the_reading_of_another() -> None:
     assert len(api.requests) == 1
 
 
-async def test_replica_reads_for_itself_when_it_has_waited_for_too_long() -> None:
+@pytest.mark.parametrize(("lock_ends", "deadline"), [(20, 1), (-1, 600)], ids=["waited for too long", "never ends"])
+async def test_replica_reads_for_itself_while_a_lock_stays(lock_ends: int, deadline: int) -> None:
     redis, api = FakeRedis(), api_of(BATCHES)
-    server = replica(redis, api, deadline=1)
+    redis.lock_ends = lock_ends
+    server = replica(redis, api, deadline=deadline)
     assert server.context.shared is not None
     [name] = server.context.shared.names("http://reach.test", TOKEN, None, True)
     redis.locks[f"{name}:lock"] = object()
@@ -228,19 +230,6 @@ async def test_replica_reads_for_itself_when_it_has_waited_for_too_long() -> Non
 
     assert len(api.requests) == 1
     assert len(redis.values) == 1
-
-
-async def test_lock_that_never_ends_is_nobodys() -> None:
-    redis, api = FakeRedis(), api_of(BATCHES)
-    redis.lock_ends = -1
-    server = replica(redis, api, deadline=600)
-    assert server.context.shared is not None
-    [name] = server.context.shared.names("http://reach.test", TOKEN, None, True)
-    redis.locks[f"{name}:lock"] = object()
-
-    await ask(server, EXPLAIN)
-
-    assert len(api.requests) == 1
 
 
 async def test_reading_that_ended_with_an_error_is_not_stored() -> None:
